@@ -1,0 +1,89 @@
+"""Who a person is and where their keys live: identifiers, partition, key tag. The only builder of Redis keys."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Literal
+
+PARTITIONS = 256
+Namespace = Literal["user", "anonymous"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A name that a channel knows a person by, e.g. ``Identifier("user", "c-42")``."""
+
+    namespace: Namespace
+    value: str  # 1..200 characters
+
+
+def person_id(identifier: Identifier, *, pepper: bytes) -> str:
+    """Return the person that an identifier denotes until a merge moves it, e.g. ``p0421f0c…`` (24 characters).
+
+    The first four characters name the partition (``p042``); the rest is a keyed hash, so an id says nothing
+    about the identifier. No store is asked: a merged person is found by the tombstone under their own id.
+    """
+    mac = hmac.new(
+        pepper, f"{identifier.namespace}:{identifier.value}".encode(), hashlib.sha256
+    ).digest()
+    return f"p{mac[0]:03d}{mac[1:11].hex()}"
+
+
+def partition_of(person: str) -> int:
+    """Return the partition, 0..255, of a person id."""
+    return int(person[1:4])
+
+
+def tag(partition: int) -> str:
+    """Return the key tag of a partition, e.g. ``{p042}``."""
+    return f"{{p{partition:03d}}}"
+
+
+def profile_key(person: str) -> str:
+    """Return the key of the packed profile, or of the tombstone left by a merge."""
+    return f"{{{person[:4]}}}:profile:{person}"
+
+
+def caps_key(person: str) -> str:
+    """Return the key of the hash of cap counters and reservations."""
+    return f"{{{person[:4]}}}:caps:{person}"
+
+
+def arms_key(person: str) -> str:
+    """Return the key of the hash of sticky experiment arms."""
+    return f"{{{person[:4]}}}:arms:{person}"
+
+
+def consent_key(person: str) -> str:
+    """Return the key of the packed consent state with its version."""
+    return f"{{{person[:4]}}}:consent:{person}"
+
+
+def fence_key(person: str) -> str:
+    """Return the key of the hash of fence tokens: token -> time set, milliseconds."""
+    return f"{{{person[:4]}}}:fence:{person}"
+
+
+def stream_key(partition: int) -> str:
+    """Return the key of a partition's stream of accepted records."""
+    return f"{tag(partition)}:stream"
+
+
+def position_key(partition: int) -> str:
+    """Return the key of the hash of a partition's positions: ``folded``, ``archived``."""
+    return f"{tag(partition)}:position"
+
+
+def seen_key(partition: int, message_id: str) -> str:
+    """Return the dedupe key of a message in the partition where it was sent."""
+    return f"{tag(partition)}:seen:{message_id}"
+
+
+def decision_log_key(partition: int) -> str:
+    """Return the key of a partition's stream of decisions."""
+    return f"{tag(partition)}:decisions"
+
+
+def lease_key(group: int) -> str:
+    """Return the key of the lease on a group of partitions."""
+    return f"lease:drain:{group}"

@@ -1,0 +1,188 @@
+"""The frozen values in which authoring hands a release to deciding; the only language both sides speak."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+ValueType = Literal["number", "text", "boolean", "date", "list", "place", "version"]
+Condition = dict[str, Any]  # the JSON of design section 3, e.g. {"all": [{"attribute": …}]}
+Json = dict[str, Any]
+
+FORMAT = 1  # raised when a reader of an older release could misread a newer one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeSpec:
+    """A typed entry of the catalogue."""
+
+    key: str  # "loyalty_tier"
+    name: str  # "Loyalty tier"
+    type: ValueType
+    source: Literal["profile", "context"] = "profile"
+    unit: str = ""  # "EUR", "days"
+    values: tuple[str, ...] = ()  # the known values of a text attribute, in display order
+    purposes: tuple[str, ...] = ()  # it may serve these; a context attribute may serve any
+    trusted: bool = False  # may not be set by a browser key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertySpec:
+    """One property of an event type."""
+
+    key: str  # "department"
+    type: ValueType
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTypeSpec:
+    """A kind of event; its aggregates may serve `purposes` only."""
+
+    key: str  # as sent, e.g. "Order Completed"
+    name: str
+    properties: tuple[PropertySpec, ...] = ()
+    purposes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSpec:
+    """Where placements live: web, app, e-mail, till."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementSpec:
+    """A slot on a channel that asks for offers; `fallback` is what it shows when nothing else may be."""
+
+    key: str  # "web.home.hero"
+    name: str
+    channel: str
+    content_type: str = "application/json"
+    max_count: int = 1  # most offers in one answer, 1..30
+    fallback: Json = field(default_factory=dict)  # content, never personal, never capped
+    cache_seconds: int = 0  # `ttl_s` allowed for offers that rest on consent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSpec:
+    """A named condition tree."""
+
+    key: str
+    name: str
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantSpec:
+    """One rendering of an offer for a placement."""
+
+    key: str  # unique within the offer, e.g. "a"
+    placements: tuple[str, ...]
+    content_type: str = "application/json"
+    content: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapSpec:
+    """A limit on showing; `window_s` is a rolling window, None is for ever."""
+
+    scope: Literal["person", "total", "channel"]  # channel: per person and channel
+    counts: Literal["decision", "impression", "click", "conversion"] = "impression"
+    limit: int = 1
+    window_s: int | None = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferSpec:
+    """What can be shown, to whom, when, how often, and for which purposes (all are needed)."""
+
+    key: str
+    name: str
+    purposes: tuple[str, ...]
+    variants: tuple[VariantSpec, ...]
+    eligibility: Condition = field(default_factory=dict)  # {} is everyone
+    starts_at: datetime | None = None  # aware; inclusive
+    ends_at: datetime | None = None  # aware; exclusive
+    caps: tuple[CapSpec, ...] = ()
+    category: str = ""  # diversity: at most one offer of a category in a placement
+    priority: float = 0.5  # term "priority", [0, 1]
+    value: float = 0.0  # term "value", [0, 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignSpec:
+    """Offers with a goal, a schedule and weights; an offer is live only inside a live campaign."""
+
+    key: str
+    name: str
+    offers: tuple[str, ...]
+    goal_event: str  # the conversion, e.g. "Order Completed"
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    eligibility: Condition = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=lambda: {"priority": 1.0})  # by term, >= 0
+    fallback_offer: str = ""  # shown in its placements when no other offer is; needs no consent
+    owner: str = ""
+    holdout_share: float = 0.0  # [0, 1) of people kept out to measure against
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmSpec:
+    """One side of an experiment."""
+
+    key: str
+    share: float  # of the experiment's traffic; the shares of all arms add up to 1
+    variants: dict[str, str] = field(default_factory=dict)  # offer key -> variant key
+    weights: dict[str, float] = field(default_factory=dict)  # replaces the campaign's
+    excluded_offers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentSpec:
+    """A randomised comparison inside a campaign; `salt` is never reused."""
+
+    key: str
+    name: str
+    campaign: str
+    salt: str
+    arms: tuple[ArmSpec, ...]
+    traffic: float = 1.0  # share of people who take part, [0, 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseSpec:
+    """Everything live together; tuples are sorted by key, so that equal content has an equal digest."""
+
+    format: int = FORMAT
+    attributes: tuple[AttributeSpec, ...] = ()
+    event_types: tuple[EventTypeSpec, ...] = ()
+    channels: tuple[ChannelSpec, ...] = ()
+    placements: tuple[PlacementSpec, ...] = ()
+    segments: tuple[SegmentSpec, ...] = ()
+    offers: tuple[OfferSpec, ...] = ()
+    campaigns: tuple[CampaignSpec, ...] = ()
+    experiments: tuple[ExperimentSpec, ...] = ()
+    holdout_salt: str = "holdout"
+    holdout_share: float = 0.0  # global; taken before all campaigns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateSpec:
+    """What an event leaf of a condition needs to be kept per person while events arrive.
+
+    `key` is a stable hash of the other fields, so equal leaves share one aggregate.
+    """
+
+    key: str
+    event: str
+    function: Literal[
+        "count", "sum", "min", "max", "average", "distinct", "since_first", "since_last", "sequence"
+    ]
+    property: str = ""  # what sum, min, max, average and distinct read
+    within: str = ""  # "1m".."90d", "page", "session"; "" is for ever (count, since_* only)
+    where: Condition | None = None  # filter on event properties
+    then: str = ""  # sequence: the later event
+    then_where: Condition | None = None
+    without: bool = False  # sequence: true where `then` did NOT follow
