@@ -1,0 +1,1 @@
+"""The site: settings, addresses, processes; everything that knows the whole product."""

@@ -1,15 +1,9 @@
-"""The Django app that holds the commands which run the product."""
+"""The only place that puts our admin site in place of the stock one."""
 
-from importlib import import_module
-
-from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
-class SiteConfig(AppConfig):
-    name = "rtts_site"
-    label = "rtts_site"
-    verbose_name = "Site"
+class TargetingAdminConfig(AdminConfig):
+    """The admin with our site as its default."""
 
-    def ready(self) -> None:
-        # Makes the Celery application current, so that tasks publish from every process.
-        import_module("rtts_site.celery")
+    default_site = "rtts_site.admin_site.TargetingAdminSite"

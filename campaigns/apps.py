@@ -1,0 +1,14 @@
+"""The Django app of everything marketers author, review and publish."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class CampaignsConfig(AppConfig):
+    name = "campaigns"
+    verbose_name = "Campaigns"
+
+    def ready(self) -> None:
+        from campaigns.roles import create_roles
+
+        post_migrate.connect(create_roles, sender=self)

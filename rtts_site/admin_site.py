@@ -1,0 +1,196 @@
+"""The only place that says what the admin contains: its navigation, its own pages, its search and its Home."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, URLResolver, include, path, reverse
+from django.utils import timezone
+from django.utils.text import capfirst
+
+from rtts_site import home
+
+SEARCH_LIMIT: Final = 8  # per kind of thing
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the navigation: a model's list (``campaigns.offer``) or a page (``admin:rtts-reports``)."""
+
+    target: str
+    icon: str  # a symbol of static/rtts/icons.svg
+    label: str = ""  # "" is the model's own plural name
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry that this user may open."""
+
+    label: str
+    url: str
+    icon: str
+    current: bool
+
+
+NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
+    (
+        "Plan",
+        (
+            Entry("campaigns.campaign", "campaign"),
+            Entry("campaigns.offer", "offer"),
+            Entry("campaigns.segment", "people"),
+            Entry("campaigns.experiment", "experiment"),
+            Entry("admin:rtts-calendar", "calendar", "Calendar"),
+        ),
+    ),
+    (
+        "Review",
+        (
+            Entry("admin:rtts-review", "review", "Review inbox"),
+            Entry("campaigns.change", "change"),
+            Entry("campaigns.release", "release"),
+        ),
+    ),
+    (
+        "Understand",
+        (
+            Entry("admin:rtts-simulator", "try", "Who sees what"),
+            Entry("admin:rtts-decisions", "decision", "Decisions"),
+            Entry("admin:rtts-reports", "report", "Reports"),
+        ),
+    ),
+    (
+        "Consent",
+        (
+            Entry("campaigns.purpose", "purpose"),
+            Entry("campaigns.policy", "policy"),
+            Entry("consent.consentevent", "ledger"),
+        ),
+    ),
+    (
+        "Catalogue",
+        (
+            Entry("campaigns.attribute", "attribute"),
+            Entry("campaigns.eventtype", "event"),
+            Entry("campaigns.placement", "placement"),
+            Entry("campaigns.channel", "channel"),
+        ),
+    ),
+    (
+        "Connect",
+        (
+            Entry("admin:rtts-connect", "key", "Connect a channel"),
+            Entry("foundation.apikey", "key"),
+        ),
+    ),
+)
+REST: Final = "System"
+
+
+class TargetingAdminSite(AdminSite):
+    """The stock admin with sections in the order of a marketer's work, own pages and strict answers to htmx."""
+
+    site_header = "Real-Time Targeting"
+    site_title = "Real-Time Targeting"
+    index_title = "Home"
+    site_url = None
+    enable_nav_sidebar = False  # templates/admin/base_site.html draws our own
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        own = [
+            path("search/", self.admin_view(self.search), name="rtts-search"),
+            *self._wrapped("campaigns.rule_builder.urls"),
+            *self._wrapped("campaigns.urls"),
+        ]
+        return own + super().get_urls()
+
+    def _wrapped(self, module: str) -> Iterator[URLPattern]:
+        for pattern in include(module)[0].urlpatterns:
+            yield URLPattern(
+                pattern.pattern,
+                self.admin_view(pattern.callback),
+                pattern.default_args,
+                pattern.name,
+            )
+
+    def admin_view(
+        self, view: Callable[..., HttpResponseBase], cacheable: bool = False
+    ) -> Callable[..., HttpResponseBase]:
+        checked = super().admin_view(view, cacheable)
+
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            # A redirect to the sign-in page would be swapped into the middle of a form.
+            if "HX-Request" in request.headers and not self.has_permission(request):
+                return HttpResponse("Sign in again to go on.", status=401)
+            return checked(request, *args, **kwargs)
+
+        # Django's own guard marks the view; the mark is what LoginRequired and csrf_exempt read.
+        answer.__dict__.update(checked.__dict__)
+        return answer
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().each_context(request)
+        context["navigation"] = list(self.navigation(request, context["available_apps"]))
+        return context
+
+    def navigation(
+        self, request: HttpRequest, apps: Iterable[dict[str, Any]]
+    ) -> Iterator[tuple[str, list[Link]]]:
+        """Yield the sections with what this user may open; what no section names comes last."""
+        models = {
+            f"{app['app_label']}.{model['object_name'].lower()}": model
+            for app in apps
+            for model in app["models"]
+            if model["admin_url"]
+        }
+        for title, entries in NAVIGATION:
+            links = [link for entry in entries if (link := _link(request, entry, models))]
+            if links:
+                yield title, links
+        rest = [_link(request, Entry(target, "system"), models) for target in list(models)]
+        if rest:
+            yield REST, [link for link in rest if link]
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        board = home.board(request.user, now=timezone.localtime())
+        return super().index(request, {"board": board, "is_home": True} | (extra_context or {}))
+
+    def search(self, request: HttpRequest) -> TemplateResponse:
+        """Answer the ``/`` box: the first hits of every searchable list that this user may see."""
+        query = request.GET.get("q", "").strip()[:100]
+        found = list(self._found(request, query)) if query else []
+        context = self.each_context(request) | {"title": "Search", "query": query, "found": found}
+        return TemplateResponse(request, "admin/search.html", context)
+
+    def _found(self, request: HttpRequest, query: str) -> Iterator[dict[str, Any]]:
+        for model, admin in self._registry.items():
+            if admin.get_search_fields(request) and admin.has_view_permission(request):
+                hits = _hits(admin, request, query)
+                if hits:
+                    yield {"kind": capfirst(model._meta.verbose_name_plural), "hits": hits}
+
+
+def _link(request: HttpRequest, entry: Entry, models: dict[str, dict[str, Any]]) -> Link | None:
+    if ":" in entry.target:
+        try:
+            url, label = reverse(entry.target), entry.label
+        except NoReverseMatch:
+            return None
+    else:
+        model = models.pop(entry.target, None)
+        if model is None:
+            return None
+        url, label = model["admin_url"], entry.label or str(model["name"])
+    return Link(label, url, entry.icon, current=request.path.startswith(url))
+
+
+def _hits(admin: ModelAdmin[Model], request: HttpRequest, query: str) -> list[tuple[str, str]]:
+    rows, _ = admin.get_search_results(request, admin.get_queryset(request), query)
+    name = f"admin:{admin.opts.app_label}_{admin.opts.model_name}_change"
+    return [(str(row), reverse(name, args=[row.pk])) for row in rows[:SEARCH_LIMIT]]

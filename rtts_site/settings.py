@@ -1,0 +1,236 @@
+"""Every setting of the product; each is an environment variable with a default that suits one machine."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import environ
+
+from rtts_site import embedded
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+RTTS_VAR = Path(env.str("RTTS_VAR", default=str(BASE_DIR / "var"))).absolute()
+
+# Where the product is reached.
+DEBUG = env.bool("RTTS_DEBUG", default=False)
+RTTS_HOST = env.str("RTTS_HOST", default="127.0.0.1")
+RTTS_PORT = env.int("RTTS_PORT", default=8000)
+RTTS_ROLE = env.str("RTTS_ROLE", default="all")  # "all", or "decisions": fast paths only
+RTTS_WEB_PROCESSES = env.int("RTTS_WEB_PROCESSES", default=1)
+RTTS_DRAIN_GROUPS = env.int("RTTS_DRAIN_GROUPS", default=1)
+RTTS_HTTPS = env.bool("RTTS_HTTPS", default=True)  # `manage.py up` turns it off on loopback
+RTTS_TRUST_PROXY = env.bool("RTTS_TRUST_PROXY", default=False)
+ALLOWED_HOSTS = env.list(
+    "RTTS_ALLOWED_HOSTS", default=sorted({"localhost", "127.0.0.1", "[::1]", RTTS_HOST})
+)
+
+# Secrets.
+_secret_file = env.str("RTTS_SECRET_KEY_FILE", default="")
+SECRET_KEY = env.str("RTTS_SECRET_KEY", default="") or (
+    Path(_secret_file).read_text().strip() if _secret_file else embedded.secret_key(RTTS_VAR)
+)
+SECRET_KEY_FALLBACKS: list[str] = env.list("RTTS_SECRET_KEY_FALLBACKS", default=[])
+# Person ids rest on it, so it has a name of its own where the secret key is to be rotated.
+RTTS_PEPPER = hashlib.sha256(
+    b"rtts.person:" + env.str("RTTS_PEPPER", default=SECRET_KEY).encode()
+).digest()
+
+# Stores. With no address given, the servers of `manage.py up`.
+RTTS_EMBEDDED_POSTGRES = not env.str("DATABASE_URL", default="")
+RTTS_EMBEDDED_REDIS = not env.str("REDIS_URL", default="")
+DATABASE_URL = env.str("DATABASE_URL", default="") or embedded.database_url(RTTS_VAR)
+RTTS_OWNER_DATABASE_URL = env.str("RTTS_OWNER_DATABASE_URL", default="") or (
+    embedded.database_url(RTTS_VAR, embedded.OWNER_ROLE)
+    if RTTS_EMBEDDED_POSTGRES
+    else DATABASE_URL
+)
+REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(RTTS_VAR)
+RTTS_BROKER_URL = env.str("RTTS_BROKER_URL", default="") or (
+    embedded.broker_url(RTTS_VAR) if RTTS_EMBEDDED_REDIS else REDIS_URL
+)
+RTTS_REDIS_TIMEOUT_MS = env.int("RTTS_REDIS_TIMEOUT_MS", default=20)
+
+_database_parts = dj_database_url.parse(DATABASE_URL)
+RTTS_RUNTIME_DATABASE_USER = str(_database_parts.get("USER", ""))
+_database: dict[str, Any] = dict(_database_parts)
+if env.bool("RTTS_AS_OWNER", default=False):  # set by manage.py for `migrate`
+    _database = dict(dj_database_url.parse(RTTS_OWNER_DATABASE_URL))
+if env.bool("RTTS_DATABASE_POOL", default=False):  # set in web processes; Celery would close it
+    _database["OPTIONS"] = {
+        **_database.get("OPTIONS", {}),
+        "pool": {"min_size": 1, "max_size": 4, "timeout": 10},
+    }
+_database |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Code.
+INSTALLED_APPS = [
+    "rtts_site.admin_config.TargetingAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rtts_site",
+    "rtts_site.foundation",
+    "consent",
+    "decisioning",
+    "campaigns",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "rtts_site.middleware.SecurityHeaders",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "rtts_site.urls"
+ASGI_APPLICATION = "rtts_site.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+INSTALLED_APPS += ["django.forms"]
+
+# People who sign in.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+
+# Transport and cookies.
+SECURE_SSL_REDIRECT = RTTS_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if RTTS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = RTTS_HTTPS
+SECURE_HSTS_PRELOAD = RTTS_HTTPS
+SESSION_COOKIE_SECURE = RTTS_HTTPS
+CSRF_COOKIE_SECURE = RTTS_HTTPS
+CSRF_TRUSTED_ORIGINS = env.list("RTTS_TRUSTED_ORIGINS", default=[])
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if RTTS_TRUST_PROXY else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_NAME = "rtts_session"
+CSRF_COOKIE_NAME = "rtts_csrf"
+
+# Pages.
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("RTTS_TIME_ZONE", default="UTC")
+USE_I18N = False
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = RTTS_VAR / "static"
+STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
+# One machine serves the files where they lie; a deployment runs `collectstatic` and sets this.
+RTTS_COLLECTED_STATIC = env.bool("RTTS_COLLECTED_STATIC", default=False)
+WHITENOISE_USE_FINDERS = not RTTS_COLLECTED_STATIC
+_static_storage = (
+    "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    if RTTS_COLLECTED_STATIC
+    else "django.contrib.staticfiles.storage.StaticFilesStorage"
+)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": _static_storage},
+}
+
+# Management API.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Real-time targeting",
+    "VERSION": "1",
+    "DESCRIPTION": "Decide, ingest, prove consent, and manage what is live.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# Workers. Every task is idempotent, so a message may be delivered twice.
+CELERY_BROKER_URL = RTTS_BROKER_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_POOL_ACQUIRE_TIMEOUT = 5
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "jobs"
+CELERY_TASK_ROUTES = {"decisioning.drain": {"queue": "streams"}}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 900
+CELERY_TASK_SOFT_TIME_LIMIT = 840
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 2.0
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+_transport = {
+    "visibility_timeout": 1800,  # longer than any task may run
+    "unacked_restore_interval": 5,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": RTTS_BROKER_URL.startswith("redis"),
+    "health_check_interval": 30,
+}
+CELERY_BROKER_TRANSPORT_OPTIONS = _transport
+CELERY_BEAT_SCHEDULE_FILENAME = str(RTTS_VAR / "beat")
+
+# Logs go to standard output; the supervisor names the process.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("RTTS_LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django.server": {"handlers": ["console"], "propagate": False},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+    },
+}

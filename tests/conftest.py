@@ -1,0 +1,72 @@
+"""Servers, stores and processes that tests share; every session has its own, under a directory of its own."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+VAR = Path(tempfile.mkdtemp(prefix="rtts-test-"))
+
+# Before Django reads its settings, which pytest-django does once this file has been imported.
+for _name in ("DATABASE_URL", "RTTS_OWNER_DATABASE_URL", "REDIS_URL", "RTTS_BROKER_URL"):
+    os.environ.pop(_name, None)
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "rtts_site.settings",
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "true",  # Playwright's loop runs in the thread of the test
+    "RTTS_VAR": str(VAR),
+    "RTTS_SECRET_KEY": "for tests only, and long enough to be taken for a real secret key",
+    "RTTS_HTTPS": "0",
+    "RTTS_REDIS_TIMEOUT_MS": "500",
+    "RTTS_ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
+}
+
+import pytest  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+
+from rtts_site import embedded  # noqa: E402
+from rtts_site.foundation.redis_clients import redis_client  # noqa: E402
+
+
+def pytest_unconfigure():
+    for server in (embedded.POSTGRES, embedded.REDIS):
+        if (VAR / server.name).exists():
+            embedded.stop(server, VAR)
+    shutil.rmtree(VAR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    embedded.start(embedded.POSTGRES, VAR, dies_with_parent=True)
+    embedded.prepare_database(VAR)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(postgres, django_db_blocker):
+    """Migrate as the owner; tests then work as the runtime role, as the product does."""
+    with django_db_blocker.unblock():
+        runtime = connection.settings_dict["USER"]
+        connection.close()
+        connection.settings_dict["USER"] = embedded.OWNER_ROLE
+        call_command("migrate", verbosity=0, interactive=False)
+        connection.close()
+        connection.settings_dict["USER"] = runtime
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    embedded.start(embedded.REDIS, VAR, dies_with_parent=True)
+
+
+@pytest.fixture
+def redis(redis_server):
+    """Return a client of the session's Valkey; its databases are emptied before the test."""
+    client = redis_client()
+    client.flushall()
+    return client
+
+
+@pytest.fixture
+def redis_url(redis):
+    return settings.REDIS_URL
