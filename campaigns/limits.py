@@ -1,0 +1,18 @@
+"""The published limits of what can be authored; forms, the API and its documentation read them here."""
+
+KEY_LENGTH = 100
+NAME_LENGTH = 200
+KNOWN_VALUES = 500  # of a text attribute
+PROPERTIES = 100  # of an event type
+PURPOSES = 20  # of an attribute, event type or offer
+VARIANTS = 50  # of an offer
+CAPS = 10  # of an offer
+CONTENT_BYTES = 16_384  # of a variant or fallback, as JSON
+OFFERS = 500  # of a campaign
+ARMS = 10  # of an experiment
+MAX_COUNT = 30  # offers in one answer of a placement
+CAP_LIMIT = 1_000_000_000
+CAP_WINDOW_S = 366 * 86_400
+CACHE_SECONDS = 86_400
+WEIGHT = 1_000.0
+TERMS = frozenset({"priority", "value", "outcome_rate", "recency", "affinity"})

@@ -1,0 +1,42 @@
+"""Everything marketers author, review and publish, as rows."""
+
+from campaigns.models.changes import Change, ReviewComment
+from campaigns.models.items import (
+    PROXIES,
+    Attribute,
+    Campaign,
+    Channel,
+    EventType,
+    Experiment,
+    Item,
+    Kind,
+    Offer,
+    Placement,
+    Policy,
+    Purpose,
+    ReleaseSettings,
+    Segment,
+)
+from campaigns.models.releases import Release
+from campaigns.models.revisions import Revision
+
+__all__ = [
+    "PROXIES",
+    "Attribute",
+    "Campaign",
+    "Change",
+    "Channel",
+    "EventType",
+    "Experiment",
+    "Item",
+    "Kind",
+    "Offer",
+    "Placement",
+    "Policy",
+    "Purpose",
+    "Release",
+    "ReleaseSettings",
+    "ReviewComment",
+    "Revision",
+    "Segment",
+]

@@ -1,0 +1,62 @@
+"""Everything live together, frozen with its digests."""
+
+from django.conf import settings
+from django.db import models
+
+from campaigns.models.changes import Change
+from campaigns.models.revisions import Revision
+
+USER = settings.AUTH_USER_MODEL
+
+
+class Release(models.Model):
+    """A candidate or published release: canonical specs, compiled artifact, approval.
+
+    One is live. `version` is given when it goes live; a roll back is a new version with an old digest.
+    """
+
+    class State(models.TextChoices):
+        CANDIDATE = "candidate", "candidate"
+        PREPARING = "preparing", "preparing"
+        LIVE = "live", "live"
+        RETIRED = "retired", "retired"
+        SUPERSEDED = "superseded", "superseded"
+        FAILED = "failed", "failed"
+
+    version = models.PositiveIntegerField(null=True, blank=True, unique=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.CANDIDATE)
+    change = models.ForeignKey(
+        Change, models.PROTECT, null=True, blank=True, related_name="candidates"
+    )
+    restores = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
+    base = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
+    revisions = models.ManyToManyField(Revision, related_name="releases")
+    digest = models.CharField(max_length=80)  # "sha256:…" over `spec`
+    spec = models.BinaryField()  # canonical JSON
+    artifact = models.BinaryField(null=True, blank=True)  # compiled while preparing
+    artifact_digest = models.CharField(max_length=80, blank=True)
+    policy = models.BinaryField()  # canonical JSON of the purposes and the policy
+    policy_digest = models.CharField(max_length=80)
+    effect = models.JSONField(default=dict)  # audience before and after, measured at submission
+    approved_digest = models.CharField(max_length=80, blank=True)
+    approved_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")
+    approved_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    published_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")
+    published_at = models.DateTimeField(null=True, blank=True)
+    job = models.CharField(max_length=64, blank=True)  # id of the row that shows the progress
+    why = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        permissions = [
+            ("publish_release", "Can publish an approved release"),
+            ("roll_back_release", "Can roll back to an earlier release"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="live"), name="one_live_release"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Release {self.version}" if self.version else f"Candidate {self.pk}"
