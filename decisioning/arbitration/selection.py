@@ -1,0 +1,58 @@
+"""Who wins: ranks the scored offers of each placement and picks without repeats; pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """An offer that passed everything and has a score."""
+
+    index: int  # of the candidate it stands for
+    offer: str
+    campaign: str
+    category: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Why a contender was not picked: ``outranked``, ``duplicate`` or ``category``; `to` is who won instead."""
+
+    index: int
+    code: str
+    to: str = ""
+
+
+def select(
+    contenders: Iterable[Contender], *, count: int, taken: set[str]
+) -> tuple[list[Contender], list[Loss]]:
+    """Return the winners of a placement, best first, and the losers.
+
+    Ties go by offer, then campaign. `taken` holds the offers of earlier placements and is added to.
+    A placement shows at most one offer of a category.
+    """
+    winners: list[Contender] = []
+    losses: list[Loss] = []
+    for contender in sorted(contenders, key=lambda one: (-one.score, one.offer, one.campaign)):
+        loss = objection(contender, winners, count=count, taken=taken)
+        if loss is not None:
+            losses.append(loss)
+            continue
+        winners.append(contender)
+        taken.add(contender.offer)
+    return winners, losses
+
+
+def objection(
+    contender: Contender, winners: Sequence[Contender], *, count: int, taken: set[str]
+) -> Loss | None:
+    """Return why a contender cannot follow the winners so far, or None."""
+    if contender.offer in taken:
+        return Loss(contender.index, "duplicate", contender.offer)
+    for winner in winners:
+        if contender.category and winner.category == contender.category:
+            return Loss(contender.index, "category", winner.offer)
+    if len(winners) >= count:
+        return Loss(contender.index, "outranked", winners[-1].offer if winners else "")
+    return None
