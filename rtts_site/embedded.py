@@ -31,6 +31,7 @@ POSTGRES_SETTINGS = {
     "max_wal_size": "2GB",
 }
 START_ATTEMPTS = 20
+_started: dict[tuple[Path, str], subprocess.Popen[bytes]] = {}  # what this process started
 SOCKET_DIRECTORY_LIMIT = 89  # bytes; a socket's whole path may hold 107
 
 
@@ -282,13 +283,15 @@ def tie_to_parent(argv: list[str], stop_signal: str = "INT") -> list[str]:
 
 def _spawn(argv: list[str], root: Path, name: str) -> subprocess.Popen[bytes]:
     with (root / f"{name}.log").open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _started[root, name] = process
+    return process
 
 
 def stop(server: Server, root: Path) -> bool:
@@ -299,6 +302,9 @@ def stop(server: Server, root: Path) -> bool:
         server.stop(root)
         while server.is_ready(root):
             time.sleep(0.02)
+    process = _started.pop((root, server.name), None)
+    if process is not None:
+        process.wait(timeout=10)
     return True
 
 

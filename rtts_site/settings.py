@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+import django_stubs_ext
 import environ
 
 from rtts_site import embedded
+
+django_stubs_ext.monkeypatch()  # lets annotations such as ModelAdmin[Offer] stand in code
 
 env = environ.Env()
 
@@ -43,9 +46,7 @@ RTTS_EMBEDDED_POSTGRES = not env.str("DATABASE_URL", default="")
 RTTS_EMBEDDED_REDIS = not env.str("REDIS_URL", default="")
 DATABASE_URL = env.str("DATABASE_URL", default="") or embedded.database_url(RTTS_VAR)
 RTTS_OWNER_DATABASE_URL = env.str("RTTS_OWNER_DATABASE_URL", default="") or (
-    embedded.database_url(RTTS_VAR, embedded.OWNER_ROLE)
-    if RTTS_EMBEDDED_POSTGRES
-    else DATABASE_URL
+    embedded.database_url(RTTS_VAR, embedded.OWNER_ROLE) if RTTS_EMBEDDED_POSTGRES else DATABASE_URL
 )
 REDIS_URL = env.str("REDIS_URL", default="") or embedded.redis_url(RTTS_VAR)
 RTTS_BROKER_URL = env.str("RTTS_BROKER_URL", default="") or (

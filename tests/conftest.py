@@ -1,5 +1,6 @@
 """Servers, stores and processes that tests share; every session has its own, under a directory of its own."""
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -7,7 +8,7 @@ from pathlib import Path
 
 VAR = Path(tempfile.mkdtemp(prefix="rtts-test-"))
 
-# Before Django reads its settings, which pytest-django does once this file has been imported.
+# Before Django reads its settings.
 for _name in ("DATABASE_URL", "RTTS_OWNER_DATABASE_URL", "REDIS_URL", "RTTS_BROKER_URL"):
     os.environ.pop(_name, None)
 os.environ |= {
@@ -20,7 +21,11 @@ os.environ |= {
     "RTTS_ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
 }
 
+import django  # noqa: E402
 import pytest  # noqa: E402
+
+django.setup()
+
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
@@ -29,7 +34,8 @@ from rtts_site import embedded  # noqa: E402
 from rtts_site.foundation.redis_clients import redis_client  # noqa: E402
 
 
-def pytest_unconfigure():
+@atexit.register
+def _remove_everything():
     for server in (embedded.POSTGRES, embedded.REDIS):
         if (VAR / server.name).exists():
             embedded.stop(server, VAR)

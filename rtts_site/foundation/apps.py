@@ -26,7 +26,10 @@ def grant_runtime_role(*, using: str, **_: Any) -> None:
             return
         name = connections[using].ops.quote_name(role)
         cursor.execute(f"grant usage on schema public to {name}")
-        for privileges in ("select, insert, update, delete on tables", "usage, select on sequences"):
+        for privileges in (
+            "select, insert, update, delete on tables",
+            "usage, select on sequences",
+        ):
             cursor.execute(
                 f"alter default privileges in schema public grant {privileges} to {name}"
             )
