@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from rtts_site.foundation.api_keys import KeyRecord
-from rtts_site.foundation.problems import Problem
+from rtts_site.foundation.problems import Problem, invalid_field
 
 # Published limits; README and the schema name them.
 DECISION_BODY_BYTES = 64 * 1024
@@ -56,16 +56,19 @@ class Response:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
+Streaming = Callable[[Request, Receive, Send, Headers], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """A fast path: its handler, the scope that its key needs, the largest body (decompressed)."""
 
+    path: str
     handler: Handler
     scope: str
     limit: int
     key_in_body: bool = field(default=False)  # Segment libraries may send `writeKey` in the body
+    streaming: Streaming | None = field(default=None)  # writes its own answer
 
 
 ROUTES: dict[tuple[str, str], Route] = {}
@@ -78,7 +81,7 @@ def route(
     """Register a handler; a path that ends in ``/*`` takes every path below it."""
 
     def register(handler: Handler) -> Handler:
-        ROUTES[method, path] = Route(handler, scope, limit, key_in_body)
+        ROUTES[method, path] = Route(path, handler, scope, limit, key_in_body)
         if path.endswith("/*"):
             PREFIXES.append((method, path))
         return handler
@@ -164,24 +167,16 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
     """Return the validated body.
 
     Raises:
-        Problem: 400; its `errors` name the field by JSON pointer.
+        Problem: 400 where it is not JSON, 422 for a wrong field; `errors` name the field by JSON pointer.
     """
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise invalid(*pointer_and_words(str(error))) from error
+        raise invalid_field(*pointer_and_words(str(error))) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(status=400, title="Not JSON", detail=f"Send one JSON object: {error}"[:300]) from error
-
-
-def invalid(pointer: str, detail: str) -> Problem:
-    """Return the answer to one wrong field, e.g. ``invalid("/placements/0/key", "Unknown placement.")``."""
-    return Problem(
-        status=400,
-        title="Request not valid",
-        detail=f"{pointer or '/'}: {detail}",
-        errors=[{"pointer": pointer, "detail": detail}],
-    )
+        raise Problem(
+            status=400, title="Not JSON", detail=f"Send one JSON object: {error}"[:300]
+        ) from error
 
 
 FIELD = re.compile(r"(?:unknown|required) field `([^`]*)`")
@@ -203,16 +198,26 @@ def pointer_and_words(message: str) -> tuple[str, str]:
 
 
 def parse_query(raw: bytes) -> dict[str, str]:
-    """Return the query as name -> last value."""
-    return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=50)) if raw else {}
+    """Return the query as name -> last value.
+
+    Raises:
+        Problem: 400 with more than 50 names.
+    """
+    if not raw:
+        return {}
+    try:
+        return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=50))
+    except ValueError as error:
+        raise Problem(400, "Query not valid", "Send at most 50 query parameters.") from error
 
 
-async def respond(send: Send, response: Response) -> None:
+async def respond(send: Send, response: Response, *, extra: Headers = ()) -> None:
     """Write a whole answer."""
     headers = [
         (b"content-type", response.content_type),
         (b"content-length", b"%d" % len(response.body)),
         *response.headers,
+        *extra,
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
