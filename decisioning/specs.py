@@ -182,7 +182,7 @@ class AggregateSpec:
     ]
     property: str = ""  # what sum, min, max, average and distinct read
     within: str = ""  # "1m".."90d", "page", "session"; "" is for ever (count, since_* only)
-    where: Condition | None = None  # filter on event properties
+    where: Condition | None = field(default=None, hash=False)  # filter on event properties
     then: str = ""  # sequence: the later event
-    then_where: Condition | None = None
+    then_where: Condition | None = field(default=None, hash=False)
     without: bool = False  # sequence: true where `then` did NOT follow

@@ -1,0 +1,68 @@
+"""The only place that writes a release down: canonical bytes, their digest, and the strict way back."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import rfc8785
+
+from decisioning.specs import FORMAT, ReleaseSpec
+
+
+class CanonicalError(ValueError):
+    """A release that cannot be written down, or bytes that are not one."""
+
+
+def canonical(release: ReleaseSpec) -> bytes:
+    """Return the release as canonical JSON; equal content gives equal bytes.
+
+    Raises:
+        CanonicalError: content holds a number or a text that JSON cannot carry everywhere.
+
+    Source: RFC 8785.
+    """
+    plain = msgspec.to_builtins(release, builtin_types=(datetime,))
+    try:
+        return rfc8785.dumps(_plain(plain))
+    except rfc8785.CanonicalizationError as error:
+        raise CanonicalError(f"change the content so that JSON can carry it: {error}") from error
+
+
+def digest(release: ReleaseSpec) -> str:
+    """Return the name of a release, ``sha256:`` and 64 hexadecimal digits."""
+    return digest_of(canonical(release))
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest of bytes written by `canonical`."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def decode_release(data: bytes) -> ReleaseSpec:
+    """Return the release that `canonical` wrote.
+
+    Raises:
+        CanonicalError: other bytes, or a format that this version does not read.
+    """
+    try:
+        release = msgspec.json.decode(data, type=ReleaseSpec)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CanonicalError(f"these bytes are not a release: {error}") from error
+    if release.format != FORMAT:
+        raise CanonicalError(f"format {release.format} is not format {FORMAT}: publish it again")
+    # Refuses unknown fields, duplicates and other spellings at once.
+    if canonical(release) != data:
+        raise CanonicalError("these bytes are not the canonical form of a release")
+    return release
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value

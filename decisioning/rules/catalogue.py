@@ -1,0 +1,64 @@
+"""The only place that looks up what a condition may name: attributes, event types, segments."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from decisioning.rules.tree import Node
+from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec, SegmentSpec
+
+
+class HasCatalogue(Protocol):
+    """What a release, or a draft of one, has."""
+
+    @property
+    def attributes(self) -> Iterable[AttributeSpec]: ...
+    @property
+    def event_types(self) -> Iterable[EventTypeSpec]: ...
+    @property
+    def segments(self) -> Iterable[SegmentSpec]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The names that conditions may use; event properties are attributes of their own small catalogue."""
+
+    attributes: dict[str, AttributeSpec | PropertySpec] = field(default_factory=dict)
+    events: dict[str, EventTypeSpec] = field(default_factory=dict)
+    segments: dict[str, SegmentSpec] = field(default_factory=dict)
+    event: EventTypeSpec | None = None  # the event whose properties these attributes are
+    trees: dict[str, Node] = field(default_factory=dict, compare=False, repr=False)  # read segments
+
+    @classmethod
+    def of(cls, source: HasCatalogue) -> "Catalogue":
+        """Return the catalogue of a release."""
+        return cls.of_parts(
+            attributes=source.attributes, event_types=source.event_types, segments=source.segments
+        )
+
+    @classmethod
+    def of_parts(
+        cls,
+        *,
+        attributes: Iterable[AttributeSpec] = (),
+        event_types: Iterable[EventTypeSpec] = (),
+        segments: Iterable[SegmentSpec] = (),
+    ) -> "Catalogue":
+        """Return the catalogue of these entries."""
+        return cls(
+            {one.key: one for one in attributes},
+            {one.key: one for one in event_types},
+            {one.key: one for one in segments},
+        )
+
+    @classmethod
+    def of_event(cls, event: EventTypeSpec) -> "Catalogue":
+        """Return what the filter of an event condition may name: the event's properties."""
+        return cls({one.key: one for one in event.properties}, event=event)
+
+    def name_of(self, key: str) -> str:
+        """Return the name that people read for an attribute or property key."""
+        found = self.attributes.get(key)
+        if isinstance(found, AttributeSpec):
+            return found.name
+        return key.replace("_", " ").capitalize()

@@ -1,0 +1,334 @@
+"""The only place that turns condition JSON into a tree, or says in words what is wrong with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from decisioning.rules import limits
+from decisioning.rules.catalogue import Catalogue
+from decisioning.rules.constants import CONSTANTS
+from decisioning.rules.durations import parse_duration
+from decisioning.rules.operators import OPERATORS, Family
+from decisioning.rules.tree import (
+    EVERYONE,
+    GROUPS,
+    AggregateFields,
+    AggregateFunction,
+    Group,
+    GroupKind,
+    Leaf,
+    Node,
+    SegmentUse,
+    depth,
+    leaves,
+    make_aggregate,
+    make_leaf,
+    to_plain,
+)
+from decisioning.specs import AggregateSpec, EventTypeSpec
+
+# Which properties a function reads; functions that are not here read none.
+READS: Final[dict[str, tuple[str, ...]]] = {
+    "sum": ("number",),
+    "min": ("number",),
+    "max": ("number",),
+    "average": ("number",),
+    "distinct": ("text", "number", "version"),
+}
+FUNCTIONS: Final[tuple[AggregateFunction, ...]] = (
+    "count", "sum", "min", "max", "average", "distinct", "since_first", "since_last",
+)  # fmt: skip
+FOR_EVER: Final = ("count", "since_first", "since_last")  # functions that need no window
+
+
+class ConditionError(ValueError):
+    """A condition that cannot be read; `faults` holds every fault, this is the first."""
+
+    def __init__(self, faults: "tuple[Fault, ...]") -> None:
+        self.path = faults[0].path
+        self.message = faults[0].message
+        self.faults = faults
+        super().__init__(f"{self.path or '/'}: {self.message}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing to change in a condition."""
+
+    path: str  # JSON pointer, e.g. "/all/0/value"
+    message: str  # says what to do
+
+
+class _Wrong(Exception):
+    """Carries one fault up to the nearest group, which goes on with its other children."""
+
+    def __init__(self, path: str, message: str) -> None:
+        self.fault = Fault(path, message)
+
+
+def parse(condition: Any, catalogue: Catalogue) -> Node:
+    """Return the tree of a condition; ``{}`` and a group without conditions at the top are everyone.
+
+    Raises:
+        ConditionError: it names what is not in the catalogue, compares wrongly or passes a limit.
+    """
+    reader = _Reader(catalogue)
+    tree = reader.read(condition)
+    if reader.faults:
+        raise ConditionError(tuple(reader.faults))
+    return tree
+
+
+@dataclass(slots=True)
+class _Reader:
+    catalogue: Catalogue
+    segments: tuple[str, ...] = ()  # that are being read, outermost first
+    faults: list[Fault] = field(default_factory=list)
+    count: int = 0  # leaves so far, filters included
+
+    def read(self, condition: Any) -> Node:
+        if condition == {} or condition in ({"all": []}, {"none": []}, {"any": []}):
+            return EVERYONE
+        try:
+            tree = self._node(condition, "", 0)
+            if not self.faults:
+                self._check_inlined(tree)
+        except _Wrong as wrong:
+            self.faults.append(wrong.fault)
+            return EVERYONE
+        return tree
+
+    def _check_inlined(self, tree: Node) -> None:
+        if sum(1 for _ in leaves(tree)) > limits.MAX_INLINED_LEAVES:
+            raise _Wrong(
+                "",
+                f"with its segments this has more than {limits.MAX_INLINED_LEAVES:,} conditions: "
+                "use fewer or smaller segments",
+            )
+        if depth(tree) > limits.MAX_INLINED_DEPTH:
+            raise _Wrong("", "its segments are nested too deep: refer to simpler segments")
+
+    def _node(self, json: Any, path: str, level: int) -> Node:
+        if not isinstance(json, Mapping):
+            raise _Wrong(path, "write a condition as an object, or choose one in the builder")
+        for kind in GROUPS:
+            if kind in json:
+                return self._group(json, kind, path, level + 1)
+        self._count_leaf(path)
+        if "attribute" in json:
+            return self._attribute(json, path)
+        if "event" in json:
+            return _EventReader(self, json, path, level).leaf()
+        if "segment" in json:
+            return self._segment(json, path)
+        raise _Wrong(path, "start a condition with an attribute, an event, a segment or a group")
+
+    def _count_leaf(self, path: str) -> None:
+        self.count += 1
+        if self.count == limits.MAX_LEAVES + 1:
+            self.faults.append(
+                Fault(path, f"use at most {limits.MAX_LEAVES} conditions: move some into a segment")
+            )
+
+    def _group(self, json: Mapping[str, Any], kind: GroupKind, path: str, level: int) -> Node:
+        _only(json, {kind}, path)
+        children = json[kind]
+        if level > limits.MAX_DEPTH:
+            raise _Wrong(
+                path,
+                f"nest groups at most {limits.MAX_DEPTH} deep: move the inner one to a segment",
+            )
+        if not isinstance(children, list | tuple) or not children:
+            raise _Wrong(f"{path}/{kind}", "add at least one condition to this group")
+        found = []
+        for number, child in enumerate(children):
+            if self.count > limits.MAX_LEAVES:
+                break
+            try:
+                found.append(self._node(child, f"{path}/{kind}/{number}", level))
+            except _Wrong as wrong:
+                self.faults.append(wrong.fault)
+        return Group(kind, tuple(found))
+
+    def _attribute(self, json: Mapping[str, Any], path: str) -> Leaf:
+        _only(json, {"attribute", "is", "value"}, path)
+        key = json["attribute"]
+        spec = self.catalogue.attributes.get(key) if isinstance(key, str) else None
+        if spec is None:
+            raise _Wrong(f"{path}/attribute", self._unknown_attribute(key))
+        return _comparison(json, path, fact=spec.key, family=spec.type)
+
+    def _unknown_attribute(self, key: Any) -> str:
+        if self.catalogue.event is None:
+            return f"{_quoted(key)} is not in the catalogue: choose an attribute that is, or add it there first"
+        name = self.catalogue.event.key
+        return f"{_quoted(key)} is not a property of {name}: choose one that is, or add it to the event type"
+
+    def _segment(self, json: Mapping[str, Any], path: str) -> SegmentUse:
+        _only(json, {"segment"}, path)
+        key = json["segment"]
+        spec = self.catalogue.segments.get(key) if isinstance(key, str) else None
+        if spec is None:
+            raise _Wrong(
+                f"{path}/segment", f"{_quoted(key)} is not a segment: choose one of the list"
+            )
+        if spec.key in self.segments:
+            round_trip = " > ".join((*self.segments, spec.key))
+            raise _Wrong(
+                f"{path}/segment", f"segments go round in a circle ({round_trip}): take one out"
+            )
+        if spec.key not in self.catalogue.trees:
+            self.catalogue.trees[spec.key] = self._segment_tree(spec.key, f"{path}/segment")
+        return SegmentUse(spec.key, self.catalogue.trees[spec.key])
+
+    def _segment_tree(self, key: str, path: str) -> Node:
+        if len(self.segments) > limits.MAX_SEGMENT_CHAIN:
+            raise _Wrong(path, "segments refer to each other too deep: refer to simpler segments")
+        reader = _Reader(self.catalogue, (*self.segments, key))
+        tree = reader.read(self.catalogue.segments[key].condition)
+        if not reader.faults:
+            return tree
+        first = reader.faults[0]
+        if first.message.startswith("segments go round") or len(reader.segments) > 1:
+            raise _Wrong(path, first.message)
+        raise _Wrong(
+            path, f"correct the segment {_quoted(key)} first: {first.path} {first.message}"
+        )
+
+
+@dataclass(slots=True)
+class _EventReader:
+    """Reads one event condition, such as ``{"event": "Order Completed", "count": {…}, "within": "30d"}``."""
+
+    reader: _Reader
+    json: Mapping[str, Any]
+    path: str
+    level: int
+
+    def leaf(self) -> Leaf:
+        if self.reader.catalogue.event is not None:
+            raise _Wrong(self.path, "compare properties of the event here, not other events")
+        event = self._event(self.json["event"], f"{self.path}/event")
+        for link in ("then", "without"):
+            if link in self.json:
+                return self._sequence(event, link)
+        for function in FUNCTIONS:
+            if function in self.json:
+                return self._aggregate(event, function)
+        raise _Wrong(
+            self.path, f"say what of the event counts: one of {', '.join(FUNCTIONS)}, then, without"
+        )
+
+    def _event(self, key: Any, path: str) -> EventTypeSpec:
+        found = self.reader.catalogue.events.get(key) if isinstance(key, str) else None
+        if found is None:
+            raise _Wrong(
+                path,
+                f"{_quoted(key)} is not in the catalogue of events: choose one that is, or add it there first",
+            )
+        return found
+
+    def _aggregate(self, event: EventTypeSpec, function: AggregateFunction) -> Leaf:
+        _only(self.json, {"event", function, "within", "where"}, self.path)
+        path = f"{self.path}/{function}"
+        comparison = self.json[function]
+        if not isinstance(comparison, Mapping):
+            raise _Wrong(path, 'write a comparison such as {"is": "gte", "value": 1}')
+        reads = READS.get(function)
+        _only(comparison, {"is", "value", "property"} if reads else {"is", "value"}, path)
+        fields: AggregateFields = {
+            "within": self._within(needed=function not in FOR_EVER),
+            "where": self._where(event, self.json, self.path),
+        }
+        if reads:
+            fields["property"] = _property(event, comparison.get("property"), reads, path)
+        spec = make_aggregate(event.key, function, **fields)
+        family: Family = "since" if function.startswith("since") else "aggregate"
+        return _comparison(comparison, path, fact=spec.key, family=family, aggregate=spec)
+
+    def _sequence(self, event: EventTypeSpec, link: str) -> Leaf:
+        _only(self.json, {"event", "where", link, "within"}, self.path)
+        path = f"{self.path}/{link}"
+        later = self.json[link]
+        if not isinstance(later, Mapping):
+            raise _Wrong(path, 'name the later event, such as {"event": "Order Completed"}')
+        _only(later, {"event", "where"}, path)
+        then = self._event(later.get("event"), f"{path}/event")
+        spec = make_aggregate(
+            event.key,
+            "sequence",
+            within=self._within(needed=True),
+            where=self._where(event, self.json, self.path),
+            then=then.key,
+            then_where=self._where(then, later, path),
+            without=link == "without",
+        )
+        return make_leaf(spec.key, "boolean", "eq", True, aggregate=spec)
+
+    def _within(self, *, needed: bool) -> str:
+        within = self.json.get("within", "")
+        path = f"{self.path}/within"
+        if within in ("page", "session") or (within == "" and not needed):
+            return str(within)
+        try:
+            seconds = parse_duration(within if isinstance(within, str) else "")
+        except ValueError as error:
+            raise _Wrong(path, f"{error}, or page, or session") from error
+        if not limits.MIN_WINDOW_S <= seconds <= limits.MAX_WINDOW_S:
+            raise _Wrong(path, "use a window from 1 minute (1m) to 90 days (90d)")
+        return str(within)
+
+    def _where(
+        self, event: EventTypeSpec, json: Mapping[str, Any], path: str
+    ) -> dict[str, Any] | None:
+        if json.get("where") in (None, {}):
+            return None
+        inner = _Reader(Catalogue.of_event(event), count=self.reader.count)
+        try:
+            tree = inner._node(json["where"], f"{path}/where", self.level)
+        finally:
+            self.reader.count = inner.count
+            self.reader.faults.extend(inner.faults)
+        return to_plain(tree)
+
+
+def _property(event: EventTypeSpec, key: Any, types: tuple[str, ...], path: str) -> str:
+    for one in event.properties:
+        if one.key == key and one.type in types:
+            return one.key
+    fitting = ", ".join(one.key for one in event.properties if one.type in types)
+    wanted = f"choose a {' or '.join(types)} property of {event.key}"
+    raise _Wrong(f"{path}/property", f"{wanted}: {fitting or 'it has none'}")
+
+
+def _comparison(
+    json: Mapping[str, Any],
+    path: str,
+    *,
+    fact: str,
+    family: Family,
+    aggregate: AggregateSpec | None = None,
+) -> Leaf:
+    key = json.get("is")
+    operator = OPERATORS[family].get(key) if isinstance(key, str) else None
+    if operator is None:
+        known = ", ".join(OPERATORS[family])
+        raise _Wrong(f"{path}/is", f"{_quoted(key)} does not fit a {family}: choose one of {known}")
+    try:
+        value = CONSTANTS[operator.constant].check(json.get("value"))
+        return make_leaf(fact, family, operator.key, value, aggregate=aggregate)
+    except ValueError as error:
+        raise _Wrong(f"{path}/value", str(error)) from error
+
+
+def _only(json: Mapping[str, Any], known: set[str], path: str) -> None:
+    for key in json:
+        if key not in known:
+            raise _Wrong(f"{path}/{key}", f"take {_quoted(key)} out: it has no meaning here")
+
+
+def _quoted(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    text = str(value)[:60].encode(errors="replace").decode()
+    return f'"{text}"'
