@@ -8,7 +8,7 @@ from django.db.models import Q
 
 AUTHORED = (
     *("attribute", "eventtype", "channel", "placement", "segment", "offer"),
-    *("campaign", "experiment", "purpose", "policy", "releasesettings"),
+    *("campaign", "experiment", "purpose", "releasesettings"),
 )
 
 VIEW = Q(codename__startswith="view_", content_type__app_label__in=("campaigns", "foundation"))

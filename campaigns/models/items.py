@@ -18,12 +18,11 @@ class Kind(models.TextChoices):
     CAMPAIGN = "campaign", "campaign"
     EXPERIMENT = "experiment", "experiment"
     PURPOSE = "purpose", "purpose"
-    POLICY = "policy", "consent policy"
     SETTINGS = "settings", "release settings"
 
 
 # Their changes reach people through the consent policy, which only moves forward.
-POLICY_KINDS = frozenset({Kind.PURPOSE, Kind.POLICY})
+POLICY_KINDS = frozenset({Kind.PURPOSE})
 
 
 class KindManager(models.Manager["Item"]):
@@ -64,6 +63,8 @@ class Item(models.Model):
 
 
 class Attribute(Item):
+    """A typed fact about people or the request."""
+
     KIND = Kind.ATTRIBUTE
 
     class Meta:
@@ -71,6 +72,8 @@ class Attribute(Item):
 
 
 class EventType(Item):
+    """A kind of event and its properties."""
+
     KIND = Kind.EVENT_TYPE
 
     class Meta:
@@ -78,6 +81,8 @@ class EventType(Item):
 
 
 class Channel(Item):
+    """Where placements live."""
+
     KIND = Kind.CHANNEL
 
     class Meta:
@@ -85,6 +90,8 @@ class Channel(Item):
 
 
 class Placement(Item):
+    """A slot that asks for offers."""
+
     KIND = Kind.PLACEMENT
 
     class Meta:
@@ -92,6 +99,8 @@ class Placement(Item):
 
 
 class Segment(Item):
+    """A named condition tree."""
+
     KIND = Kind.SEGMENT
 
     class Meta:
@@ -99,6 +108,8 @@ class Segment(Item):
 
 
 class Offer(Item):
+    """What can be shown, to whom, when and how often."""
+
     KIND = Kind.OFFER
 
     class Meta:
@@ -106,6 +117,8 @@ class Offer(Item):
 
 
 class Campaign(Item):
+    """Offers with a goal, a schedule and weights."""
+
     KIND = Kind.CAMPAIGN
 
     class Meta:
@@ -113,6 +126,8 @@ class Campaign(Item):
 
 
 class Experiment(Item):
+    """A randomised comparison inside a campaign."""
+
     KIND = Kind.EXPERIMENT
 
     class Meta:
@@ -120,22 +135,17 @@ class Experiment(Item):
 
 
 class Purpose(Item):
+    """Why data is used."""
+
     KIND = Kind.PURPOSE
 
     class Meta:
         proxy = True
 
 
-class Policy(Item):
-    KIND = Kind.POLICY
-
-    class Meta:
-        proxy = True
-        verbose_name = "consent policy"
-        verbose_name_plural = "consent policies"
-
-
 class ReleaseSettings(Item):
+    """What holds for the whole release."""
+
     KIND = Kind.SETTINGS
 
     class Meta:
@@ -148,6 +158,6 @@ PROXIES: dict[str, type[Item]] = {
     model.KIND: model
     for model in (
         *(Attribute, EventType, Channel, Placement, Segment, Offer),
-        *(Campaign, Experiment, Purpose, Policy, ReleaseSettings),
+        *(Campaign, Experiment, Purpose, ReleaseSettings),
     )
 }

@@ -1,0 +1,86 @@
+"""What would be live: the live release with the drafts of a change laid over it."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from campaigns import checking, mapping
+from campaigns.drafts import drafts_of
+from campaigns.mapping import Bodies, Body
+from campaigns.models import Change, Item, Release, Revision
+from campaigns.models.items import Kind
+from consent.policy import PolicySpec
+from decisioning.specs import ReleaseSpec
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What would be live together; `revisions` are the rows that say so."""
+
+    bodies: Bodies  # (kind, key) -> body
+    revisions: tuple[Revision, ...] = ()
+
+    @cached_property
+    def spec(self) -> ReleaseSpec:
+        """Return the release; raises Refused where a body cannot become a spec."""
+        return mapping.release_spec(self.bodies)
+
+    @cached_property
+    def policy(self) -> PolicySpec:
+        """Return the consent policy; raises Refused where a body cannot become a spec."""
+        return mapping.policy_spec(self.bodies)
+
+    @cached_property
+    def purposes(self) -> frozenset[str]:
+        """Return the keys of all purposes."""
+        return frozenset(key for kind, key in self.bodies if kind == Kind.PURPOSE)
+
+    def findings(self) -> list[checking.Finding]:
+        """Return everything that keeps it from being published."""
+        return checking.check(self.spec, self.purposes)
+
+
+def live_release() -> Release | None:
+    """Return the release that is live; one query."""
+    return Release.objects.filter(state=Release.State.LIVE).first()
+
+
+def live_revisions() -> dict[int, Revision]:
+    """Return what is live, by item id; one query."""
+    items = Item.objects.filter(live_revision__isnull=False).select_related("live_revision")
+    found = {}
+    for item in items:
+        revision = item.live_revision
+        if revision is not None:
+            revision.item = item
+            found[item.pk] = revision
+    return found
+
+
+def candidate_of(change: Change | None) -> Candidate:
+    """Return what would be live if a change were published now; two queries."""
+    revisions = live_revisions()
+    for draft in drafts_of(change) if change else ():
+        if draft.removed:
+            revisions.pop(draft.item_id, None)
+        else:
+            revisions[draft.item_id] = draft
+    rows = tuple(revisions[item] for item in sorted(revisions))
+    return Candidate({(row.item.kind, row.item.key): row.body for row in rows}, rows)
+
+
+def with_body(candidate: Candidate, kind: str, key: str, body: Body) -> Candidate:
+    """Return a candidate in which one thing says something else; for trying, not for publishing."""
+    return Candidate({**candidate.bodies, (kind, key): body})
+
+
+def conflicts(change: Change) -> list[Revision]:
+    """Return the drafts that were written on what is no longer live."""
+    return [draft for draft in drafts_of(change) if draft.base_id != draft.item.live_revision_id]
+
+
+def content_digest(drafts: Iterable[Revision]) -> str:
+    """Return the digest over exactly these revisions, whatever else is live: what an approval covers."""
+    ids = ",".join(str(draft.pk) for draft in sorted(drafts, key=lambda draft: draft.item_id))
+    return f"sha256:{hashlib.sha256(ids.encode()).hexdigest()}"

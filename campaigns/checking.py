@@ -1,0 +1,183 @@
+"""What must hold between the parts of a candidate: references, conditions, content types."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from campaigns.mapping import is_everyone
+from campaigns.models.items import Kind
+from decisioning.rules.conditions import Catalogue, ConditionError, aggregates, attributes, parse
+from decisioning.specs import (
+    CampaignSpec,
+    Condition,
+    ExperimentSpec,
+    OfferSpec,
+    PlacementSpec,
+    ReleaseSpec,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one field of one thing, and what to do about it."""
+
+    kind: str  # "offer"
+    key: str
+    field: str  # "variants[0].placements"
+    message: str
+
+    def __str__(self) -> str:
+        return f"{Kind(self.kind).label.capitalize()} “{self.key}”, {self.field}: {self.message}"
+
+
+def check(release: ReleaseSpec, purposes: frozenset[str]) -> list[Finding]:
+    """Return everything that keeps a candidate from being published, in the order of kinds and keys."""
+    catalogue = Catalogue.of(release)
+    return [
+        *_catalogue_findings(release, purposes),
+        *_segment_findings(release, catalogue),
+        *_offer_findings(release, purposes, catalogue),
+        *_campaign_findings(release, catalogue),
+        *_experiment_findings(release),
+    ]
+
+
+def check_one(release: ReleaseSpec, purposes: frozenset[str], kind: str, key: str) -> list[Finding]:
+    """Return what is wrong with one thing of a candidate."""
+    return [f for f in check(release, purposes) if (f.kind, f.key) == (kind, key)]
+
+
+def _missing(named: Iterable[str], known: Iterable[str], what: str) -> Iterator[str]:
+    known = frozenset(known)
+    for name in named:
+        if name not in known:
+            yield f"There is no {what} “{name}”; choose another or add it to this change."
+
+
+def _condition(
+    kind: str, key: str, field: str, condition: Condition, catalogue: Catalogue
+) -> Iterator[Finding]:
+    if is_everyone(condition):
+        return
+    try:
+        parse(condition, catalogue)
+    except ConditionError as error:
+        for fault in error.faults:
+            yield Finding(kind, key, field, fault.message)
+
+
+def _catalogue_findings(release: ReleaseSpec, purposes: frozenset[str]) -> Iterator[Finding]:
+    for attribute in release.attributes:
+        for text in _missing(attribute.purposes, purposes, "purpose"):
+            yield Finding(Kind.ATTRIBUTE, attribute.key, "purposes", text)
+    for event_type in release.event_types:
+        for text in _missing(event_type.purposes, purposes, "purpose"):
+            yield Finding(Kind.EVENT_TYPE, event_type.key, "purposes", text)
+    channels = [channel.key for channel in release.channels]
+    for placement in release.placements:
+        for text in _missing([placement.channel], channels, "channel"):
+            yield Finding(Kind.PLACEMENT, placement.key, "channel", text)
+
+
+def _segment_findings(release: ReleaseSpec, catalogue: Catalogue) -> Iterator[Finding]:
+    for segment in release.segments:
+        yield from _condition(Kind.SEGMENT, segment.key, "condition", segment.condition, catalogue)
+
+
+def _offer_findings(
+    release: ReleaseSpec, purposes: frozenset[str], catalogue: Catalogue
+) -> Iterator[Finding]:
+    placements = {placement.key: placement for placement in release.placements}
+    for offer in release.offers:
+        for text in _missing(offer.purposes, purposes, "purpose"):
+            yield Finding(Kind.OFFER, offer.key, "purposes", text)
+        yield from _condition(Kind.OFFER, offer.key, "eligibility", offer.eligibility, catalogue)
+        if not offer.purposes and is_personal(offer.eligibility, catalogue):
+            text = "The eligibility uses what is known of the person: say for which purposes."
+            yield Finding(Kind.OFFER, offer.key, "purposes", text)
+        yield from _variant_findings(offer, placements)
+
+
+def is_personal(condition: Condition, catalogue: Catalogue) -> bool:
+    """Say whether a condition reads a profile; one that cannot be read counts as not."""
+    if is_everyone(condition):
+        return False
+    try:
+        tree = parse(condition, catalogue)
+    except ConditionError:
+        return False
+    profile = {
+        a.key for a in catalogue.attributes.values() if getattr(a, "source", "") == "profile"
+    }
+    return bool(aggregates(tree) or attributes(tree) & profile)
+
+
+def _variant_findings(offer: OfferSpec, placements: dict[str, PlacementSpec]) -> Iterator[Finding]:
+    for index, variant in enumerate(offer.variants):
+        field = f"variants[{index}].placements"
+        for text in _missing(variant.placements, placements, "placement"):
+            yield Finding(Kind.OFFER, offer.key, field, text)
+        for key in variant.placements:
+            placement = placements.get(key)
+            if placement and placement.content_type != variant.content_type:
+                text = (
+                    f"“{key}” takes {placement.content_type}; "
+                    f"variant “{variant.key}” is {variant.content_type}."
+                )
+                yield Finding(Kind.OFFER, offer.key, f"variants[{index}].content_type", text)
+
+
+def _campaign_findings(release: ReleaseSpec, catalogue: Catalogue) -> Iterator[Finding]:
+    offers = {offer.key: offer for offer in release.offers}
+    events = [event_type.key for event_type in release.event_types]
+    for campaign in release.campaigns:
+        for text in _missing(campaign.offers, offers, "offer"):
+            yield Finding(Kind.CAMPAIGN, campaign.key, "offers", text)
+        for text in _missing([campaign.goal_event], events, "event type"):
+            yield Finding(Kind.CAMPAIGN, campaign.key, "goal_event", text)
+        yield from _condition(
+            Kind.CAMPAIGN, campaign.key, "eligibility", campaign.eligibility, catalogue
+        )
+        yield from _fallback_findings(campaign, offers)
+
+
+def _fallback_findings(campaign: CampaignSpec, offers: dict[str, OfferSpec]) -> Iterator[Finding]:
+    if not campaign.fallback_offer:
+        return
+    for text in _missing([campaign.fallback_offer], offers, "offer"):
+        yield Finding(Kind.CAMPAIGN, campaign.key, "fallback_offer", text)
+    offer = offers.get(campaign.fallback_offer)
+    if offer and not is_everyone(offer.eligibility):
+        text = "A fallback is for everyone: choose an offer without eligibility conditions."
+        yield Finding(Kind.CAMPAIGN, campaign.key, "fallback_offer", text)
+
+
+def _experiment_findings(release: ReleaseSpec) -> Iterator[Finding]:
+    campaigns = {campaign.key: campaign for campaign in release.campaigns}
+    offers = {offer.key: offer for offer in release.offers}
+    taken: dict[str, str] = {}
+    for experiment in release.experiments:
+        for text in _missing([experiment.campaign], campaigns, "campaign"):
+            yield Finding(Kind.EXPERIMENT, experiment.key, "campaign", text)
+        other = taken.setdefault(experiment.salt, experiment.key)
+        if other != experiment.key:
+            text = f"Experiment “{other}” has the same salt; two would split people alike."
+            yield Finding(Kind.EXPERIMENT, experiment.key, "salt", text)
+        campaign = campaigns.get(experiment.campaign)
+        if campaign:
+            yield from _arm_findings(experiment, campaign, offers)
+
+
+def _arm_findings(
+    experiment: ExperimentSpec, campaign: CampaignSpec, offers: dict[str, OfferSpec]
+) -> Iterator[Finding]:
+    for index, arm in enumerate(experiment.arms):
+        for text in _missing(arm.excluded_offers, campaign.offers, "offer of the campaign"):
+            yield Finding(Kind.EXPERIMENT, experiment.key, f"arms[{index}].excluded_offers", text)
+        field = f"arms[{index}].variants"
+        for text in _missing(arm.variants, campaign.offers, "offer of the campaign"):
+            yield Finding(Kind.EXPERIMENT, experiment.key, field, text)
+        for key, variant in arm.variants.items():
+            offer = offers.get(key)
+            known = [v.key for v in offer.variants] if offer else [variant]
+            for text in _missing([variant], known, f"variant of {key}"):
+                yield Finding(Kind.EXPERIMENT, experiment.key, field, text)

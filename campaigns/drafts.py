@@ -1,0 +1,198 @@
+"""The only writer of revisions: every form, action and API call saves, archives and switches drafts here."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser, User
+from django.db import transaction
+from django.db.models import QuerySet
+
+from campaigns.mapping import FieldError, Refused, body_of, parse
+from campaigns.models import PROXIES, Change, Item, ReviewComment, Revision
+from campaigns.models.items import Kind
+
+Body = dict[str, Any]
+
+
+class StaleDraft(Exception):
+    """The item was saved by somebody else since the form was opened."""
+
+    def __init__(self, current: Revision | None) -> None:
+        super().__init__("Somebody saved this since you opened it. Compare, then save again.")
+        self.current = current
+
+
+class ChangeClosed(Exception):
+    """The change is being published, is live or was discarded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What an author wants an item to say."""
+
+    kind: str
+    key: str
+    body: Body = field(default_factory=dict)
+    details: Body = field(default_factory=dict)
+    removed: bool = False
+    why: str = ""
+
+
+def open_change(author: AbstractUser, *, now: datetime, title: str = "") -> Change:
+    """Create an empty change of an author."""
+    change = Change.objects.create(
+        title=title or f"{author.get_username()}, {now:%d %b %Y %H:%M}",
+        created_by_id=author.pk,
+        created_at=now,
+    )
+    change.authors.add(author.pk)
+    return change
+
+
+def newest_change(author: AbstractUser) -> Change | None:
+    """Return the author's newest change that is still a draft."""
+    return (
+        Change.objects.filter(authors=author.pk, state=Change.State.DRAFT).order_by("-pk").first()
+    )
+
+
+def drafts_of(change: Change) -> QuerySet[Revision]:
+    """Return the newest revision of each item in a change, in the order of item ids."""
+    newest = Revision.objects.filter(change=change).order_by("item_id", "-number")
+    return newest.distinct("item_id").select_related("item", "author", "base")
+
+
+def draft_of(item: Item, change: Change | None) -> Revision | None:
+    """Return what a change says of an item, if it says anything."""
+    if change is None:
+        return None
+    return Revision.objects.filter(item=item.pk, change=change).order_by("-number").first()
+
+
+def seen(item: Item, change: Change | None) -> str:
+    """Return the mark of what an author of this change sees of an item now, e.g. ``"17:12"``."""
+    draft = draft_of(item, change)
+    return f"{draft.pk if draft else ''}:{item.live_revision_id or ''}"
+
+
+@transaction.atomic
+def save_draft(
+    change: Change, draft: Draft, *, author: AbstractUser, now: datetime, expect: str | None = None
+) -> Revision:
+    """Append a revision to a change; one in review or approved goes back to draft.
+
+    `expect` is what `seen` gave when the author opened the item; None skips the comparison.
+
+    Raises:
+        Refused: the body cannot become a spec, or names another key.
+        StaleDraft: the item was saved by somebody else since `expect`.
+        ChangeClosed: the change takes no more edits.
+    """
+    change = _editable(change)
+    if not draft.removed:
+        draft = replace(draft, body=_checked_body(draft))
+    item = _locked_item(draft, now)
+    if expect is not None and seen(item, change) != expect:
+        raise StaleDraft(draft_of(item, change) or item.live_revision)
+    revision = _append(item, change, draft, author=author, now=now)
+    change.authors.add(author.pk)
+    _void_approval(change, item, author=author, now=now)
+    return revision
+
+
+def _editable(change: Change) -> Change:
+    change = Change.objects.select_for_update().get(pk=change.pk)
+    if not change.is_editable:
+        raise ChangeClosed(
+            f"“{change}” is {change.get_state_display()} and takes no more edits. Open another."
+        )
+    return change
+
+
+def _checked_body(draft: Draft) -> Body:
+    if draft.kind not in PROXIES:
+        raise Refused(FieldError("kind", f"There is no kind “{draft.kind}”."))
+    if draft.body.get("key") != draft.key:
+        raise Refused(FieldError("key", "The key of an item never changes; make a new item."))
+    # Written back from the spec, so that equal content has equal bodies.
+    return body_of(parse(draft.kind, draft.body))
+
+
+def _locked_item(draft: Draft, now: datetime) -> Item:
+    name = draft.body.get("name", "")
+    item, created = Item.objects.select_for_update(of=("self",)).get_or_create(
+        kind=draft.kind, key=draft.key, defaults={"name": name, "created_at": now}
+    )
+    if not created and name and item.name != name:
+        item.name = name
+        item.save(update_fields=["name"])
+    return item
+
+
+def _append(
+    item: Item, change: Change, draft: Draft, *, author: AbstractUser, now: datetime
+) -> Revision:
+    newest = Revision.objects.filter(item=item.pk).order_by("-number").first()
+    return Revision.objects.create(
+        item_id=item.pk,
+        change=change,
+        number=newest.number + 1 if newest else 1,
+        body={} if draft.removed else draft.body,
+        details=draft.details,
+        removed=draft.removed,
+        base_id=item.live_revision_id,
+        author_id=author.pk,
+        why=draft.why,
+        created_at=now,
+    )
+
+
+def _void_approval(change: Change, item: Item, *, author: AbstractUser, now: datetime) -> None:
+    if change.state == Change.State.DRAFT:
+        return
+    void_approval(change)
+    ReviewComment.objects.create(
+        change=change,
+        author_id=author.pk,
+        verdict=ReviewComment.Verdict.VOIDED,
+        text=f"{Kind(item.kind).label.capitalize()} “{item}” was edited; submit it again.",
+        created_at=now,
+    )
+
+
+def void_approval(change: Change) -> None:
+    """Bring a change back to draft and drop the candidates that were built from it."""
+    change.state = Change.State.DRAFT
+    change.approved_by = change.approved_at = None
+    change.approved_content = ""
+    change.save(update_fields=["state", "approved_by", "approved_at", "approved_content"])
+    candidates = change.candidates.filter(state="candidate")
+    candidates.update(state="superseded", approved_digest="")
+
+
+@transaction.atomic
+def withdraw_draft(change: Change, item: Item, *, author: AbstractUser, now: datetime) -> Revision:
+    """Make a change say of an item what is live; history keeps what it said before."""
+    live = item.live_revision
+    draft = Draft(
+        kind=item.kind,
+        key=item.key,
+        body=live.body if live else {},
+        details=live.details if live else {},
+        removed=live is None,
+        why="Taken out of the change",
+    )
+    return save_draft(change, draft, author=author, now=now)
+
+
+def author_ids(change: Change) -> frozenset[int]:
+    """Return everybody who had a hand in a change: its authors and the writers of its revisions."""
+    writers = change.revisions.values_list("author_id", flat=True)
+    named = change.authors.values_list("pk", flat=True)
+    return frozenset({*writers, *named, change.created_by_id})
+
+
+def is_author(user: User | AbstractUser, change: Change) -> bool:
+    """Say whether a user had a hand in a change, and so may not approve it."""
+    return user.pk in author_ids(change)

@@ -1,0 +1,339 @@
+"""The only module that knows both sides: authored bodies in, specs of deciding and of consent out."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import msgspec
+
+from campaigns import limits
+from campaigns.models.items import Kind
+from consent.policy import PolicySpec, PurposeSpec, seal_policy
+from decisioning.specs import (
+    AttributeSpec,
+    CampaignSpec,
+    ChannelSpec,
+    EventTypeSpec,
+    ExperimentSpec,
+    OfferSpec,
+    PlacementSpec,
+    ReleaseSpec,
+    SegmentSpec,
+)
+
+Body = dict[str, Any]
+Bodies = Mapping[tuple[str, str], Body]  # (kind, key) -> body
+
+KEY = re.compile(r"[a-z0-9][a-z0-9._-]*")
+KEY_WORDS = "Use lower-case letters, digits, dots, dashes and underscores, e.g. “winter-sale”."
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field, and what to do about it."""
+
+    field: str  # "variants[0].content", "condition"; "" for the whole
+    message: str
+
+
+class Refused(Exception):
+    """A body that cannot become a spec."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__(
+            "; ".join(f"{e.field}: {e.message}" if e.field else e.message for e in errors)
+        )
+        self.errors = errors
+
+
+SPECS: dict[str, type[Any]] = {
+    Kind.ATTRIBUTE: AttributeSpec,
+    Kind.EVENT_TYPE: EventTypeSpec,
+    Kind.CHANNEL: ChannelSpec,
+    Kind.PLACEMENT: PlacementSpec,
+    Kind.SEGMENT: SegmentSpec,
+    Kind.OFFER: OfferSpec,
+    Kind.CAMPAIGN: CampaignSpec,
+    Kind.EXPERIMENT: ExperimentSpec,
+    Kind.PURPOSE: PurposeSpec,
+}
+
+# Where the specs of a kind stand in a release.
+PLACES: dict[str, str] = {
+    Kind.ATTRIBUTE: "attributes",
+    Kind.EVENT_TYPE: "event_types",
+    Kind.CHANNEL: "channels",
+    Kind.PLACEMENT: "placements",
+    Kind.SEGMENT: "segments",
+    Kind.OFFER: "offers",
+    Kind.CAMPAIGN: "campaigns",
+    Kind.EXPERIMENT: "experiments",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsSpec:
+    """What holds for the whole release rather than for one thing in it."""
+
+    key: str = "release"
+    name: str = "Release settings"
+    holdout_salt: str = "holdout"
+    holdout_share: float = 0.0  # [0, 1) of all people see fallbacks only, to measure against
+
+
+SPECS[Kind.SETTINGS] = SettingsSpec
+
+
+def parse(kind: str, body: Body) -> Any:
+    """Return the spec that a body of a kind says.
+
+    Raises:
+        Refused: a field is missing, unknown, of the wrong type or past a limit.
+    """
+    spec_type = SPECS[kind]
+    unknown = sorted(set(body) - {f.name for f in fields(spec_type)})
+    if unknown:
+        raise Refused(*(FieldError(name, "There is no such field.") for name in unknown))
+    try:
+        spec = msgspec.convert(body, spec_type)
+    except msgspec.ValidationError as error:
+        raise Refused(_in_words(str(error))) from error
+    errors = [*_shared_errors(kind, spec), *_RULES.get(kind, _no_errors)(spec)]
+    if errors:
+        raise Refused(*errors)
+    return spec
+
+
+def body_of(spec: Any) -> Body:
+    """Return the JSON body that `parse` reads back as the same spec."""
+    body: Body = msgspec.json.decode(msgspec.json.encode(spec))
+    return body
+
+
+def release_spec(bodies: Bodies) -> ReleaseSpec:
+    """Return the release that holds all bodies, each tuple sorted by key.
+
+    Raises:
+        Refused: a body cannot become a spec; the field is prefixed with kind and key.
+    """
+    parts: dict[str, list[Any]] = {place: [] for place in PLACES.values()}
+    release_settings = SettingsSpec()
+    for (kind, key), body in sorted(bodies.items()):
+        if kind in PLACES:
+            parts[PLACES[kind]].append(_parse_named(kind, key, body))
+        elif kind == Kind.SETTINGS:
+            release_settings = _parse_named(kind, key, body)
+    return ReleaseSpec(
+        **{place: tuple(specs) for place, specs in parts.items()},
+        holdout_salt=release_settings.holdout_salt,
+        holdout_share=release_settings.holdout_share,
+    )
+
+
+def policy_spec(bodies: Bodies, *, version: int = 0) -> PolicySpec:
+    """Return the consent policy of all purposes, sealed with its digest.
+
+    Raises:
+        Refused: a body cannot become a purpose.
+    """
+    purposes = [
+        _parse_named(kind, key, body)
+        for (kind, key), body in bodies.items()
+        if kind == Kind.PURPOSE
+    ]
+    return seal_policy(purposes, version=version)
+
+
+def _parse_named(kind: str, key: str, body: Body) -> Any:
+    try:
+        return parse(kind, body)
+    except Refused as refused:
+        where = f"{Kind(kind).label} {key}"
+        raise Refused(
+            *(FieldError(f"{where}: {e.field}", e.message) for e in refused.errors)
+        ) from None
+
+
+def _in_words(message: str) -> FieldError:
+    """Turn e.g. ``Expected `int`, got `str` - at `$.caps[0].limit` `` into field and message."""
+    text, _, path = message.partition(" - at `$")
+    missing = re.fullmatch(r"Object missing required field `(\w+)`", text)
+    field = path.rstrip("`").lstrip(".")
+    if missing:
+        return FieldError(f"{field}.{missing[1]}".lstrip("."), "This field is required.")
+    return FieldError(field, f"{text.replace('`', '')}.")
+
+
+def _no_errors(_spec: Any) -> list[FieldError]:
+    return []
+
+
+def _shared_errors(kind: str, spec: Any) -> Iterable[FieldError]:
+    if not spec.name.strip():
+        yield FieldError("name", "Give it a name that a colleague understands.")
+    if len(spec.name) > limits.NAME_LENGTH:
+        yield FieldError("name", f"Use at most {limits.NAME_LENGTH} characters.")
+    if not 1 <= len(spec.key) <= limits.KEY_LENGTH:
+        yield FieldError("key", f"Use 1 to {limits.KEY_LENGTH} characters.")
+    elif kind == Kind.EVENT_TYPE:
+        if not spec.key.isprintable() or spec.key != spec.key.strip():
+            yield FieldError("key", "Write the event's name as it is sent, e.g. “Order Completed”.")
+    elif not KEY.fullmatch(spec.key):
+        yield FieldError("key", KEY_WORDS)
+
+
+def _too_many(field: str, values: tuple[Any, ...], most: int) -> Iterable[FieldError]:
+    if len(values) > most:
+        yield FieldError(field, f"Keep it to {most}; there are {len(values)}.")
+
+
+def _duplicates(field: str, keys: Iterable[str]) -> Iterable[FieldError]:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            yield FieldError(field, f"“{key}” is there twice; remove one.")
+        seen.add(key)
+
+
+def _between(field: str, value: float, low: float, high: float) -> Iterable[FieldError]:
+    # Written so that NaN fails too.
+    if not low <= value <= high:
+        yield FieldError(field, f"Use a number from {low:g} to {high:g}.")
+
+
+def _share(field: str, value: float) -> Iterable[FieldError]:
+    if not 0 <= value < 1:
+        yield FieldError(field, "Use a share from 0 to less than 1, e.g. 0.05 for 5%.")
+
+
+def _content(field: str, content: Body) -> Iterable[FieldError]:
+    if len(msgspec.json.encode(content)) > limits.CONTENT_BYTES:
+        yield FieldError(field, f"Keep the content under {limits.CONTENT_BYTES:,} bytes of JSON.")
+
+
+def _dates(spec: Any) -> Iterable[FieldError]:
+    for name in ("starts_at", "ends_at"):
+        moment = getattr(spec, name)
+        if moment is not None and moment.tzinfo is None:
+            yield FieldError(name, "Give the time zone, e.g. 2027-01-31T09:00:00+01:00.")
+            return
+    if spec.starts_at and spec.ends_at and spec.starts_at >= spec.ends_at:
+        yield FieldError("ends_at", "The end must come after the start.")
+
+
+def _attribute_errors(spec: AttributeSpec) -> Iterable[FieldError]:
+    yield from _too_many("values", spec.values, limits.KNOWN_VALUES)
+    yield from _duplicates("values", spec.values)
+    yield from _too_many("purposes", spec.purposes, limits.PURPOSES)
+    if spec.source == "profile" and not spec.purposes:
+        yield FieldError("purposes", "Say which purposes this attribute may serve.")
+
+
+def _event_type_errors(spec: EventTypeSpec) -> Iterable[FieldError]:
+    yield from _too_many("properties", spec.properties, limits.PROPERTIES)
+    yield from _duplicates("properties", (p.key for p in spec.properties))
+    yield from _too_many("purposes", spec.purposes, limits.PURPOSES)
+    if not spec.purposes:
+        yield FieldError("purposes", "Say which purposes this event's aggregates may serve.")
+
+
+def _placement_errors(spec: PlacementSpec) -> Iterable[FieldError]:
+    yield from _between("max_count", spec.max_count, 1, limits.MAX_COUNT)
+    yield from _between("cache_seconds", spec.cache_seconds, 0, limits.CACHE_SECONDS)
+    yield from _content("fallback", spec.fallback)
+    if not spec.fallback:
+        yield FieldError("fallback", "Say what the placement shows when no offer may be shown.")
+
+
+def _segment_errors(spec: SegmentSpec) -> Iterable[FieldError]:
+    if is_everyone(spec.condition):
+        yield FieldError("condition", "Add at least one condition: an empty group is everyone.")
+
+
+def is_everyone(condition: Body) -> bool:
+    """Say whether a condition holds no leaf at all, as ``{}`` and ``{"all": []}`` do."""
+    return not condition or condition in ({"all": []}, {"any": []}, {"none": []})
+
+
+def _offer_errors(spec: OfferSpec) -> Iterable[FieldError]:
+    yield from _too_many("variants", spec.variants, limits.VARIANTS)
+    yield from _too_many("caps", spec.caps, limits.CAPS)
+    yield from _too_many("purposes", spec.purposes, limits.PURPOSES)
+    yield from _duplicates("variants", (v.key for v in spec.variants))
+    yield from _dates(spec)
+    yield from _between("priority", spec.priority, 0, 1)
+    yield from _between("value", spec.value, 0, 1)
+    if not spec.variants:
+        yield FieldError("variants", "Add at least one variant.")
+    for index, variant in enumerate(spec.variants):
+        yield from _content(f"variants[{index}].content", variant.content)
+        if not variant.placements:
+            yield FieldError(f"variants[{index}].placements", "Choose at least one placement.")
+    for index, cap in enumerate(spec.caps):
+        yield from _between(f"caps[{index}].limit", cap.limit, 1, limits.CAP_LIMIT)
+        if cap.window_s is not None:
+            yield from _between(f"caps[{index}].window_s", cap.window_s, 60, limits.CAP_WINDOW_S)
+
+
+def _weights(field: str, weights: Mapping[str, float]) -> Iterable[FieldError]:
+    for term, weight in weights.items():
+        if term not in limits.TERMS:
+            known = ", ".join(sorted(limits.TERMS))
+            yield FieldError(field, f"There is no term “{term}”; the terms are {known}.")
+        yield from _between(field, weight, 0, limits.WEIGHT)
+
+
+def _campaign_errors(spec: CampaignSpec) -> Iterable[FieldError]:
+    yield from _too_many("offers", spec.offers, limits.OFFERS)
+    yield from _duplicates("offers", spec.offers)
+    yield from _dates(spec)
+    yield from _weights("weights", spec.weights)
+    yield from _share("holdout_share", spec.holdout_share)
+    if not spec.offers:
+        yield FieldError("offers", "Choose at least one offer.")
+    if not any(weight > 0 for weight in spec.weights.values()):
+        yield FieldError("weights", "Give at least one term a weight above 0.")
+
+
+def _experiment_errors(spec: ExperimentSpec) -> Iterable[FieldError]:
+    yield from _too_many("arms", spec.arms, limits.ARMS)
+    yield from _duplicates("arms", (a.key for a in spec.arms))
+    yield from _between("traffic", spec.traffic, 0, 1)
+    if not spec.salt:
+        yield FieldError("salt", "Give the experiment a salt that no other has used.")
+    if len(spec.arms) < 2:
+        yield FieldError("arms", "An experiment compares at least two arms.")
+    elif not abs(sum(arm.share for arm in spec.arms) - 1) < 1e-6:
+        yield FieldError("arms", "The shares of all arms must add up to 1.")
+    for index, arm in enumerate(spec.arms):
+        yield from _between(f"arms[{index}].share", arm.share, 0, 1)
+        yield from _weights(f"arms[{index}].weights", arm.weights)
+
+
+def _purpose_errors(spec: PurposeSpec) -> Iterable[FieldError]:
+    if spec.validity_days is not None:
+        yield from _between("validity_days", spec.validity_days, 1, limits.VALIDITY_DAYS)
+    if spec.basis != "contract" and not spec.objectable:
+        yield FieldError(
+            "objectable", "Only a purpose needed for a contract may refuse objections."
+        )
+    if spec.basis == "legitimate_interest" and spec.device_access:
+        yield FieldError("basis", "Reading or writing the device needs consent.")
+
+
+def _settings_errors(spec: SettingsSpec) -> Iterable[FieldError]:
+    yield from _share("holdout_share", spec.holdout_share)
+
+
+_RULES: dict[str, Callable[[Any], Iterable[FieldError]]] = {
+    Kind.ATTRIBUTE: _attribute_errors,
+    Kind.EVENT_TYPE: _event_type_errors,
+    Kind.PLACEMENT: _placement_errors,
+    Kind.SEGMENT: _segment_errors,
+    Kind.OFFER: _offer_errors,
+    Kind.CAMPAIGN: _campaign_errors,
+    Kind.EXPERIMENT: _experiment_errors,
+    Kind.PURPOSE: _purpose_errors,
+    Kind.SETTINGS: _settings_errors,
+}
