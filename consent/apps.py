@@ -1,4 +1,4 @@
-"""The Django app consent."""
+"""The Django app of people and what they allow."""
 
 from django.apps import AppConfig
 

@@ -55,13 +55,28 @@ def arms_key(person: str) -> str:
 
 
 def consent_key(person: str) -> str:
-    """Return the key of the packed consent state with its version."""
+    """Return the key of the hash of a person's consent: ``v`` the version, ``s`` the packed state."""
     return f"{{{person[:4]}}}:consent:{person}"
 
 
 def fence_key(person: str) -> str:
     """Return the key of the hash of fence tokens: token -> time set, milliseconds."""
     return f"{{{person[:4]}}}:fence:{person}"
+
+
+def fences_key(partition: int) -> str:
+    """Return the key of a partition's sorted set of standing fence tokens: ``<person> <token>`` by time set, ms."""
+    return f"{tag(partition)}:fences"
+
+
+def trust_key(partition: int) -> str:
+    """Return the key of the hash that says which Redis process has every acknowledged consent of a partition."""
+    return f"{tag(partition)}:trust"
+
+
+def person_key_key(person: str) -> str:
+    """Return the key of the person's wrapped data key."""
+    return f"{{{person[:4]}}}:datakey:{person}"
 
 
 def stream_key(partition: int) -> str:
@@ -72,6 +87,21 @@ def stream_key(partition: int) -> str:
 def position_key(partition: int) -> str:
     """Return the key of the hash of a partition's positions: ``folded``, ``archived``."""
     return f"{tag(partition)}:position"
+
+
+def outbox_key(partition: int) -> str:
+    """Return the key of the hash of what a partition has yet to deliver to others: id -> packed delivery."""
+    return f"{tag(partition)}:outbox"
+
+
+def aggregates_key(partition: int) -> str:
+    """Return the key of the hash of families taken up in a partition: family -> "generation:position"."""
+    return f"{tag(partition)}:aggregates"
+
+
+def changed_channel(person: str) -> str:
+    """Return the channel on which a changed profile is announced."""
+    return f"changed:{person}"
 
 
 def seen_key(partition: int, message_id: str) -> str:

@@ -1,0 +1,242 @@
+"""The only place that knows consent in Redis: how readers see it, how a fence goes up, how the ledger writes it.
+
+A reader takes a person's consent for certain only from a Redis process that is known to have every change that was
+acknowledged. After a restart, failover or restore the process is another (its run id changed), and consent there is
+unknown until the relay has written again what may be lost; the hash at `people.trust_key` names the trusted process.
+Anything odd in what is read is unknown too, and unknown denies.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+import redis
+
+from consent import people
+from consent.policy import UNAVAILABLE, ConsentView, State, Status
+
+READ_COUNT = 4  # commands, hence replies, of one read
+CHANGE, EVENT, MERGE = "change:", "event:", "merge:"  # kinds of fence token
+Command = tuple[str | bytes, ...]
+
+
+class _Packed(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    format: int
+    restricted: bool
+    rows: list[tuple[str, str, str, float, float | None, str]]
+
+
+FORMAT = 1
+_decoder = msgspec.msgpack.Decoder(_Packed)
+
+
+def read_commands(person: str) -> tuple[Command, ...]:
+    """Return the commands of one read, for the caller's own pipeline; their order matters.
+
+    The fence is read before the state: a state read after no fence was seen has every change acknowledged before.
+    """
+    return (
+        ("INFO", "server"),
+        ("HGET", people.trust_key(people.partition_of(person)), "run_id"),
+        ("HLEN", people.fence_key(person)),
+        ("HMGET", people.consent_key(person), "v", "s"),
+    )
+
+
+def parse_view(replies: Sequence[Any]) -> ConsentView:
+    """Return the view that the replies to `read_commands` give; never raises, whatever the replies are.
+
+    A reply may be an exception (a pipeline with ``raise_on_error=False``).
+    """
+    try:
+        return _parse(*replies)
+    except (TypeError, ValueError, msgspec.DecodeError):
+        return UNAVAILABLE
+
+
+def _parse(info: Any, trusted_run: Any, fences: Any, packed: Any) -> ConsentView:
+    run_id = run_id_of(info)
+    trusted = bool(run_id) and isinstance(trusted_run, bytes) and trusted_run.decode() == run_id
+    if not trusted or not isinstance(fences, int):
+        return UNAVAILABLE
+    version, body = packed
+    if version is None and body is None:
+        return ConsentView(version=0, fenced=fences > 0, trusted=True, run_id=run_id)
+    restricted, states = unpack_states(body)
+    return ConsentView(
+        version=int(version),
+        fenced=fences > 0,
+        trusted=True,
+        states=states,
+        restricted=restricted,
+        run_id=run_id,
+    )
+
+
+def run_id_of(info: Any) -> str:
+    """Return the run id in a reply to ``INFO server``, raw or parsed by redis-py; "" where there is none."""
+    if isinstance(info, dict):
+        return str(info.get("run_id", ""))
+    if not isinstance(info, bytes):
+        return ""
+    return info.partition(b"run_id:")[2][:40].decode("ascii", "replace").strip()
+
+
+def pack_states(states: Mapping[tuple[str, str], State], *, restricted: bool = False) -> bytes:
+    """Return states as they are kept in Redis; equal states give equal bytes."""
+    rows = [
+        (purpose, channel, str(state.status), state.since, state.expires_at, state.record)
+        for (purpose, channel), state in sorted(states.items())
+    ]
+    return msgspec.msgpack.encode(_Packed(FORMAT, restricted, rows))
+
+
+def unpack_states(body: bytes) -> tuple[bool, dict[tuple[str, str], State]]:
+    """Return (restricted, states) of what `pack_states` made.
+
+    Raises:
+        ValueError, msgspec.DecodeError: anything else.
+    """
+    packed = _decoder.decode(body)
+    if packed.format != FORMAT:
+        raise ValueError(f"consent state of format {packed.format}")
+    states = {
+        (purpose, channel): State(Status(status), since, expires_at, record)
+        for purpose, channel, status, since, expires_at, record in packed.rows
+    }
+    return packed.restricted, states
+
+
+# Fragments for scripts of others that run under the person's tag.
+
+ADD_FENCE_LUA = """
+local function add_fence(fence, fences, person, token, now_ms)
+  if redis.call('HSETNX', fence, token, now_ms) == 1 then
+    redis.call('ZADD', fences, now_ms, person .. ' ' .. token)
+  end
+end
+"""
+"""Defines `add_fence(fence_key, fences_key, person, token, now_ms)`: once per token."""
+
+CONSENT_STANDS_LUA = """
+local function consent_stands(consent, fence, trust, version, run_id)
+  return redis.call('HGET', trust, 'run_id') == run_id
+    and redis.call('HLEN', fence) == 0
+    and (redis.call('HGET', consent, 'v') or '0') == version
+end
+"""
+"""Defines `consent_stands(consent_key, fence_key, trust_key, view.version, view.run_id)`, both last as text.
+
+It cannot see that the server itself was exchanged since the read: send ``INFO server`` in front of the script in one
+pipeline, and take the step for failed where `run_id_of` of its reply is not `view.run_id`.
+"""
+
+_ADD_FENCE = ADD_FENCE_LUA + "add_fence(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])"
+
+_SETTLE = """
+local newer = tonumber(ARGV[1]) > tonumber(redis.call('HGET', KEYS[1], 'v') or '-1')
+if newer then redis.call('HSET', KEYS[1], 'v', ARGV[1], 's', ARGV[2]) end
+for i = 4, #ARGV do
+  redis.call('HDEL', KEYS[2], ARGV[i])
+  redis.call('ZREM', KEYS[3], ARGV[3] .. ' ' .. ARGV[i])
+end
+return newer and 1 or 0
+"""
+
+_REMOVE_FENCE = """
+redis.call('HDEL', KEYS[1], ARGV[2])
+return redis.call('ZREM', KEYS[2], ARGV[1] .. ' ' .. ARGV[2])
+"""
+
+
+def add_fence(client: redis.Redis, person: str, token: str, *, now_ms: int) -> None:
+    """Put a token on a person's fence: every reader and last step denies until it is removed."""
+    keys = people.fence_key(person), people.fences_key(people.partition_of(person))
+    client.eval(_ADD_FENCE, 2, *keys, person, token, now_ms)
+
+
+def remove_fence(client: redis.Redis, person: str, token: str) -> None:
+    """Take one token off a person's fence; others stand."""
+    keys = people.fence_key(person), people.fences_key(people.partition_of(person))
+    client.eval(_REMOVE_FENCE, 2, *keys, person, token)
+
+
+def write_state_if_newer(
+    client: redis.Redis, person: str, version: int, packed: bytes, *, tokens: Iterable[str] = ()
+) -> bool:
+    """Write a state unless a newer one is there, then take `tokens` off the fence, in one step.
+
+    Return whether it was newer.
+    """
+    keys = (
+        people.consent_key(person),
+        people.fence_key(person),
+        people.fences_key(people.partition_of(person)),
+    )
+    return bool(client.eval(_SETTLE, 3, *keys, version, packed, person, *tokens))
+
+
+def begin_merge(client: redis.Redis, source: str, target: str, *, now_ms: int) -> None:
+    """Fence the target until `ledger.merge_people(source, target)` has joined what both allow.
+
+    Call it before the source's data leaves for the target. Calling again changes nothing.
+    """
+    add_fence(client, target, merge_token(source), now_ms=now_ms)
+
+
+def merge_token(source: str) -> str:
+    """Return the fence token of the merge of `source` into another."""
+    return MERGE + source
+
+
+def event_token(message_id: str) -> str:
+    """Return the fence token of an event that narrows consent; `ledger.record_change` removes it."""
+    return EVENT + message_id
+
+
+def load_view(client: redis.Redis, person: str) -> ConsentView:
+    """Return a person's consent in one round trip; for workers and pages."""
+    pipeline = client.pipeline(transaction=False)
+    for command in read_commands(person):
+        _queue(pipeline, command)
+    return parse_view(pipeline.execute(raise_on_error=False))
+
+
+def _queue(pipeline: Any, command: Command) -> None:
+    pipeline.execute_command(*command)
+
+
+def standing_fences(
+    client: redis.Redis, *, before_ms: int, partitions: Iterable[int] = range(people.PARTITIONS)
+) -> list[tuple[str, str]]:
+    """Return (person, token) of every token set before a time; one round trip."""
+    pipeline = client.pipeline(transaction=False)
+    for partition in partitions:
+        pipeline.zrangebyscore(people.fences_key(partition), "-inf", f"({before_ms}")
+    found = cast("list[list[bytes]]", pipeline.execute())
+    pairs = (member.decode().partition(" ") for members in found for member in members)
+    return [(person, token) for person, _, token in pairs]
+
+
+def trusted_runs(client: redis.Redis) -> tuple[str, list[tuple[str, int]]]:
+    """Return the server's run id, and (trusted run id, watermark in ms) of each partition; one round trip."""
+    pipeline = client.pipeline(transaction=False)
+    _queue(pipeline, ("INFO", "server"))
+    for partition in range(people.PARTITIONS):
+        pipeline.hmget(people.trust_key(partition), "run_id", "watermark")
+    info, *rows = pipeline.execute()
+    return run_id_of(info), [
+        ((run or b"").decode(), int(watermark or 0)) for run, watermark in rows
+    ]
+
+
+def trust(
+    client: redis.Redis, run_id: str, partitions: Iterable[int], *, watermark_ms: int
+) -> None:
+    """Say that process `run_id` has every consent change recorded up to `watermark_ms` in these partitions."""
+    pipeline = client.pipeline(transaction=False)
+    for partition in partitions:
+        pipeline.hset(
+            people.trust_key(partition), mapping={"run_id": run_id, "watermark": watermark_ms}
+        )
+    pipeline.execute()
