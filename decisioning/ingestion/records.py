@@ -1,0 +1,73 @@
+"""The only place that says what a partition's stream holds: accepted events, merges, backfills, erasures."""
+
+from typing import Any, Literal
+
+import msgspec
+
+Kind = Literal["event", "merge_out", "merge_in", "backfill", "erase"]
+CallType = Literal["track", "identify", "page", "screen", "group", "alias"]
+
+# The event names under which views count in conditions.
+PAGE_VIEWED = "Page Viewed"
+SCREEN_VIEWED = "Screen Viewed"
+
+
+class Join(msgspec.Struct, frozen=True, array_like=True):
+    """Another person that an identify or alias call says is the same one."""
+
+    person: str
+    identifier: str  # "anonymous:d-9"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of a stream; everything in it is fixed at acceptance except `person`, which follows merges."""
+
+    kind: Kind = "event"
+    message_id: str  # the sender's; 1..200 characters
+    person: str  # whose stream it is in
+    identifiers: tuple[str, ...] = ()  # as sent: "user:c-42"; the first names the person
+    joins: tuple[Join, ...] = ()
+    type: CallType = "track"
+    event: str = ""  # "Order Completed"; empty for identify, group and alias
+    properties: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}  # traits of the catalogue as facts; None removes
+    traits: dict[str, Any] = {}  # the other traits: history keeps them, the profile does not
+    context: dict[str, Any] = {}
+    event_time_ms: int
+    received_at_ms: int
+    source: str = ""  # id of the API key
+    other: str = ""  # merge_out: the person that stays; merge_in: the person that left
+    payload: bytes = b""  # merge_in, backfill: a packed profile
+    refused: bool = False  # merge_in: nothing moves, the person already belongs to another
+
+    @property
+    def lateness_ms(self) -> int:
+        return self.received_at_ms - self.event_time_ms
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+def encode_record(record: Record) -> bytes:
+    """Return the record as it stands in a stream and in history."""
+    return _encoder.encode(record)
+
+
+def decode_record(data: bytes) -> Record:
+    """Return the record of a stream entry.
+
+    Raises:
+        msgspec.DecodeError: not written by `encode_record`.
+    """
+    return _decoder.decode(data)
+
+
+def stream_order(stream_id: str) -> tuple[int, int]:
+    """Return a key that orders stream ids as the server does; "" stands before all.
+
+    >>> stream_order("1763-2") < stream_order("1763-10")
+    True
+    """
+    milliseconds, _, sequence = stream_id.partition("-")
+    return int(milliseconds or 0), int(sequence or 0)

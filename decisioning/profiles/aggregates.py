@@ -1,0 +1,177 @@
+"""The only place that knows which event aggregates are kept, and in which families of buckets."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import msgspec
+import redis
+
+from decisioning.profiles.profile import ACTIVITY_GRAIN_MS, SESSION_HORIZON_MS
+from decisioning.rules.durations import grain_seconds, parse_duration
+from decisioning.rules.tree import Node, load, property_facts
+from decisioning.rules.truth import Truth, evaluate
+from decisioning.specs import AggregateSpec, Condition
+
+LIVE_KEY = "aggregates:live"  # packed LiveSet
+VERSION_KEY = "aggregates:version"  # its version, for cheap polls
+
+FamilyKind = Literal["tally", "number", "distinct"]
+_KINDS: dict[str, FamilyKind] = {
+    "count": "tally",
+    "since_first": "tally",
+    "since_last": "tally",
+    "sequence": "tally",
+    "sum": "number",
+    "min": "number",
+    "max": "number",
+    "average": "number",
+    "distinct": "distinct",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Buckets that several functions share: same event, filter, property and window."""
+
+    key: str
+    kind: FamilyKind
+    event: str
+    property: str
+    within: str  # "30d", "page", "session", "" for ever
+    where: Node | None
+    grain_ms: int  # 0: one bucket for ever
+    span_ms: int  # 0: for ever
+
+    def takes(self, properties: dict[str, Any], *, at: float) -> bool:
+        """Return whether an event with these properties, at this epoch second, passes the filter."""
+        if self.where is None:
+            return True
+        return evaluate(self.where, property_facts(self.where, properties), at) is Truth.TRUE
+
+    def index(self, at_ms: int) -> int:
+        """Return the bucket of a moment."""
+        return at_ms // self.grain_ms if self.grain_ms else 0
+
+    def floor(self, newest_ms: int) -> int:
+        """Return the oldest bucket that a window ending at `newest_ms` or later can reach."""
+        return (newest_ms - self.span_ms) // self.grain_ms if self.grain_ms else 0
+
+
+def families_of(spec: AggregateSpec) -> tuple[Family, ...]:
+    """Return the families that an aggregate reads: two for a sequence (first A, then B), else one."""
+    return _families(spec.key, _Hashable(spec))
+
+
+class _Hashable:
+    """Lets the cache take a specification whose conditions are dicts; its key stands for all of it."""
+
+    def __init__(self, spec: AggregateSpec) -> None:
+        self.spec = spec
+
+    def __hash__(self) -> int:
+        return hash(self.spec.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Hashable) and self.spec == other.spec
+
+
+@lru_cache(maxsize=4096)
+def _families(key: str, hashable: _Hashable) -> tuple[Family, ...]:
+    spec = hashable.spec
+    kind = _KINDS[spec.function]
+    read = "" if kind == "tally" else spec.property
+    first = _family(kind, spec.event, read, spec.within, spec.where)
+    if spec.function != "sequence":
+        return (first,)
+    return (first, _family(kind, spec.then, "", spec.within, spec.then_where))
+
+
+def _family(
+    kind: FamilyKind, event: str, read: str, within: str, where: Condition | None
+) -> Family:
+    content = msgspec.json.encode([kind, event, read, within, where], order="sorted")
+    digest = hashlib.blake2b(content, digest_size=6).hexdigest()
+    grain_ms, span_ms = _grain_and_span(within)
+    node = None if where is None else load(where)
+    return Family(digest, kind, event, read, within, node, grain_ms, span_ms)
+
+
+def _grain_and_span(within: str) -> tuple[int, int]:
+    if within == "":
+        return 0, 0
+    if within == "page":
+        return 1_000, SESSION_HORIZON_MS
+    if within == "session":
+        return ACTIVITY_GRAIN_MS, SESSION_HORIZON_MS
+    return grain_seconds(within) * 1_000, parse_duration(within) * 1_000
+
+
+class LiveSet(msgspec.Struct, frozen=True, array_like=True):
+    """What workers keep: aggregates of live releases and of candidates being prepared."""
+
+    version: int = 0
+    specs: tuple[AggregateSpec, ...] = ()
+    generations: dict[str, int] = {}  # family key -> version in which it was taken up (again)
+
+
+class Aggregates:
+    """A LiveSet ready for folding."""
+
+    def __init__(self, live: LiveSet) -> None:
+        """Compile the filters once."""
+        self.version = live.version
+        self.families = {family.key: family for spec in live.specs for family in families_of(spec)}
+        self.generations = {key: live.generations.get(key, 0) for key in self.families}
+        self.by_event: dict[str, list[Family]] = {}
+        for family in self.families.values():
+            self.by_event.setdefault(family.event, []).append(family)
+
+    @classmethod
+    def of(cls, specs: Iterable[AggregateSpec], *, version: int = 0) -> "Aggregates":
+        """Return a set in which everything is of one generation."""
+        kept = tuple(specs)
+        keys = {family.key for spec in kept for family in families_of(spec)}
+        return cls(LiveSet(version, kept, dict.fromkeys(keys, version)))
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(LiveSet)
+
+
+def load_live(connection: "redis.Redis") -> LiveSet:
+    """Return the published set; empty before the first."""
+    data: Any = connection.get(LIVE_KEY)
+    return LiveSet() if data is None else _decoder.decode(data)
+
+
+def announce(connection: "redis.Redis", specs: Iterable[AggregateSpec]) -> LiveSet:
+    """Publish all that workers are to keep from now on, and return it; unchanged where it is the same.
+
+    Families that were not kept before begin a new generation; `ingestion.backfill` completes those.
+    One announcer at a time wins, the others read again.
+    """
+    wanted = tuple(sorted({spec.key: spec for spec in specs}.values(), key=lambda one: one.key))
+    with connection.pipeline() as pipe:
+        while True:
+            try:
+                pipe.watch(LIVE_KEY)
+                now = load_live(pipe)
+                if now.specs == wanted and now.version:
+                    return now
+                following = _following(now, wanted)
+                pipe.multi()
+                pipe.set(LIVE_KEY, _encoder.encode(following))
+                pipe.set(VERSION_KEY, following.version)
+                pipe.execute()
+                return following
+            except redis.WatchError:
+                continue
+
+
+def _following(now: LiveSet, wanted: tuple[AggregateSpec, ...]) -> LiveSet:
+    version = now.version + 1
+    keys = {family.key for spec in wanted for family in families_of(spec)}
+    return LiveSet(version, wanted, {key: now.generations.get(key, version) for key in keys})

@@ -1,0 +1,98 @@
+"""The only door to profiles in Redis: reading through tombstones, and the one step that commits a batch."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from consent import people
+from decisioning.profiles.profile import Profile, decode_profile
+
+MAX_HOPS = 16  # tombstones in a row; merges go up an order, so a chain cannot be a circle
+
+
+class CommitConflict(Exception):
+    """Another worker moved the partition; read its position again."""
+
+
+def load_profile(connection: "redis.Redis", person: str) -> tuple[str, Profile | None]:
+    """Return who the person is by now, and their profile; one round trip for each merge passed."""
+    for _ in range(MAX_HOPS):
+        data: Any = connection.get(people.profile_key(person))
+        profile = decode_profile(data)
+        if profile is None or not profile.merged_into:
+            return person, profile
+        person = profile.merged_into
+    raise RuntimeError(f"more than {MAX_HOPS} merges in a row end at {person}")
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a run of a partition's records changes, committed in one step."""
+
+    partition: int
+    since: str  # position that the batch was computed from
+    until: str  # position that it leads to
+    aggregates_version: int
+    profiles: dict[str, bytes | None] = field(default_factory=dict)  # None deletes
+    outgoing: dict[str, bytes] = field(default_factory=dict)  # outbox id -> packed delivery
+
+
+# KEYS: position, outbox, profiles…  ARGV: since, until, aggregates version, number of profiles,
+# a value for each ("" deletes), then pairs for the outbox.
+_COMMIT = """
+local folded = redis.call('HGET', KEYS[1], 'folded') or '0-0'
+local version = redis.call('HGET', KEYS[1], 'aggregates') or '0'
+if folded ~= ARGV[1] or version ~= ARGV[3] then return 0 end
+local count = tonumber(ARGV[4])
+for i = 1, count do
+  local value = ARGV[4 + i]
+  if value == '' then redis.call('DEL', KEYS[2 + i]) else redis.call('SET', KEYS[2 + i], value) end
+end
+for i = 5 + count, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+redis.call('HSET', KEYS[1], 'folded', ARGV[2])
+for i = 1, count do redis.call('PUBLISH', 'changed:' .. string.match(KEYS[2 + i], '[^:]*$'), '') end
+return 1
+"""
+
+
+def commit(connection: "redis.Redis", batches: Iterable[Batch]) -> list[bool]:
+    """Write each batch with its new position, all or nothing each; False where another worker was first.
+
+    One round trip for all; a person whose profile changed is announced on `people.changed_channel`.
+    """
+    written = list(batches)
+    script = connection.register_script(_COMMIT)
+    with connection.pipeline(transaction=False) as pipe:
+        for batch in written:
+            script(keys=_keys(batch), args=_arguments(batch), client=pipe)
+        return [bool(reply) for reply in pipe.execute()]
+
+
+def _keys(batch: Batch) -> list[str]:
+    profiles = [people.profile_key(person) for person in batch.profiles]
+    return [people.position_key(batch.partition), people.outbox_key(batch.partition), *profiles]
+
+
+def _arguments(batch: Batch) -> list[Any]:
+    head = [batch.since, batch.until, batch.aggregates_version, len(batch.profiles)]
+    values = [value or b"" for value in batch.profiles.values()]
+    pairs = [part for pair in batch.outgoing.items() for part in pair]
+    return [*head, *values, *pairs]
+
+
+def load_profiles(
+    connection: "redis.Redis", people_by_partition: Mapping[int, Iterable[str]]
+) -> dict[str, Profile | None]:
+    """Return the profiles, tombstones as such, of people grouped by partition; one round trip."""
+    asked = {partition: list(persons) for partition, persons in people_by_partition.items()}
+    with connection.pipeline(transaction=False) as pipe:
+        for persons in asked.values():
+            pipe.mget([people.profile_key(person) for person in persons])
+        replies = pipe.execute()
+    return {
+        person: decode_profile(data)
+        for persons, values in zip(asked.values(), replies, strict=True)
+        for person, data in zip(persons, values, strict=True)
+    }
