@@ -1,6 +1,7 @@
 """What the demo's marketers can speak of: purposes, attributes, event types, channels and placements."""
 
 from campaigns.demo.journey import DEPARTMENTS, OTHER
+from consent.policy import PurposeSpec
 from decisioning.specs import (
     AttributeSpec,
     ChannelSpec,
@@ -19,6 +20,48 @@ ANALYTICS = "analytics"
 
 SHOPPING = (PERSONALISATION, OFFERS, EMAIL)  # what most of the profile may serve
 COLUMNS = (OFFERS, EMAIL)  # what the household survey may serve
+
+PURPOSES = (
+    PurposeSpec(
+        key=ANALYTICS,
+        name="Measuring what works",
+        description="We count what is shown, clicked and bought to make our offers better.",
+        dpv="dpv:ServiceOptimisation",
+        basis="legitimate_interest",
+    ),
+    PurposeSpec(
+        key=EMAIL,
+        name="Newsletter",
+        description="We send you a newsletter with coupons picked for you.",
+        dpv="dpv:DirectMarketing",
+        validity_days=730,
+    ),
+    PurposeSpec(
+        key=OFFERS,
+        name="Offers picked for you",
+        description="We use what you buy and what you told us to pick coupons for you.",
+        dpv="dpv:PersonalisedAdvertising",
+        validity_days=390,
+        gpc=True,
+        tcf=(3, 4),
+        gpp=("TargetedAdvertisingOptOut",),
+    ),
+    PurposeSpec(
+        key=PERSONALISATION,
+        name="A shop that fits you",
+        description="We arrange recipes and reminders in the shop by what you looked at.",
+        dpv="dpv:ServicePersonalisation",
+        validity_days=390,
+    ),
+    PurposeSpec(
+        key=SERVICE,
+        name="Running your account",
+        description="We tell you what your membership and the app need.",
+        dpv="dpv:ServiceProvision",
+        basis="contract",
+        objectable=False,
+    ),
+)
 
 AGES = ("19-24", "25-34", "35-44", "45-54", "55-64", "65+")
 INCOMES = (
