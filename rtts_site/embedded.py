@@ -251,8 +251,12 @@ def _locked(root: Path) -> Iterator[None]:
         yield
 
 
-def start(server: Server, root: Path, *, dies_with_parent: bool = False) -> None:
-    """Start a server unless it runs, and wait until it is ready; it survives this process unless told.
+def start(
+    server: Server, root: Path, *, dies_with_parent: bool = False
+) -> subprocess.Popen[bytes] | None:
+    """Start a server and wait until it is ready; return its process, None where it ran already.
+
+    It survives this process unless told.
 
     Raises:
         ServerError: it does not start.
@@ -261,7 +265,7 @@ def start(server: Server, root: Path, *, dies_with_parent: bool = False) -> None
         # After a crash, dying backends hold the old process's lock for a moment.
         for _ in range(START_ATTEMPTS):
             if server.is_ready(root):
-                return
+                return _started.get((root, server.name))
             argv = server.argv(root)
             process = _spawn(tie_to_parent(argv) if dies_with_parent else argv, root, server.name)
             while process.poll() is None and not server.is_ready(root):

@@ -219,7 +219,9 @@ _transport = {
     "health_check_interval": 30,
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = _transport
-CELERY_BEAT_SCHEDULE_FILENAME = str(RTTS_VAR / "beat")
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    # "events: seed missing drains": {"task": "decisioning.seed_drains", "schedule": 1.0},
+}
 
 # Logs go to standard output; the supervisor names the process.
 LOGGING = {
