@@ -68,6 +68,7 @@ def web_service() -> Service:
         name="web",
         argv=(*program, *address, *UVICORN_FLAGS, *many),
         env={**environment(), "RTTS_DATABASE_POOL": "1"},
+        directory=settings.BASE_DIR,
         is_ready=is_web_alive,
     )
 
@@ -79,13 +80,15 @@ def worker_service(queue: str, *, processes: int) -> Service:
     # A drain runs for half a minute; a quick end is safe, because its message is delivered again.
     hurry = {"REMAP_SIGTERM": "SIGQUIT"}
     argv = (*_celery(), "worker", *options, *quiet)
-    return Service(name=queue, argv=argv, env={**environment(), **hurry})
+    env = {**environment(), **hurry}
+    return Service(name=queue, argv=argv, env=env, directory=settings.BASE_DIR)
 
 
 def beat_service() -> Service:
     """Return the process that publishes periodic tasks; there must be one only."""
     options = ("-S", "celery.beat:Scheduler", "--pidfile=", "-l", "WARNING")
-    return Service(name="beat", argv=(*_celery(), "beat", *options), env=environment())
+    argv = (*_celery(), "beat", *options)
+    return Service(name="beat", argv=argv, env=environment(), directory=settings.BASE_DIR)
 
 
 def _celery() -> tuple[str, ...]:
@@ -158,6 +161,7 @@ def run_command(name: str, *arguments: str, cancelled: Callable[[], bool] = lamb
     """
     process = subprocess.Popen(
         embedded.tie_to_parent([sys.executable, MANAGE, name, *arguments]),
+        cwd=settings.BASE_DIR,
         stdin=subprocess.DEVNULL,
         env={**os.environ, **environment(), "PYTHONUNBUFFERED": "1"},
         start_new_session=True,
@@ -248,7 +252,7 @@ def _start(supervisor: Supervisor, *, with_demo: bool) -> None:
     start_stores(supervisor)
     if not supervisor.is_stopping and needs_migration():
         print_line("up", "migrating the database")
-        run_command("migrate", "--no-input", "--verbosity", "0")
+        run_command("migrate", "--no-input", "--skip-checks", "--verbosity", "0")
     if not supervisor.is_stopping:
         supervisor.start(*services())
     if with_demo and not supervisor.is_stopping and wants_demo():

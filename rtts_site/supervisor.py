@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -32,6 +33,7 @@ class Service:
     name: str
     argv: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    directory: Path | None = None  # where it runs
     is_ready: Callable[[], bool] = lambda: True
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 10.0  # then SIGKILL
@@ -89,6 +91,7 @@ class Supervisor:
     def _spawn(self, service: Service) -> None:
         process = subprocess.Popen(
             tie_to_parent(list(service.argv), service.stop_signal.name.removeprefix("SIG")),
+            cwd=service.directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
