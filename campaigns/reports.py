@@ -1,0 +1,197 @@
+"""What came of decisions: the numbers of Home and of the page that each offer and campaign has."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from django.db import connection
+from django.db.models import Count, Q
+from django.urls import reverse
+
+from campaigns.models import Change, Item, Release
+from campaigns.models.items import Kind
+from decisioning.models import OutcomeRecord, ShownRecord
+
+OUTCOMES = ("impression", "click", "conversion", "dismissal")
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """The numbers of one day until now, UTC."""
+
+    decisions: int
+    decisions_week_ago: int  # until the same time of day
+    offers_shown: int  # decisions with at least one offer
+    p95_ms: float | None
+    consent_blocks: int  # answers of placements that want of consent left to the fallback
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """Something that somebody should look at, and where."""
+
+    text: str
+    url: str
+
+
+def today(now: datetime) -> Today:
+    """Return the numbers of the day of `now`; two queries."""
+    start = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    week = timedelta(days=7)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*) filter (where decided_at >= %(start)s),"
+            " count(*) filter (where decided_at < %(then)s),"
+            " percentile_cont(0.95) within group (order by took_ms)"
+            " filter (where decided_at >= %(start)s)"
+            " from decisioning_decision where decided_at >= %(start)s and decided_at < %(now)s"
+            " or decided_at >= %(week_start)s and decided_at < %(then)s",
+            {"start": start, "now": now, "then": now - week, "week_start": start - week},
+        )
+        decisions, week_ago, p95 = cursor.fetchone()
+    shown = ShownRecord.objects.filter(decided_at__gte=start, decided_at__lt=now).aggregate(
+        offers=Count("decision_id", filter=Q(status="offers"), distinct=True),
+        blocked=Count("shown_id", filter=Q(reason__icontains="consent")),
+    )
+    return Today(decisions, week_ago, shown["offers"], p95, shown["blocked"])
+
+
+def decisions_per_hour(now: datetime, *, hours: int) -> list[tuple[datetime, int]]:
+    """Return (hour, decisions) for the last hours, oldest first, none left out; one query."""
+    last = now.replace(minute=0, second=0, microsecond=0)
+    first = last - timedelta(hours=hours - 1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select date_trunc('hour', decided_at), count(*) from decisioning_decision"
+            " where decided_at >= %s and decided_at < %s group by 1",
+            [first, now],
+        )
+        found = {hour.timestamp(): count for hour, count in cursor.fetchall()}
+    every = [first + timedelta(hours=step) for step in range(hours)]
+    return [(hour, found.get(hour.timestamp(), 0)) for hour in every]
+
+
+def warnings(now: datetime) -> Sequence[Warning]:
+    """Return what needs a look: orphaned offers, campaigns about to end, stuck publishing; three queries."""
+    bodies = _live_bodies((Kind.OFFER, Kind.CAMPAIGN))
+    return [*_orphans(bodies), *_ending(bodies, now), *_stuck()]
+
+
+def _live_bodies(kinds: Iterable[Kind]) -> list[tuple[Item, dict[str, Any]]]:
+    items = Item.objects.filter(kind__in=kinds, live_revision__isnull=False)
+    return [
+        (item, item.live_revision.body)
+        for item in items.select_related("live_revision").order_by("kind", "key")
+        if item.live_revision is not None
+    ]
+
+
+def _orphans(bodies: list[tuple[Item, dict[str, Any]]]) -> Iterable[Warning]:
+    used = {
+        key
+        for item, body in bodies
+        if item.kind == Kind.CAMPAIGN
+        for key in [*body["offers"], body["fallback_offer"]]
+    }
+    for item, _ in bodies:
+        if item.kind == Kind.OFFER and item.key not in used:
+            url = reverse("admin:campaigns_offer_change", args=[item.pk])
+            yield Warning(f"Offer “{item}” is in no campaign and is never shown", url)
+
+
+def _ending(bodies: list[tuple[Item, dict[str, Any]]], now: datetime) -> Iterable[Warning]:
+    for item, body in bodies:
+        ends = datetime.fromisoformat(body["ends_at"]) if body["ends_at"] else None
+        if item.kind == Kind.CAMPAIGN and ends and now <= ends < now + timedelta(days=1):
+            url = reverse("admin:campaigns_campaign_change", args=[item.pk])
+            yield Warning(f"Campaign “{item}” ends at {ends:%H:%M} {ends:%Z}", url)
+
+
+def _stuck() -> Iterable[Warning]:
+    newest = Release.objects.order_by("-pk").select_related("change").first()
+    if newest is not None and newest.state == Release.State.FAILED:
+        url = reverse("admin:rtts-change", args=[newest.change_id]) if newest.change_id else ""
+        yield Warning(f"Publishing failed: {newest.why}", url)
+    approved = Change.objects.filter(state=Change.State.APPROVED).count()
+    if approved:
+        words = "1 approved change waits" if approved == 1 else f"{approved} approved changes wait"
+        yield Warning(f"{words} to be published", reverse("admin:rtts-review"))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one offer, campaign, arm or day."""
+
+    name: str
+    decisions: int
+    impressions: int
+    clicks: int
+    conversions: int
+    dismissals: int
+    value: float  # of the conversions
+
+    @property
+    def click_rate(self) -> float | None:
+        """Return clicks per impression, None without impressions."""
+        return self.clicks / self.impressions if self.impressions else None
+
+    @property
+    def conversion_rate(self) -> float | None:
+        """Return conversions per impression, None without impressions."""
+        return self.conversions / self.impressions if self.impressions else None
+
+
+Grouping = Literal["day", "offer", "campaign", "placement", "variant", "arm"]
+_COLUMN: dict[Grouping, tuple[str, str]] = {
+    "day": (
+        "to_char(decided_at at time zone 'UTC', 'YYYY-MM-DD')",
+        "to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD')",
+    ),
+    "offer": ("offer", "offer"),
+    "campaign": ("campaign", "campaign"),
+    "placement": ("placement", "placement"),
+    "variant": ("variant", "variant"),
+    "arm": ("nullif(arm, '')", "nullif(arm, '')"),
+}
+
+
+def results(
+    *,
+    kind: Literal["offer", "campaign", ""],
+    key: str,
+    by: Grouping,
+    since: datetime,
+    until: datetime,
+) -> list[Result]:
+    """Return what came of one offer or campaign (kind "": of all) by day, placement …; two queries.
+
+    Days without anything are left out; rows come in the order of their names.
+    """
+    shown_name, outcome_name = _COLUMN[by]
+    where = f"and {kind} = %s" if kind else ""
+    params = [since, until, *([key] if kind else [])]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select {shown_name}, count(distinct decision_id) from decisioning_shown"  # noqa: S608
+            f" where decided_at >= %s and decided_at < %s and rank > 0 {where} group by 1",
+            params,
+        )
+        decisions = dict(cursor.fetchall())
+        cursor.execute(
+            f"select {outcome_name}, kind, count(*), coalesce(sum(value), 0)"  # noqa: S608
+            f" from decisioning_outcome where recorded_at >= %s and recorded_at < %s {where}"
+            " group by 1, 2",
+            params,
+        )
+        outcomes = {(name, kind): (count, value) for name, kind, count, value in cursor.fetchall()}
+    names = {*decisions, *(name for name, _ in outcomes)} - {None}
+    return [_result(name, decisions.get(name, 0), outcomes) for name in sorted(names)]
+
+
+def _result(
+    name: str, decisions: int, outcomes: dict[tuple[str, str], tuple[int, float]]
+) -> Result:
+    counts = [outcomes.get((name, kind), (0, 0.0))[0] for kind in OUTCOMES]
+    value = outcomes.get((name, OutcomeRecord.Kind.CONVERSION.value), (0, 0.0))[1]
+    return Result(name, decisions, *counts, value=value)
