@@ -99,6 +99,11 @@ def aggregates_key(partition: int) -> str:
     return f"{tag(partition)}:aggregates"
 
 
+def quarantine_key(partition: int) -> str:
+    """Return the key of a partition's stream of events that were sent with a time in the future."""
+    return f"{tag(partition)}:quarantine"
+
+
 def changed_channel(person: str) -> str:
     """Return the channel on which a changed profile is announced."""
     return f"changed:{person}"

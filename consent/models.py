@@ -1,0 +1,181 @@
+"""The tables of consent: the append-only ledger, what is derived from it, people's keys and identities, policies.
+
+Ledger rows are opaque: random ids, ciphertext under the person's key, a hash. Who they are about is told by
+`PersonKey`, so destroying a key makes them silent without altering one.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from consent.policy import Status
+
+STATUSES = [(str(status), str(status)) for status in Status]
+
+
+class PolicyVersion(models.Model):
+    """A published consent policy; never altered."""
+
+    version = models.PositiveIntegerField(primary_key=True)
+    digest = models.CharField(max_length=71, unique=True)
+    body = models.BinaryField()  # JSON of PolicySpec
+    authors = ArrayField(models.CharField(max_length=150))
+    approved_by = models.CharField(max_length=150)
+    published_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "policy version"
+
+    def __str__(self) -> str:
+        return f"policy {self.version}"
+
+
+class Person(models.Model):
+    """A person as consent knows them."""
+
+    id = models.CharField(primary_key=True, max_length=24)
+    partition = models.PositiveSmallIntegerField()
+    version = models.PositiveBigIntegerField(default=0)  # one more with every change
+    merged_into = models.CharField(max_length=24, blank=True, default="")
+    restricted = models.BooleanField(default=False)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "people"
+        indexes = [
+            models.Index(fields=["partition", "changed_at"], name="person_changed"),
+            models.Index(
+                fields=["merged_into"], name="person_merged", condition=~Q(merged_into="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Identity(models.Model):
+    """An identifier, keyed hash only, that denotes a person."""
+
+    kind = models.CharField(max_length=20)  # "user", "anonymous"
+    digest = models.CharField(max_length=64)
+    person = models.CharField(max_length=24, db_index=True)
+    linked_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "identities"
+        constraints = [models.UniqueConstraint(fields=["kind", "digest"], name="identity_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.digest[:12]}…"
+
+
+class PersonKey(models.Model):
+    """A person's data key, wrapped; destroying it erases whatever it encrypts."""
+
+    class KeyClass(models.TextChoices):
+        NORMAL = "normal", "normal"
+        LEGAL_HOLD = "legal_hold", "legal hold"
+
+    key_id = models.UUIDField(primary_key=True)
+    person = models.CharField(max_length=24)
+    key_class = models.CharField(max_length=10, choices=KeyClass.choices, default="normal")
+    wrapped = models.BinaryField(null=True)
+    created_at = models.DateTimeField()
+    destroyed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["person"], name="person_key_person")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "key_class"],
+                condition=Q(destroyed_at=None),
+                name="person_key_one_in_use",
+            ),
+            models.CheckConstraint(
+                condition=Q(destroyed_at=None, wrapped__isnull=False)
+                | Q(destroyed_at__isnull=False, wrapped=None),
+                name="person_key_destroyed_is_gone",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.key_id)
+
+
+class ConsentEvent(models.Model):
+    """One change of a person's will. The database refuses to update, delete or truncate (migration 0002)."""
+
+    event_id = models.UUIDField(primary_key=True)  # version 7
+    key_id = models.UUIDField(db_index=True)
+    schema_version = models.PositiveSmallIntegerField()
+    recorded_at = models.DateTimeField()
+    body = models.BinaryField()  # nonce + AES-256-GCM of the event's JSON
+    leaf_hash = models.BinaryField()  # SHA-256 over 0x00, event id, key id and body as stored
+
+    class Meta:
+        verbose_name = "consent event"
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
+class ConsentState(models.Model):
+    """What a person last said about a purpose on a channel; derived from events, may be rebuilt or deleted."""
+
+    person = models.CharField(max_length=24)
+    purpose = models.CharField(max_length=100)
+    channel = models.CharField(max_length=100)  # "*": all that have no row of their own
+    status = models.CharField(max_length=12, choices=STATUSES)
+    since = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    event_id = models.UUIDField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "purpose", "channel"], name="consent_state_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.purpose} on {self.channel} is {self.status}"
+
+
+class ConsentChange(models.Model):
+    """What one fence token stands for: the outbox of changes on their way into force, and their idempotency.
+
+    The relay claims the token of a change that did not come by inserting it with `version` null; a commit that
+    comes later then fails.
+    """
+
+    token = models.CharField(primary_key=True, max_length=300)
+    person = models.CharField(max_length=24)
+    version = models.PositiveBigIntegerField(null=True)
+    events = ArrayField(models.UUIDField(), default=list)
+    idempotency_key = models.CharField(max_length=300, null=True, unique=True)  # noqa: DJ001 - null is none
+    recorded_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)  # when Redis had it
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["recorded_at"],
+                name="consent_change_unsettled",
+                condition=Q(settled_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.token
+
+
+class RecordRead(models.Model):
+    """One reading of a person's record by staff."""
+
+    person = models.CharField(max_length=24, db_index=True)
+    reader = models.CharField(max_length=150)
+    what = models.CharField(max_length=100)
+    read_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.reader} read {self.what} of {self.person}"
