@@ -1,6 +1,6 @@
 """What the demo's marketers can speak of: purposes, attributes, event types, channels and placements."""
 
-from campaigns.demo.journey import DEPARTMENTS, OTHER
+from campaigns.demo.departments import DEPARTMENTS, OTHER
 from consent.policy import PurposeSpec
 from decisioning.specs import (
     AttributeSpec,

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from campaigns.demo.catalogue import EMAIL, OFFERS, PERSONALISATION, SERVICE
 from campaigns.demo.journey import LAST_MS, Coupon, Journey, JourneyCampaign
@@ -25,7 +26,9 @@ EXTENSION = timedelta(weeks=8)
 TAKEN = {"A": 12, "B": 4, "C": 4}  # coupons of a campaign that goes on; of one that ended, 1
 BROAD = 1_000  # a coupon for more products than this is named by its department
 
-SENSITIVE = frozenset({"Feminine hygiene"})  # what such a coupon says of a person is not for a screen
+SENSITIVE = frozenset(
+    {"Feminine hygiene"}
+)  # what such a coupon says of a person is not for a screen
 
 TITLES = {"A": "Coupon book", "B": "Newsletter coupons", "C": "Till coupons"}
 PURPOSES = {"A": (OFFERS,), "B": (EMAIL,), "C": (OFFERS,)}
@@ -149,9 +152,7 @@ def _variants(type_: str, label: str, upc: str) -> tuple[VariantSpec, ...]:
     )
 
 
-def _campaign(
-    campaign: JourneyCampaign, offers: list[OfferSpec], *, now: datetime
-) -> CampaignSpec:
+def _campaign(campaign: JourneyCampaign, offers: list[OfferSpec], *, now: datetime) -> CampaignSpec:
     key = f"journey-{campaign.number}"
     starts_at, ends_at = _dates(campaign, now)
     return CampaignSpec(
@@ -190,71 +191,77 @@ def _experiment(offers: list[OfferSpec]) -> ExperimentSpec:
     )
 
 
-def _own(
-    key: str,
-    name: str,
-    *,
-    purposes: tuple[str, ...],
-    content: Json,
-    segment: str = "",
-    priority: float = 0.1,
-    placements: tuple[str, ...] = ("app.home.card", "web.home.rail"),
-) -> OfferSpec:
-    return OfferSpec(
-        key=key,
-        name=name,
-        purposes=purposes,
+RAIL = ("web.basket.nudge", "web.home.rail")
+CARD = ("app.home.card",)
+
+
+def _own(spec: OfferSpec, content: Json, placements: tuple[str, ...]) -> OfferSpec:
+    return replace(
+        spec,
         variants=(VariantSpec(key="card", placements=placements, content=content),),
-        eligibility={"all": [{"segment": segment}]} if segment else {},
         category="content",
-        priority=priority,
     )
+
+
+def _for(segment: str) -> Condition:
+    return {"all": [{"segment": segment}]}
+
+
+def _offer_of_ours(key: str, name: str, purpose: str, **more: Any) -> OfferSpec:
+    return OfferSpec(key=key, name=name, purposes=(purpose,), variants=(), **more)
 
 
 SERVICE_OFFERS = (
     _own(
-        "weekly-flyer",
-        "Weekly flyer",
-        purposes=(SERVICE,),
-        content={"headline": "Our weekly flyer", "link": "/weekly"},
+        _offer_of_ours("weekly-flyer", "Weekly flyer", SERVICE, priority=0.1),
+        {"headline": "Our weekly flyer", "link": "/weekly"},
+        ("app.home.card", "web.home.rail"),
     ),
     _own(
-        "update-the-app",
-        "Ask for an update of the app",
-        purposes=(SERVICE,),
-        segment="outdated-app",
-        content={"headline": "Update the app for faster checkout", "link": "/app"},
-        placements=("app.home.card",),
-        priority=0.9,
+        _offer_of_ours(
+            "update-the-app",
+            "Update of the app",
+            SERVICE,
+            priority=0.9,
+            eligibility=_for("outdated-app"),
+        ),
+        {"headline": "Update the app for faster checkout", "link": "/app"},
+        CARD,
     ),
 )
 CONTENT_OFFERS = (
     _own(
-        "family-recipes",
-        "Recipes for families",
-        purposes=(PERSONALISATION,),
-        segment="frequent-shoppers",
-        content={"headline": "Dinner for everyone in 30 minutes", "link": "/recipes/family"},
-        placements=("web.basket.nudge", "web.home.rail"),
-        priority=0.3,
+        _offer_of_ours(
+            "family-recipes",
+            "Recipes for families",
+            PERSONALISATION,
+            priority=0.3,
+            eligibility=_for("frequent-shoppers"),
+        ),
+        {"headline": "Dinner for everyone in 30 minutes", "link": "/recipes/family"},
+        RAIL,
     ),
     _own(
-        "still-thinking",
-        "Back to what was looked at",
-        purposes=(PERSONALISATION,),
-        segment="browsed-not-bought",
-        content={"headline": "Still thinking about it?", "link": "/recently-viewed"},
-        placements=("web.basket.nudge", "web.home.rail"),
-        priority=0.8,
+        _offer_of_ours(
+            "still-thinking",
+            "Back to what was looked at",
+            PERSONALISATION,
+            priority=0.8,
+            eligibility=_for("browsed-not-bought"),
+        ),
+        {"headline": "Still thinking about it?", "link": "/recently-viewed"},
+        RAIL,
     ),
     _own(
-        "gold-thanks",
-        "Thank-you for gold members",
-        purposes=(PERSONALISATION,),
-        segment="gold-members",
-        content={"headline": "Thank you: free delivery all month", "link": "/gold"},
-        placements=("web.basket.nudge", "web.home.rail"),
-        priority=0.7,
+        _offer_of_ours(
+            "gold-thanks",
+            "Thank-you for gold members",
+            PERSONALISATION,
+            priority=0.7,
+            eligibility=_for("gold-members"),
+        ),
+        {"headline": "Thank you: free delivery all month", "link": "/gold"},
+        RAIL,
     ),
 )
 OWN_CAMPAIGNS = (

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,48 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from campaigns.demo.departments import DEPARTMENTS, OTHER, category_words
+
 LAST_MS = int(datetime(2018, 1, 1, 4, 1, 20, tzinfo=UTC).timestamp() * 1000)  # its last basket
 FIRST_MS = int(datetime(2017, 1, 1, 11, 53, 26, tzinfo=UTC).timestamp() * 1000)
 BASKETS = 155_848
 REDEMPTIONS = 2_102
-
-DEPARTMENTS = {
-    "COSMETICS": "Cosmetics",
-    "DELI": "Deli",
-    "DRUG GM": "Drugstore",
-    "FLORAL": "Flowers",
-    "FUEL": "Fuel",
-    "GROCERY": "Grocery",
-    "MEAT": "Meat",
-    "MEAT-PCKGD": "Packaged meat",
-    "NUTRITION": "Nutrition",
-    "PASTRY": "Bakery",
-    "PRODUCE": "Produce",
-    "SALAD BAR": "Salad bar",
-    "SEAFOOD": "Seafood",
-    "SEAFOOD-PCKGD": "Packaged seafood",
-    "SPIRITS": "Spirits",
-}
-OTHER = "Other"
-ABBREVIATIONS = {
-    "BKD": "baked",
-    "BN": "beans",
-    "DRNKS": "drinks",
-    "DRSNG": "dressing",
-    "DSH": "dishes",
-    "FD": "food",
-    "FRZN": "frozen",
-    "MISC.": "other",
-    "MXS:DRY": "mixes",
-    "PKLD": "pickled",
-    "REFRGRATD": "chilled",
-    "SALD": "salad",
-    "SHERBTS": "sherbet",
-    "SNDWCH": "sandwich",
-    "SPRD": "spread",
-    "VEG": "vegetables",
-    "WTR": "water",
-}
 
 
 class DemoDataMissing(RuntimeError):
@@ -134,16 +98,6 @@ class Household:
     store: str  # where it was most often
     favourites: tuple[str, ...]  # up to three departments by spend, largest first
     demographics: dict[str, str]  # {"age": "45-54", "income": "50-74K", …}; {} for two in three
-
-
-@cache
-def category_words(raw: str | None) -> str:
-    """Return a product category as words, e.g. ``FRZN VEGETABLE/VEG DSH`` -> ``Frozen vegetable / vegetables dishes``."""
-    if not raw:
-        return ""
-    words = raw.replace("/", " / ").split()
-    text = " ".join(ABBREVIATIONS.get(word, word.lower()) for word in words)
-    return text[:1].upper() + text[1:]
 
 
 class Journey:

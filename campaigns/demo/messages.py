@@ -1,12 +1,12 @@
 """What the data set says as tracking messages, shifted in time and with ids that never change."""
 
-import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from heapq import merge
 from typing import Any
 
+from campaigns.demo.identifiers import anonymous_id, share_of, store_place, user_id
 from campaigns.demo.journey import (
     FIRST_MS,
     LAST_MS,
@@ -22,22 +22,6 @@ Message = dict[str, Any]
 # Only every tenth household browses before it signs in, so merges stay rare, as they are in life.
 BROWSES_EVERY = 10
 APP_VERSIONS = ("3.9.2", "4.0.0", "4.1.3", "4.2.0", "4.10.1")
-
-
-def user_id(household: int) -> str:
-    """Return the identifier that the demo's channels send, e.g. ``household-1``."""
-    return f"household-{household}"
-
-
-def anonymous_id(household: int) -> str:
-    """Return the id of the household's browser before it signed in: 32 hexadecimal digits."""
-    return hashlib.sha256(f"browser of household {household}".encode()).hexdigest()[:32]
-
-
-def share_of(household: int, *, salt: str) -> float:
-    """Return a number in [0, 1) that is always the same for a household and a salt."""
-    digest = hashlib.sha256(f"{salt}:{household}".encode()).digest()
-    return int.from_bytes(digest[:4]) / 2**32
 
 
 def moment(at_ms: int, *, anchor_ms: int) -> str:
@@ -57,12 +41,6 @@ class Tiers:
     def tier(self, spend: float) -> str:
         """Return ``bronze``, ``silver`` or ``gold``."""
         return ("bronze", "silver", "gold")[bisect_right(self._bounds, spend)]
-
-
-def store_place(store: str) -> list[float]:
-    """Return a made-up position of a store within 60 km of Cincinnati: the data has none."""
-    digest = hashlib.sha256(f"store {store}".encode()).digest()
-    return [round(39.10 + (digest[0] - 128) / 300, 4), round(-84.51 + (digest[1] - 128) / 240, 4)]
 
 
 def household_message(
@@ -217,9 +195,9 @@ def people(journey: Journey, *, anchor_ms: int) -> Iterator[Message]:
 def purchases(journey: Journey, *, anchor_ms: int) -> Iterator[Message]:
     """Yield orders and redemptions, the newest first, so that a position in it says how far back one is."""
     kinds = {(one.campaign, one.upc): (one.department, one.category) for one in journey.coupons}
-    orders = ((-basket.at_ms, 0, basket) for basket in journey.baskets())
-    coupons = ((-one.at_ms, 1, one) for one in journey.redemptions)
-    for _, _, row in merge(orders, coupons, key=lambda entry: entry[:2]):
+    orders: Iterable[Basket | Redemption] = journey.baskets()
+    coupons: Iterable[Basket | Redemption] = journey.redemptions
+    for row in merge(orders, coupons, key=lambda one: -one.at_ms):
         if isinstance(row, Basket):
             yield basket_message(row, anchor_ms=anchor_ms)
         else:

@@ -7,7 +7,13 @@ from decisioning.specs import Condition, SegmentSpec
 
 # What a coupon is for, by words of its category; the first that fits wins.
 AISLES: dict[str, tuple[str, ...]] = {
-    "buys-breakfast": ("Cold cereal", "Eggs", "Fluid milk products", "Yogurt", "Frozen breakfast foods"),
+    "buys-breakfast": (
+        "Cold cereal",
+        "Eggs",
+        "Fluid milk products",
+        "Yogurt",
+        "Frozen breakfast foods",
+    ),
     "buys-dairy": ("Cheese", "Butter", "Other dairy", "Margarines", "Chilled dough products"),
     "buys-frozen-food": (
         *("Frozen meat / meat dinners", "Frozen pizza", "Frozen pie / desserts"),
@@ -53,7 +59,10 @@ def _ordered(
     where: Condition | None = None,
     **more: Any,
 ) -> Condition:
-    leaf: Condition = {"event": "Order Completed", function: {"is": operator, "value": value, **more}}
+    leaf: Condition = {
+        "event": "Order Completed",
+        function: {"is": operator, "value": value, **more},
+    }
     if within:
         leaf["within"] = within
     if where:
@@ -84,12 +93,8 @@ AISLE_SEGMENTS = (
     _buys("buys-fresh", "Buys fresh food", ["Meat", "Produce", "Seafood"], 2),
 )
 SHOPPER_SEGMENTS = (
-    _segment(
-        "active-shoppers", "Active shoppers", _ordered("count", "gte", 1, within="30d")
-    ),
-    _segment(
-        "frequent-shoppers", "Frequent shoppers", _ordered("count", "gte", 6, within="30d")
-    ),
+    _segment("active-shoppers", "Active shoppers", _ordered("count", "gte", 1, within="30d")),
+    _segment("frequent-shoppers", "Frequent shoppers", _ordered("count", "gte", 6, within="30d")),
     _segment(
         "big-baskets",
         "Big baskets",

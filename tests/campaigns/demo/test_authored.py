@@ -6,7 +6,8 @@ import pytest
 from campaigns import checking, mapping
 from campaigns.demo import authored, catalogue
 from campaigns.models.items import Kind
-from decisioning.rules.conditions import Catalogue, aggregates, attributes, leaves, parse
+from decisioning.rules.conditions import Catalogue, aggregates, attributes, parse
+from decisioning.rules.tree import leaves
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -29,9 +30,13 @@ def test_can_be_published(release):
 
 def test_has_enough_to_show(release, drafts):
     kinds = Counter(draft.kind for draft in drafts)
-    live = [one for one in release.offers if one.starts_at is None or one.starts_at <= NOW < one.ends_at]
+    live = [
+        one for one in release.offers if one.starts_at is None or one.starts_at <= NOW < one.ends_at
+    ]
     running = [
-        one for one in release.campaigns if one.starts_at is None or one.starts_at <= NOW < one.ends_at
+        one
+        for one in release.campaigns
+        if one.starts_at is None or one.starts_at <= NOW < one.ends_at
     ]
 
     assert kinds[Kind.PURPOSE] == 5
@@ -42,7 +47,9 @@ def test_has_enough_to_show(release, drafts):
 
 
 def test_every_placement_has_a_fallback_and_offers(release):
-    used = {key for offer in release.offers for variant in offer.variants for key in variant.placements}
+    used = {
+        key for offer in release.offers for variant in offer.variants for key in variant.placements
+    }
 
     assert len(release.placements) >= 6
     assert used == {placement.key for placement in release.placements}

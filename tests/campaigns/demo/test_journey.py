@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.demo.journey import BASKETS, LAST_MS, REDEMPTIONS, Journey, category_words
+from campaigns.demo.departments import category_words
+from campaigns.demo.journey import BASKETS, LAST_MS, REDEMPTIONS, Journey
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "complete_journey"
 

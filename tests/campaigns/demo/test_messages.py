@@ -5,6 +5,7 @@ from itertools import islice
 import pytest
 
 from campaigns.demo import messages
+from campaigns.demo.identifiers import share_of, user_id
 from campaigns.demo.journey import FIRST_MS, LAST_MS
 
 ANCHOR = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -58,10 +59,12 @@ def test_redemptions_stand_among_the_orders(purchases):
 
 def test_nobody_is_given_an_answer_they_did_not_give(people, journey):
     unknown = {one.number for one in journey.households if not one.demographics}
-    traits = {one["userId"]: one["traits"] for one in people if one["messageId"].startswith("journey-h")}
+    traits = {
+        one["userId"]: one["traits"] for one in people if one["messageId"].startswith("journey-h")
+    }
 
     assert len(traits) == 2_469
-    assert all("age_band" not in traits[messages.user_id(number)] for number in unknown)
+    assert all("age_band" not in traits[user_id(number)] for number in unknown)
 
 
 def test_tiers_are_a_tenth_gold(people):
@@ -81,14 +84,12 @@ def test_browsing_ends_in_a_sign_in_that_names_both(people):
 
 
 def test_nothing_is_dated_after_the_anchor(people, purchases):
-    assert all(
-        datetime.fromisoformat(one["timestamp"]) <= ANCHOR for one in [*people, *purchases]
-    )
+    assert all(datetime.fromisoformat(one["timestamp"]) <= ANCHOR for one in [*people, *purchases])
 
 
 def test_shares_are_stable_and_spread():
-    shares = [messages.share_of(number, salt="x") for number in range(1_000)]
+    shares = [share_of(number, salt="x") for number in range(1_000)]
 
-    assert shares == [messages.share_of(number, salt="x") for number in range(1_000)]
+    assert shares == [share_of(number, salt="x") for number in range(1_000)]
     assert 0.45 < sum(shares) / 1_000 < 0.55
     assert LAST_MS > FIRST_MS
