@@ -157,7 +157,7 @@ def announce(connection: "redis.Redis", specs: Iterable[AggregateSpec]) -> LiveS
     with connection.pipeline() as pipe:
         while True:
             try:
-                pipe.watch(LIVE_KEY)
+                pipe.watch(LIVE_KEY)  # type: ignore[no-untyped-call]  # redis-py leaves it so
                 now = load_live(pipe)
                 if now.specs == wanted and now.version:
                     return now

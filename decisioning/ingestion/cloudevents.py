@@ -1,0 +1,146 @@
+"""The only place that reads CloudEvents 1.0 over HTTP: structured, batched and binary mode.
+
+Source: cloudevents.io, HTTP protocol binding 1.0.2.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import unquote
+
+import msgspec
+
+from decisioning.ingestion.records import Record
+from decisioning.ingestion.wire import (
+    MAX_ID,
+    Intake,
+    Refusal,
+    Refused,
+    read_messages,
+)
+
+STRUCTURED: Final = "application/cloudevents+json"
+BATCHED: Final = "application/cloudevents-batch+json"
+_REQUIRED: Final = ("id", "source", "specversion", "type")
+
+
+class CloudEvent(msgspec.Struct, kw_only=True):
+    """One CloudEvent as far as it is read.
+
+    The person is `userid` or `anonymousid` (extension attributes), else `subject`: ``user:c-42``,
+    ``anonymous:d-9``, or a user id as it is.
+    """
+
+    specversion: str | None = None
+    id: str | None = None
+    source: str | None = None
+    type: str | None = None
+    subject: str | None = None
+    time: str | None = None
+    userid: str | None = None
+    anonymousid: str | None = None
+    proof: str | None = None
+    data: Any = None
+    data_base64: str | None = None
+
+
+def read_events(items: Sequence[Any], *, intake: Intake) -> tuple[list[Record], list[Refusal]]:
+    """Return the records of CloudEvents as JSON objects, in order, and a refusal for each without one."""
+    raws: list[msgspec.Raw] = []
+    places: list[int] = []
+    refusals: list[Refusal] = []
+    for place, item in enumerate(items):
+        try:
+            raws.append(msgspec.Raw(msgspec.json.encode(_as_message(item))))
+            places.append(place)
+        except Refused as refused:
+            refusals.append(Refusal(place, refused.pointer, refused.reason))
+    records, later = read_messages(raws, intake=intake)
+    refusals += [
+        Refusal(places[one.item], _own(one.pointer), one.reason, one.message_id, one.quarantined)
+        for one in later
+    ]
+    return records, sorted(refusals, key=lambda one: one.item)
+
+
+def from_headers(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """Return a binary-mode event as a structured one; data that is not JSON becomes text."""
+    event: dict[str, Any] = {
+        name[3:]: unquote(value.strip('"'))
+        for name, value in headers.items()
+        if name.startswith("ce-")
+    }
+    if body:
+        event["data"] = _data(headers.get("content-type", ""), body)
+    return event
+
+
+def _data(content_type: str, body: bytes) -> Any:
+    if content_type == "" or "json" in content_type:
+        try:
+            return msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if content_type:
+                raise Refused("/data", f"The data is not JSON: {error}"[:200]) from error
+    return body.decode("utf-8", errors="replace")
+
+
+def message_id(source: str, event_id: str) -> str:
+    """Return what identifies an event: source and id together."""
+    joined = f"{source} {event_id}"
+    return joined if len(joined) <= MAX_ID else hashlib.sha256(joined.encode()).hexdigest()
+
+
+def _as_message(item: Any) -> dict[str, Any]:
+    """Return the event as a track message."""
+    try:
+        event = msgspec.convert(item, CloudEvent)
+    except msgspec.ValidationError as error:
+        words, _, place = str(error).partition(" - at ")
+        raise Refused(place.strip("`").removeprefix("$").replace(".", "/"), words) from error
+    for name in _REQUIRED:
+        if not getattr(event, name):
+            raise Refused(f"/{name}", f"A CloudEvent needs {name}.")
+    if event.specversion != "1.0":
+        raise Refused("/specversion", "Send specversion 1.0.")
+    user, anonymous = _person(event)
+    return {
+        "type": "track",
+        "event": event.type,
+        "messageId": message_id(str(event.source), str(event.id)),
+        "userId": user,
+        "anonymousId": anonymous,
+        "timestamp": event.time,
+        "properties": _properties(event),
+        "context": {"cloudevent": {"source": event.source}}
+        | ({"proof": event.proof} if event.proof else {}),
+    }
+
+
+def _person(event: CloudEvent) -> tuple[str | None, str | None]:
+    if event.userid or event.anonymousid:
+        return event.userid, event.anonymousid
+    namespace, colon, value = (event.subject or "").partition(":")
+    if colon and namespace == "anonymous":
+        return None, value
+    return (value if colon and namespace == "user" else event.subject), None
+
+
+def _properties(event: CloudEvent) -> dict[str, Any]:
+    if isinstance(event.data, dict):
+        return event.data
+    if event.data is not None:
+        return {"data": event.data}
+    return {"data_base64": event.data_base64} if event.data_base64 else {}
+
+
+def _own(pointer: str) -> str:
+    """Return the CloudEvents name of a field that a message has under another."""
+    names = {
+        "/userId": "/subject",
+        "/anonymousId": "/subject",
+        "/event": "/type",
+        "/messageId": "/id",
+        "/timestamp": "/time",
+    }
+    return names.get(pointer, pointer.replace("/properties", "/data", 1))
