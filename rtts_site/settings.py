@@ -220,7 +220,7 @@ _transport = {
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = _transport
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    # "events: seed missing drains": {"task": "decisioning.seed_drains", "schedule": 1.0},
+    "site: note that beat and jobs run": {"task": "site.note_beat", "schedule": 10.0},
 }
 
 # Logs go to standard output; the supervisor names the process.

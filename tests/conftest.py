@@ -32,6 +32,7 @@ from django.db import connection  # noqa: E402
 
 from rtts_site import embedded  # noqa: E402
 from rtts_site.foundation.redis_clients import redis_client  # noqa: E402
+from tests import product, programs  # noqa: E402
 
 
 @atexit.register
@@ -76,3 +77,27 @@ def redis(redis_server):
 @pytest.fixture
 def redis_url(redis):
     return settings.REDIS_URL
+
+
+@pytest.fixture(scope="session")
+def stack():
+    """Return the running product with demo data, shared by the session; stop nothing in it."""
+    with product.running(demo=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def bare_stack():
+    """Return the running product without demo data, shared by the session."""
+    with product.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium_path():
+    return programs.chromium()
+
+
+@pytest.fixture(scope="session")
+def node():
+    return programs.node()
