@@ -207,13 +207,13 @@ def _for(segment: str) -> Condition:
     return {"all": [{"segment": segment}]}
 
 
-def _offer_of_ours(key: str, name: str, purpose: str, **more: Any) -> OfferSpec:
-    return OfferSpec(key=key, name=name, purposes=(purpose,), variants=(), **more)
+def _offer_of_ours(key: str, name: str, *purposes: str, **more: Any) -> OfferSpec:
+    return OfferSpec(key=key, name=name, purposes=purposes, variants=(), **more)
 
 
 SERVICE_OFFERS = (
     _own(
-        _offer_of_ours("weekly-flyer", "Weekly flyer", SERVICE, priority=0.1),
+        _offer_of_ours("weekly-flyer", "Weekly flyer", priority=0.1),
         {"headline": "Our weekly flyer", "link": "/weekly"},
         ("app.home.card", "web.home.rail"),
     ),

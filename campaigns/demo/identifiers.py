@@ -19,7 +19,10 @@ def share_of(household: int, *, salt: str) -> float:
     return int.from_bytes(digest[:4]) / 2**32
 
 
-def store_place(store: str) -> list[float]:
+def store_place(store: str) -> dict[str, float]:
     """Return a made-up position of a store within 60 km of Cincinnati: the data has none."""
     digest = hashlib.sha256(f"store {store}".encode()).digest()
-    return [round(39.10 + (digest[0] - 128) / 300, 4), round(-84.51 + (digest[1] - 128) / 240, 4)]
+    return {
+        "lat": round(39.10 + (digest[0] - 128) / 300, 4),
+        "lon": round(-84.51 + (digest[1] - 128) / 240, 4),
+    }
