@@ -1,6 +1,7 @@
 """The only module that talks to durable_rules: loads compiled rulesets and asks which rules match."""
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 
@@ -11,6 +12,7 @@ from decisioning.rules.conditions import Facts, Node, evaluate, load
 from decisioning.rules.literals import literal, member
 from decisioning.rules.values import typed
 
+_MATCHED = 0
 _NO_RULE = 1  # result code: nothing matched, a normal answer
 _names = count()
 
@@ -147,16 +149,22 @@ class _Loaded:
         try:
             self._drain(fact, names)
         except Exception as error:
-            # The handle may hold this fact for ever: no later match may see it.
-            durable_rules_engine.delete_ruleset(self.handle)
-            self.handle = self._load()
+            self._reload()
             raise EngineError(f"the rules engine failed: {error}") from error
+
+    def _reload(self) -> None:
+        # The handle may hold this fact for ever: no later match may see it.
+        broken, self.handle = self.handle, self._load()
+        with suppress(durable_rules_engine.error):  # a broken handle may refuse even this
+            durable_rules_engine.delete_ruleset(broken)
 
     def _drain(self, fact: str, names: set[str]) -> None:
         code, state = durable_rules_engine.assert_fact(self.handle, fact)
         try:
             if code == _NO_RULE:
                 return
+            if code != _MATCHED:
+                raise EngineError(f"result code {code}: a fact was left behind")
             started = durable_rules_engine.start_action_for_state(self.handle, state)
             action = started[1] if started else None
             while action:
