@@ -8,10 +8,10 @@ from decisioning.rules.conditions import FOR_EVER, FUNCTIONS, READS, Catalogue
 from decisioning.rules.durations import parse_duration
 from decisioning.rules.operators import OPERATORS, TYPE_OF
 from decisioning.rules.values import parse_date
-from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec, SegmentSpec
+from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec, SegmentSpec, ValueType
 
 NOW = 1_795_312_800.0  # 2026-11-22 02:00 UTC
-TYPES = ("number", "text", "boolean", "date", "list", "place", "version")
+TYPES: tuple[ValueType, ...] = ("number", "text", "boolean", "date", "list", "place", "version")
 
 HOSTILE = (
     "", " ", "a", "A", "ab", "gold", "Gold", "ß", "SS", "İ", "é", "e\u0301", "日本", "😀", "null", "true", "1", "1.0",
@@ -30,7 +30,7 @@ DATES = tuple(NOW + step for step in (0, -1, 1, -3600, 3600, -86400, 86400, -30 
 )
 VERSIONS = ("1", "1.2", "1.2.3", "v1.2.3", "1.2.3+b", "1.2.3-a", "1.2.3-a.1", "1.2.10", "2.0.0-0")
 PLACES = ((48.2, 16.4), (48.21, 16.41), (0, 0), (90, 180), (-90.0, -180.0), (0.000001, 0))
-WRONG = (
+WRONG: tuple[object, ...] = (
     None,
     True,
     False,
@@ -124,7 +124,7 @@ EVENT_KEYS = tuple(CATALOGUE.events)
 
 
 @st.composite
-def comparison(draw, family, **start):
+def comparison(draw: st.DrawFn, /, family, **start):
     operator = draw(st.sampled_from(list(OPERATORS[family].values())))
     leaf = {**start, "is": operator.key}
     if operator.constant != "none":
@@ -191,28 +191,41 @@ def facts_for(found):
 
 def around(constant, value):
     """Return facts on and beside the edge that a value draws."""
-    match constant:
-        case "number" | "count":
-            return [value, value + 1, value - 1, value + 1e-6]
-        case "number_pair" | "numbers":
-            return [*value, value[0] - 1, value[-1] + 1]
-        case "text":
-            return [value, value.swapcase(), f"{value}x", f"x{value}", [value], [value, "x"]]
-        case "texts":
-            return [*value, value[0].swapcase(), value, [*value, "x"], value[:1]]
-        case "pattern":
-            return [value, value.replace("*", ""), value.replace("*", "ab").upper()]
-        case "boolean":
-            return [value, not value]
-        case "date":
-            day = parse_date(value)[0]
-            return [day, day + 86_400, day + 86_399, day - 1]
-        case "duration":
-            span = parse_duration(value)
-            return [NOW - span, NOW + span, NOW - span - 1, span, span + 1, span - 1]
-        case "place":
-            return [(value["lat"], value["lon"])]
-        case "version":
-            return [value]
-        case _:
-            return []
+    return EDGES[constant](value)
+
+
+def around_date(value):
+    day = parse_date(value)[0]
+    return [day, day + 86_400, day + 86_399, day - 1]
+
+
+def around_duration(value):
+    span = parse_duration(value)
+    return [NOW - span, NOW + span, NOW - span - 1, span, span + 1, span - 1]
+
+
+def around_number(value):
+    return [value, value + 1, value - 1, value + 1e-6]
+
+
+def around_numbers(value):
+    return [*value, value[0] - 1, value[-1] + 1]
+
+
+EDGES = {
+    "none": lambda value: [],
+    "number": around_number,
+    "count": lambda value: [["x"] * value, ["x"] * (value + 1), ["x"] * max(0, value - 1)],
+    "number_pair": around_numbers,
+    "numbers": around_numbers,
+    "text": lambda value: [
+        value, value.swapcase(), f"{value}x", f"x{value}", [value], [value.swapcase(), "x"],
+    ],
+    "texts": lambda value: [*value, value[0].swapcase(), value, [*value, "x"], value[:1]],
+    "pattern": lambda value: [value, value.replace("*", ""), value.replace("*", "ab").upper()],
+    "boolean": lambda value: [value, not value],
+    "date": around_date,
+    "duration": around_duration,
+    "place": lambda value: [(value["lat"], value["lon"])],
+    "version": lambda value: [value],
+}  # fmt: skip
