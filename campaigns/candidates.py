@@ -76,8 +76,22 @@ def with_body(candidate: Candidate, kind: str, key: str, body: Body) -> Candidat
 
 
 def conflicts(change: Change) -> list[Revision]:
-    """Return the drafts that were written on what is no longer live."""
-    return [draft for draft in drafts_of(change) if draft.base_id != draft.item.live_revision_id]
+    """Return the drafts that differ from what is live and were not written on it."""
+    drafts = changed_drafts(change)
+    return [draft for draft in drafts if draft.base_id != draft.item.live_revision_id]
+
+
+def changed_drafts(change: Change) -> list[Revision]:
+    """Return the drafts of a change that say something else than what is live."""
+    drafts = drafts_of(change).select_related("item__live_revision")
+    return [draft for draft in drafts if _is_changed(draft)]
+
+
+def _is_changed(draft: Revision) -> bool:
+    live = draft.item.live_revision
+    if live is None:
+        return not draft.removed
+    return draft.removed or (draft.body, draft.details) != (live.body, live.details)
 
 
 def content_digest(drafts: Iterable[Revision]) -> str:

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractUser, User
+from django.contrib.auth.models import AbstractBaseUser, AbstractUser, AnonymousUser, User
 from django.db import transaction
 from django.db.models import QuerySet
 
 from campaigns.mapping import FieldError, Refused, body_of, parse
-from campaigns.models import PROXIES, Change, Item, ReviewComment, Revision
+from campaigns.models import PROXIES, Change, Item, OpenChange, ReviewComment, Revision
 from campaigns.models.items import Kind
 
 Body = dict[str, Any]
@@ -50,11 +50,32 @@ def open_change(author: AbstractUser, *, now: datetime, title: str = "") -> Chan
     return change
 
 
-def newest_change(author: AbstractUser) -> Change | None:
-    """Return the author's newest change that is still a draft."""
-    return (
-        Change.objects.filter(authors=author.pk, state=Change.State.DRAFT).order_by("-pk").first()
-    )
+def current_change(author: AbstractBaseUser | AnonymousUser) -> Change | None:
+    """Return the change that the author's next save goes into, None before the first; one query."""
+    row = OpenChange.objects.filter(user__pk=author.pk).select_related("change").first()
+    return row.change if row is not None and row.change.is_editable else None
+
+
+def switch_change(author: AbstractUser, change: Change) -> None:
+    """Let the author's next save go into another change.
+
+    Raises:
+        ChangeClosed: the change takes no more edits.
+    """
+    if not change.is_editable:
+        raise ChangeClosed(
+            f"“{change}” is {change.get_state_display()} and takes no more edits. Open another."
+        )
+    OpenChange.objects.update_or_create(user_id=author.pk, defaults={"change": change})
+
+
+def ensure_change(author: AbstractUser, *, now: datetime) -> Change:
+    """Return the change that the author's next save goes into, a new one where there is none."""
+    change = current_change(author)
+    if change is None:
+        change = open_change(author, now=now)
+        switch_change(author, change)
+    return change
 
 
 def drafts_of(change: Change) -> QuerySet[Revision]:

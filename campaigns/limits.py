@@ -15,5 +15,4 @@ CAP_LIMIT = 1_000_000_000
 CAP_WINDOW_S = 366 * 86_400
 CACHE_SECONDS = 86_400
 WEIGHT = 1_000.0
-TERMS = frozenset({"priority", "value", "outcome_rate", "recency", "affinity"})
 VALIDITY_DAYS = 3_650  # of a consent

@@ -10,6 +10,7 @@ import msgspec
 from campaigns import limits
 from campaigns.models.items import Kind
 from consent.policy import PolicySpec, PurposeSpec, seal_policy
+from decisioning.arbitration.scoring import TERMS
 from decisioning.specs import (
     AttributeSpec,
     CampaignSpec,
@@ -124,8 +125,9 @@ def release_spec(bodies: Bodies) -> ReleaseSpec:
             parts[PLACES[kind]].append(_parse_named(kind, key, body))
         elif kind == Kind.SETTINGS:
             release_settings = _parse_named(kind, key, body)
+    placed: dict[str, Any] = {place: tuple(specs) for place, specs in parts.items()}
     return ReleaseSpec(
-        **{place: tuple(specs) for place, specs in parts.items()},
+        **placed,
         holdout_salt=release_settings.holdout_salt,
         holdout_share=release_settings.holdout_share,
     )
@@ -278,8 +280,8 @@ def _offer_errors(spec: OfferSpec) -> Iterable[FieldError]:
 
 def _weights(field: str, weights: Mapping[str, float]) -> Iterable[FieldError]:
     for term, weight in weights.items():
-        if term not in limits.TERMS:
-            known = ", ".join(sorted(limits.TERMS))
+        if term not in TERMS:
+            known = ", ".join(sorted(TERMS))
             yield FieldError(field, f"There is no term “{term}”; the terms are {known}.")
         yield from _between(field, weight, 0, limits.WEIGHT)
 

@@ -7,10 +7,17 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from campaigns.candidates import Candidate, candidate_of, conflicts, content_digest, live_release
+from campaigns.candidates import (
+    Candidate,
+    candidate_of,
+    changed_drafts,
+    conflicts,
+    content_digest,
+    live_release,
+)
 from campaigns.checking import Finding
 from campaigns.drafts import drafts_of, is_author, void_approval
-from campaigns.models import Change, Item, Release, ReviewComment, Revision
+from campaigns.models import Change, Item, OpenChange, Release, ReviewComment, Revision
 from campaigns.models.items import POLICY_KINDS
 from consent.policy import encode_policy
 from decisioning.rules.canonical import canonical, digest_of
@@ -76,20 +83,10 @@ def submit(change: Change, *, by: AbstractUser, now: datetime) -> Release:
     change.state = Change.State.IN_REVIEW
     change.submitted_by_id, change.submitted_at = by.pk, now
     change.save(update_fields=["state", "submitted_by", "submitted_at"])
+    # The next save must not void this review by accident.
+    OpenChange.objects.filter(change=change).delete()
     _note(change, Verdict.SUBMITTED, by=by, now=now)
     return candidate
-
-
-def changed_drafts(change: Change) -> list[Revision]:
-    """Return the drafts of a change that say something else than what is live."""
-    return [draft for draft in drafts_of(change) if _is_changed(draft)]
-
-
-def _is_changed(draft: Revision) -> bool:
-    live = draft.item.live_revision
-    if live is None:
-        return not draft.removed
-    return draft.removed or (draft.body, draft.details) != (live.body, live.details)
 
 
 def _conflict_words(stale: list[Revision]) -> str:

@@ -11,9 +11,7 @@ from django.urls import reverse
 
 from campaigns.models import Change, Item, Release
 from campaigns.models.items import Kind
-from decisioning.models import OutcomeRecord, ShownRecord
-
-OUTCOMES = ("impression", "click", "conversion", "dismissal")
+from decisioning.models import ShownRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +168,7 @@ def results(
     """
     shown_name, outcome_name = _COLUMN[by]
     where = f"and {kind} = %s" if kind else ""
-    params = [since, until, *([key] if kind else [])]
+    params: list[datetime | str] = [since, until, *([key] if kind else [])]
     with connection.cursor() as cursor:
         cursor.execute(
             f"select {shown_name}, count(distinct decision_id) from decisioning_shown"  # noqa: S608
@@ -192,6 +190,15 @@ def results(
 def _result(
     name: str, decisions: int, outcomes: dict[tuple[str, str], tuple[int, float]]
 ) -> Result:
-    counts = [outcomes.get((name, kind), (0, 0.0))[0] for kind in OUTCOMES]
-    value = outcomes.get((name, OutcomeRecord.Kind.CONVERSION.value), (0, 0.0))[1]
-    return Result(name, decisions, *counts, value=value)
+    def count(kind: str) -> int:
+        return outcomes.get((name, kind), (0, 0.0))[0]
+
+    return Result(
+        name,
+        decisions,
+        impressions=count("impression"),
+        clicks=count("click"),
+        conversions=count("conversion"),
+        dismissals=count("dismissal"),
+        value=outcomes.get((name, "conversion"), (0, 0.0))[1],
+    )

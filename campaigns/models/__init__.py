@@ -1,6 +1,6 @@
 """Everything marketers author, review and publish, as rows."""
 
-from campaigns.models.changes import Change, ReviewComment
+from campaigns.models.changes import Change, OpenChange, ReviewComment
 from campaigns.models.items import (
     PROXIES,
     Attribute,
@@ -30,6 +30,7 @@ __all__ = [
     "Item",
     "Kind",
     "Offer",
+    "OpenChange",
     "Placement",
     "Purpose",
     "Release",

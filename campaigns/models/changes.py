@@ -1,6 +1,9 @@
 """Named sets of edits that are reviewed and published as a whole."""
 
+from typing import Any
+
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
 
 USER = settings.AUTH_USER_MODEL
@@ -19,7 +22,9 @@ class Change(models.Model):
 
     title = models.CharField(max_length=120)
     state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)
-    authors = models.ManyToManyField(USER, related_name="changes")
+    authors: models.ManyToManyField[User, Any] = models.ManyToManyField(
+        USER, related_name="changes"
+    )
     created_by = models.ForeignKey(USER, models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     submitted_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")
@@ -42,6 +47,16 @@ class Change(models.Model):
     def is_editable(self) -> bool:
         """Say whether an edit may be saved into it; one in review or approved then loses its approval."""
         return self.state in (self.State.DRAFT, self.State.IN_REVIEW, self.State.APPROVED)
+
+
+class OpenChange(models.Model):
+    """The change that a user's next save goes into."""
+
+    user = models.OneToOneField(USER, models.CASCADE, primary_key=True, related_name="+")
+    change = models.ForeignKey(Change, models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.change}"
 
 
 class ReviewComment(models.Model):

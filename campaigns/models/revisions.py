@@ -37,7 +37,7 @@ class Revision(models.Model):
         return f"{self.item_id} revision {self.number}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None:
+        if not self._state.adding:
             raise RevisionFrozen("A revision is never edited: save a new one.")
         super().save(*args, **kwargs)
 
