@@ -1,7 +1,7 @@
 """What the web server calls: the fast paths first, Django for everything else."""
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import django
@@ -13,10 +13,9 @@ django.setup(set_prefix=False)
 
 from decisioning.api.app import app as fast_paths  # noqa: E402 - needs the apps
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 NOT_FOUND = (
     b'{"type":"about:blank","title":"Not Found","status":404,'
     b'"detail":"This process serves the decision and event paths only."}'

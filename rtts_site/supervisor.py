@@ -109,8 +109,10 @@ class Supervisor:
         ).start()
 
     def _copy_output(self, name: str, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout or ():
-            self._log(name, line.rstrip())
+        assert process.stdout is not None  # noqa: S101 - as _spawn asked
+        with process.stdout as lines:
+            for line in lines:
+                self._log(name, line.rstrip())
 
     def _wait_until_ready(self, service: Service) -> None:
         end = time.monotonic() + READY_TIMEOUT_S
