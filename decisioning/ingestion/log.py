@@ -93,7 +93,7 @@ def _calls(records: Sequence[Record], mark: int) -> Iterator[_Call]:
             partition, _Call([], [people.stream_key(partition)], [mark, DEDUPE_MS])
         )
         call.places.append(place)
-        call.keys.append(people.seen_key(partition, record.message_id))
+        call.keys.append(people.seen_key(partition, record.dedupe_id))
         call.args.append(encode_record(record))
     yield from by_partition.values()
 

@@ -1,0 +1,84 @@
+"""The only place that keeps a thread beside the drain, so that PostgreSQL never holds up folding."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import redis
+from django.db import Error, close_old_connections, connection
+
+from decisioning.ingestion import history
+
+logger = logging.getLogger("decisioning")
+
+REST_SECONDS: Final = 0.5  # between runs that found little
+RETRY_SECONDS: Final = 3.0  # after PostgreSQL or Redis failed
+
+Archive = Callable[["redis.Redis", Sequence[int]], int]  # returns how many rows it wrote
+
+
+class Archiver:
+    """Moves the streams of some partitions to PostgreSQL until it is stopped."""
+
+    def __init__(
+        self, client: "redis.Redis", partitions: Sequence[int], *, others: Sequence[Archive] = ()
+    ) -> None:
+        self._client = client
+        self._partitions = partitions
+        self._archives = (history.archive, *others)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="archiver", daemon=True)
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+        self._thread.start()
+
+    def stop(self, *, patience: float) -> bool:
+        """Ask it to end after its run and return whether it did within `patience` seconds."""
+        self._stopped.set()
+        self._thread.join(patience)
+        return not self._thread.is_alive()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                self._stopped.wait(self._round())
+        finally:
+            connection.close()
+
+    def _round(self) -> float:
+        """Archive once and return for how many seconds to rest."""
+        close_old_connections()
+        try:
+            written = [archive(self._client, self._partitions) for archive in self._archives]
+        except (Error, redis.RedisError, OSError) as error:
+            logger.warning("archive.waiting reason=%s", type(error).__name__)
+            return RETRY_SECONDS
+        except Exception:
+            logger.exception("archive.failed")
+            return RETRY_SECONDS
+        return 0.0 if max(written) >= history.ROWS_PER_RUN else REST_SECONDS
+
+
+_running: dict[tuple[int, ...], Archiver] = {}
+
+
+def start_archiver(
+    client: "redis.Redis", partitions: Sequence[int], *, others: Sequence[Archive] = ()
+) -> Archiver:
+    """Return the process's archiver of these partitions, started.
+
+    One that PostgreSQL still holds up from an earlier task is taken over instead of doubled.
+    """
+    key = tuple(partitions)
+    held = _running.get(key)
+    if held is not None and held.is_alive:
+        return held
+    archiver = _running[key] = Archiver(client, partitions, others=others)
+    archiver.start()
+    return archiver

@@ -1,0 +1,74 @@
+"""The only place that carries out what a partition owes others: appended records, fences, joined consent."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+import redis
+
+from consent import people
+from consent.state import begin_merge, merge_token, remove_fence
+from decisioning.ingestion.log import accept
+from decisioning.ingestion.planning import Delivery
+from decisioning.profiles.store import load_profile
+
+logger = logging.getLogger("decisioning")
+
+JoinConsent = Callable[[str, str], None]  # (source, target): has their consent joined, later
+_decoder = msgspec.msgpack.Decoder(Delivery)
+
+
+def packed_deliveries(deliveries: Sequence[Delivery], *, until: str) -> dict[str, bytes]:
+    """Return the outbox entries of a batch that ends at stream id `until`."""
+    return {f"{until}.{place}": msgspec.msgpack.encode(one) for place, one in enumerate(deliveries)}
+
+
+def deliver(
+    client: "redis.Redis", partition: int, *, join_consent: JoinConsent, now_ms: int
+) -> int:
+    """Carry out all that a partition's outbox holds and return how many that were.
+
+    An entry leaves the outbox when it is done, so a crash in between repeats it.
+    """
+    found: Any = client.hgetall(people.outbox_key(partition))
+    deliveries = [(key, _decoder.decode(data)) for key, data in found.items()]
+    if not deliveries:
+        return 0
+    for _, delivery in deliveries:
+        _prepare(client, delivery, now_ms=now_ms)
+    accept(client, [one.record for _, one in deliveries if one.record is not None])
+    for _, delivery in deliveries:
+        _conclude(client, delivery, join_consent=join_consent)
+    client.hdel(people.outbox_key(partition), *(key for key, _ in deliveries))
+    return len(deliveries)
+
+
+def _prepare(client: "redis.Redis", delivery: Delivery, *, now_ms: int) -> None:
+    """Fence the target of a merge, and whoever it has become, before anything of the source can reach it."""
+    if delivery.fence is None:
+        return
+    source, target = delivery.fence
+    owner, _ = load_profile(client, target)
+    for person in {target, owner}:
+        begin_merge(client, source, person, now_ms=now_ms)
+
+
+def _conclude(client: "redis.Redis", delivery: Delivery, *, join_consent: JoinConsent) -> None:
+    if delivery.join is not None:
+        join_consent(*delivery.join)
+    if delivery.unfence is not None:
+        source, target = delivery.unfence
+        owner, _ = load_profile(client, target)
+        for person in {target, owner}:
+            remove_fence(client, person, merge_token(source))
+
+
+def owing(client: "redis.Redis", partitions: Iterable[int]) -> list[int]:
+    """Return the partitions whose outbox is not empty; one round trip."""
+    asked = list(partitions)
+    with client.pipeline(transaction=False) as pipe:
+        for partition in asked:
+            pipe.hlen(people.outbox_key(partition))
+        sizes = pipe.execute()
+    return [partition for partition, size in zip(asked, sizes, strict=True) if size]

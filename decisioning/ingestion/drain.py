@@ -1,0 +1,221 @@
+"""The only reader of the partition streams that folds: reads, plans, commits, delivers, in a loop."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import redis
+
+from consent import people
+from decisioning.ingestion.delivery import JoinConsent, deliver, owing, packed_deliveries
+from decisioning.ingestion.leases import RENEW_MS, Lease
+from decisioning.ingestion.log import FIELD, QUARANTINE_LENGTH
+from decisioning.ingestion.planning import Entry, Plan, plan
+from decisioning.ingestion.positions import Position, load_positions, take_up
+from decisioning.ingestion.records import decode_record, encode_record
+from decisioning.profiles.aggregates import VERSION_KEY, Aggregates, load_live
+from decisioning.profiles.profile import Profile, encode_profile
+from decisioning.profiles.store import Batch, commit, load_profiles
+from rtts_site.foundation import metrics
+
+logger = logging.getLogger("decisioning")
+
+BLOCK_MS: Final = 200  # longest wait for new records; new aggregates are seen as often
+RECORDS_PER_READ: Final = 64  # of one stream
+OUTBOX_SECONDS: Final = 1.0  # between tries of what could not be delivered
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What was read of one partition."""
+
+    entries: list[Entry]
+    until: str  # stream id; records that cannot be read are passed
+
+
+class Drain:
+    """Folds one group of partitions while it holds the group's lease."""
+
+    def __init__(
+        self,
+        client: "redis.Redis",
+        *,
+        group: int,
+        partitions: list[int],
+        join_consent: JoinConsent,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._group = group
+        self._partitions = partitions
+        self._join_consent = join_consent
+        self._clock = clock
+        self._positions: dict[int, Position] = {}
+        self._aggregates = Aggregates.of(())
+        self._owing: set[int] = set()
+        self._next_try = 0.0
+
+    def run(self, seconds: float) -> bool:
+        """Drain for some seconds; return False at once where somebody else does."""
+        lease = Lease(self._client, self._group)
+        if not lease.take():
+            return False
+        try:
+            self._begin()
+            until = self._clock() + seconds
+            renewed = self._clock()
+            while self._clock() < until:
+                self.step()
+                if self._clock() - renewed > RENEW_MS / 1000:
+                    if not lease.renew():
+                        return True
+                    renewed = self._clock()
+        finally:
+            lease.release()
+        return True
+
+    def _begin(self) -> None:
+        self._positions = load_positions(self._client, self._partitions)
+        self._owing = set(owing(self._client, self._partitions))
+        self._aggregates = Aggregates(load_live(self._client))
+        self._take_up()
+
+    def step(self) -> int:
+        """Fold what has come, waiting BLOCK_MS at most, and return how many records that were."""
+        if not self._positions:
+            self._begin()
+        self._renew_aggregates()
+        found = self._read()
+        if found:
+            self._fold(found)
+        self._deliver()
+        return sum(len(run.entries) for run in found.values())
+
+    def _renew_aggregates(self) -> None:
+        version: Any = self._client.get(VERSION_KEY)
+        if int(version or 0) != self._aggregates.version:
+            self._aggregates = Aggregates(load_live(self._client))
+        self._take_up()
+
+    def _take_up(self) -> None:
+        wanted = self._aggregates.version
+        behind = {
+            partition: position
+            for partition, position in self._positions.items()
+            if position.aggregates != wanted
+        }
+        if not behind:
+            return
+        done = set(take_up(self._client, behind, self._aggregates))
+        for partition in done:
+            self._positions[partition].aggregates = wanted
+        if done != set(behind):
+            self._positions |= load_positions(self._client, set(behind) - done)
+
+    def _read(self) -> dict[int, _Run]:
+        streams: Any = {
+            people.stream_key(partition): position.folded
+            for partition, position in self._positions.items()
+            if position.aggregates == self._aggregates.version
+        }
+        if not streams:
+            return {}
+        replies: Any = self._client.xread(streams, count=RECORDS_PER_READ, block=BLOCK_MS)
+        rows = replies.items() if isinstance(replies, dict) else replies
+        return {int(key[2:5]): self._decoded(int(key[2:5]), _flat(values)) for key, values in rows}
+
+    def _decoded(self, partition: int, rows: list[Any]) -> _Run:
+        entries: list[Entry] = []
+        for stream_id, fields in rows:
+            try:
+                entries.append((stream_id.decode(), decode_record(fields[FIELD])))
+            except (msgspec.DecodeError, KeyError):
+                logger.exception("record.unreadable partition=%s id=%s", partition, stream_id)
+                self._set_aside(partition, fields.get(FIELD, b""))
+        return _Run(entries, rows[-1][0].decode())
+
+    def _set_aside(self, partition: int, data: bytes) -> None:
+        key = people.quarantine_key(partition)
+        self._client.xadd(key, {FIELD: data}, maxlen=QUARANTINE_LENGTH, approximate=True)
+
+    def _fold(self, found: dict[int, _Run]) -> None:
+        named = {
+            partition: list(dict.fromkeys(record.person for _, record in run.entries))
+            for partition, run in found.items()
+            if run.entries
+        }
+        profiles = load_profiles(self._client, named)
+        batches = [self._batch(partition, run, profiles) for partition, run in found.items()]
+        for batch, written in zip(batches, commit(self._client, batches), strict=True):
+            self._follow(batch, written=written, records=len(found[batch.partition].entries))
+        oldest = min(int(run.until.partition("-")[0]) for run in found.values())
+        metrics.FOLD_LAG_SECONDS.labels(str(self._group)).set(
+            max(0.0, self._clock() - oldest / 1000)
+        )
+
+    def _batch(self, partition: int, run: _Run, profiles: dict[str, Profile | None]) -> Batch:
+        position = self._positions[partition]
+        made = self._plan(partition, run.entries, profiles)
+        return Batch(
+            partition,
+            position.folded,
+            run.until,
+            position.aggregates,
+            profiles={person: _packed(made, person) for person in made.changed},
+            outgoing=packed_deliveries(made.deliveries, until=run.until),
+        )
+
+    def _plan(
+        self, partition: int, entries: list[Entry], profiles: dict[str, Profile | None]
+    ) -> Plan:
+        """Return the plan of a run; a record that cannot be folded is set aside, the others are not held up."""
+        try:
+            return plan(entries, profiles=profiles, aggregates=self._aggregates)
+        except Exception:
+            logger.exception("run.failed partition=%s", partition)
+        sound: list[Entry] = []
+        for entry in entries:
+            try:
+                plan([*sound, entry], profiles=profiles, aggregates=self._aggregates)
+                sound.append(entry)
+            except Exception:
+                logger.exception("record.failed partition=%s id=%s", partition, entry[0])
+                self._set_aside(partition, encode_record(entry[1]))
+        return plan(sound, profiles=profiles, aggregates=self._aggregates)
+
+    def _follow(self, batch: Batch, *, written: bool, records: int) -> None:
+        if not written:
+            self._positions |= load_positions(self._client, [batch.partition])
+            return
+        self._positions[batch.partition].folded = batch.until
+        metrics.FOLDED.inc(records)
+        if batch.outgoing:
+            self._owing.add(batch.partition)
+            self._next_try = 0.0
+
+    def _deliver(self) -> None:
+        if not self._owing or self._clock() < self._next_try:
+            return
+        self._next_try = self._clock() + OUTBOX_SECONDS
+        now_ms = int(self._clock() * 1000)
+        for partition in sorted(self._owing):
+            try:
+                deliver(self._client, partition, join_consent=self._join_consent, now_ms=now_ms)
+                self._owing.discard(partition)
+            except Exception:  # it stays in the outbox; folding goes on meanwhile
+                logger.exception("delivery.failed partition=%s", partition)
+
+
+def _flat(values: Any) -> list[Any]:
+    """Return stream entries as pairs, whichever protocol version nests them."""
+    if values and isinstance(values[0], list):
+        return [entry for part in values for entry in part]
+    return list(values)
+
+
+def _packed(made: Plan, person: str) -> bytes | None:
+    profile = made.profiles[person]
+    return None if profile is None else encode_profile(profile)

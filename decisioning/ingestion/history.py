@@ -1,0 +1,148 @@
+"""The only place that writes events to PostgreSQL and trims the streams behind both positions."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+import redis
+from django.db import connection, transaction
+
+from consent import people
+from decisioning.ingestion.log import FIELD
+from decisioning.ingestion.planning import Entry
+from decisioning.ingestion.positions import Position, load_positions
+from decisioning.ingestion.records import Record, decode_record, encode_record, stream_order
+from decisioning.profiles.profile import Profile
+from decisioning.profiles.store import load_profiles
+
+ROWS_PER_RUN: Final = 2_000
+_COLUMNS: Final = (
+    "event_id",
+    "received_at",
+    "event_time",
+    "partition",
+    "person_id",
+    "kind",
+    "type",
+    "name",
+    "message_id",
+    "source",
+    "body",
+)
+
+Row = tuple[Any, ...]
+
+
+def archive(client: "redis.Redis", partitions: Sequence[int]) -> int:
+    """Write what is folded and not yet archived, once each, and return how many rows that were.
+
+    Raises:
+        django.db.Error: PostgreSQL is away; nothing is lost, the streams keep it.
+    """
+    positions = load_positions(client, partitions)
+    behind = {one: position for one, position in positions.items() if not position.is_archived}
+    rows: list[Row] = []
+    reached: dict[int, str] = {}
+    for partition, position in behind.items():
+        entries, until = _read(client, partition, position)
+        rows += _rows(client, partition, entries)
+        reached[partition] = until
+        if len(rows) >= ROWS_PER_RUN:
+            break
+    if rows:
+        write(rows)
+    _advance(client, {one: positions[one] for one in reached}, reached)
+    return len(rows)
+
+
+def _read(client: "redis.Redis", partition: int, position: Position) -> tuple[list[Entry], str]:
+    """Return the next folded records of a stream and the id that they lead to."""
+    found: Any = client.xrange(
+        people.stream_key(partition),
+        min=f"({position.archived}",
+        max=position.folded,
+        count=ROWS_PER_RUN,
+    )
+    entries: list[Entry] = []
+    for stream_id, fields in found:
+        try:
+            entries.append((stream_id.decode(), decode_record(fields[FIELD])))
+        except (msgspec.DecodeError, KeyError):
+            continue  # the drain has set it aside
+    until = found[-1][0].decode() if len(found) == ROWS_PER_RUN else position.folded
+    return entries, until
+
+
+def _rows(client: "redis.Redis", partition: int, entries: Sequence[Entry]) -> list[Row]:
+    """Return the rows of records that were folded here; what moved on is archived where it arrived."""
+    persons = list(dict.fromkeys(record.person for _, record in entries))
+    profiles = load_profiles(client, {partition: persons}) if persons else {}
+    return [
+        _row(partition, stream_id, record)
+        for stream_id, record in entries
+        if record.kind != "backfill" and not _moved_on(profiles[record.person], stream_id, record)
+    ]
+
+
+def _moved_on(profile: Profile | None, stream_id: str, record: Record) -> bool:
+    if profile is None or not profile.merged_into or record.kind == "merge_out":
+        return False
+    return stream_order(stream_id) > stream_order(profile.merged_at)
+
+
+def _row(partition: int, stream_id: str, record: Record) -> Row:
+    body = msgspec.structs.replace(record, payload=b"") if record.payload else record
+    return (
+        f"{partition:03d}-{stream_id}",
+        _moment(record.received_at_ms),
+        _moment(record.event_time_ms),
+        partition,
+        record.person,
+        record.kind,
+        record.type,
+        record.event,
+        record.message_id,
+        record.source,
+        encode_record(body),
+    )
+
+
+def _moment(epoch_ms: int) -> datetime:
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC)
+
+
+def write(rows: Sequence[Row]) -> None:
+    """Copy rows into the history; those already there stay as they are."""
+    columns = ", ".join(_COLUMNS)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS arriving_event (LIKE decisioning_event)"
+            " ON COMMIT DELETE ROWS"
+        )
+        with cursor.copy(f"COPY arriving_event ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        cursor.execute(
+            f"INSERT INTO decisioning_event ({columns}) SELECT {columns} FROM arriving_event"  # noqa: S608  # constants
+            " ON CONFLICT DO NOTHING"
+        )
+
+
+def _advance(
+    client: "redis.Redis", positions: dict[int, Position], reached: dict[int, str]
+) -> None:
+    """Note how far history is and drop from the streams what is behind both positions."""
+    with client.pipeline(transaction=False) as pipe:
+        for partition, until in reached.items():
+            done = min(until, positions[partition].folded, key=stream_order)
+            pipe.hset(people.position_key(partition), "archived", until)
+            pipe.xtrim(people.stream_key(partition), minid=done, approximate=False)
+        pipe.execute()
+
+
+def ensure_partitions(*, months: int) -> int:
+    """Have the months ahead made in the partitioned tables and return how many were."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT decisioning_ensure_partitions(%s)", [months])
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,56 @@
+"""What Celery runs for this app: draining the streams, seeding drains, joining consent, making months ahead."""
+
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from consent import ledger
+from decisioning.ingestion.archiving import start_archiver
+from decisioning.ingestion.drain import Drain
+from decisioning.ingestion.history import ensure_partitions
+from decisioning.ingestion.leases import missing, partitions_of
+from rtts_site.foundation.redis_clients import redis_client
+
+DRAIN_SECONDS = 30.0
+ARCHIVE_PATIENCE = 2.0  # seconds that a drain waits for the history to end its run
+MONTHS_AHEAD = 3
+
+
+@shared_task(name="decisioning.drain", queue="streams")
+def drain(group: int = 0, **_: Any) -> None:
+    """Fold a group's streams for a while, then hand over to a successor."""
+    partitions = partitions_of(group, groups=settings.RTTS_DRAIN_GROUPS)
+    client = redis_client()
+    drained = Drain(client, group=group, partitions=partitions, join_consent=_join_consent_later)
+    archiver = start_archiver(client, partitions)
+    if drained.run(DRAIN_SECONDS):
+        drain.delay(group=group)
+    archiver.stop(patience=ARCHIVE_PATIENCE)
+
+
+@shared_task(name="decisioning.seed_drains", ignore_result=True)
+def seed_drains(**_: Any) -> None:
+    for group in missing(redis_client(), settings.RTTS_DRAIN_GROUPS):
+        drain.delay(group=group)
+
+
+def _join_consent_later(source: str, target: str) -> None:
+    join_consent.delay(source=source, target=target)
+
+
+@shared_task(
+    name="decisioning.join_consent",
+    autoretry_for=(ledger.StoreUnavailableError,),
+    retry_backoff=2,
+    retry_backoff_max=60,
+    max_retries=None,
+)
+def join_consent(source: str, target: str, **_: Any) -> None:
+    ledger.merge_people(source, target, now=timezone.now())
+
+
+@shared_task(name="decisioning.ensure_partitions")
+def ensure_months(**_: Any) -> None:
+    ensure_partitions(months=MONTHS_AHEAD)
