@@ -12,6 +12,11 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, include, path, 
 from django.utils import timezone
 from django.utils.text import capfirst
 
+from campaigns.candidates import candidate_of
+from campaigns.drafts import current_change
+from campaigns.rule_builder.urls import builder_urls
+from decisioning.rules.catalogue import Catalogue
+from rtts_site import home
 
 SEARCH_LIMIT: Final = 8  # per kind of thing
 
@@ -102,13 +107,13 @@ class TargetingAdminSite(AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [
             path("search/", self.admin_view(self.search), name="rtts-search"),
-            *self._wrapped("campaigns.rule_builder.urls"),
-            *self._wrapped("campaigns.urls"),
+            *self._guarded(builder_urls(catalogue=_catalogue, audience=None)),
+            *self._guarded(include("campaigns.urls")[0].urlpatterns),
         ]
         return own + super().get_urls()
 
-    def _wrapped(self, module: str) -> Iterator[URLPattern]:
-        for pattern in include(module)[0].urlpatterns:
+    def _guarded(self, patterns: Iterable[URLPattern]) -> Iterator[URLPattern]:
+        for pattern in patterns:
             yield URLPattern(
                 pattern.pattern,
                 self.admin_view(pattern.callback),
@@ -157,7 +162,6 @@ class TargetingAdminSite(AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        from rtts_site import home  # until campaigns.publishing and campaigns.reports are in the tree
 
         board = home.board(request.user, now=timezone.localtime())
         return super().index(request, {"board": board, "is_home": True} | (extra_context or {}))
@@ -175,6 +179,10 @@ class TargetingAdminSite(AdminSite):
                 hits = _hits(admin, request, query)
                 if hits:
                     yield {"kind": capfirst(model._meta.verbose_name_plural), "hits": hits}
+
+
+def _catalogue(user: Any) -> Catalogue:
+    return Catalogue.of(candidate_of(current_change(user)).spec)
 
 
 def _link(request: HttpRequest, entry: Entry, models: dict[str, dict[str, Any]]) -> Link | None:

@@ -1,0 +1,287 @@
+"""The only place that turns an edited rule into what the page shows: choices, inputs, messages, words."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from campaigns.rule_builder.form_tree import Kind, Node
+from campaigns.rule_builder.meaning import (
+    MEASURES,
+    SEQUENCES,
+    Meaning,
+    filter_catalogue,
+    filtered_event,
+    meaning,
+    properties_of,
+)
+from campaigns.rule_builder.translation import UNITS, Message
+from decisioning.rules.catalogue import Catalogue
+from decisioning.rules.conditions import FOR_EVER
+from decisioning.specs import AttributeSpec
+
+MATCHES: Final = {
+    "all": ("All", "of these must be true", "and"),
+    "any": ("At least one", "of these must be true", "or"),
+    "none": ("None", "of these may be true", "nor"),
+}
+_OTHER_WINDOWS: Final = {"page": "this page view", "session": "this session", "ever": "ever"}
+Choices = list[tuple[str, str]]
+
+
+class Menu:
+    """A long list of choices, written once and used for every row: only the mark of the chosen one differs."""
+
+    def __init__(self, groups: Iterable[tuple[str, Choices]]) -> None:
+        groups = list(groups)
+        self.known = {value for _, choices in groups for value, _ in choices}
+        self.html = format_html_join("", '<optgroup label="{}">{}</optgroup>', self._html(groups))
+
+    @staticmethod
+    def _html(groups: list[tuple[str, Choices]]) -> Iterable[tuple[str, SafeString]]:
+        for title, choices in groups:
+            if choices:
+                yield title, format_html_join("", '<option value="{}">{}</option>', choices)
+
+    def chosen(self, value: str, *, hint: str) -> SafeString:
+        """Return the options with one marked; a value that is no longer there stays, and says so."""
+        if not value:
+            return format_html('<option value="" selected>{}</option>{}', hint, self.html)
+        if value not in self.known:
+            gone = format_html(
+                '<option value="{}" selected>{} (not in the catalogue)</option>',
+                value,
+                value.partition(":")[2] or value,
+            )
+            return gone + self.html
+        mark = format_html('<option value="{}"', value)
+        # Safe: both sides of the replacement were escaped when they were written.
+        return mark_safe(self.html.replace(mark, f"{mark} selected", 1))  # noqa: S308
+
+
+def menu_of(catalogue: Catalogue) -> Menu:
+    """Return what a condition may be about: attributes, events, segments, or an event's properties."""
+    if catalogue.event is not None:
+        names = [(f"attribute:{key}", catalogue.name_of(key)) for key in catalogue.attributes]
+        return Menu([(f"About {catalogue.event.name}", names)])
+    person, visit = [], []
+    for spec in catalogue.attributes.values():
+        about = visit if isinstance(spec, AttributeSpec) and spec.source == "context" else person
+        about.append((f"attribute:{spec.key}", catalogue.name_of(spec.key)))
+    events = [(f"event:{one.key}", one.name) for one in catalogue.events.values()]
+    segments = [("segment:", "is in a segment")] if catalogue.segments else []
+    return Menu(
+        [
+            ("What they did", events),
+            ("About the person", sorted(person, key=lambda one: one[1])),
+            ("About the visit", sorted(visit, key=lambda one: one[1])),
+            ("Segments", segments),
+        ]
+    )
+
+
+@dataclass(slots=True)
+class Page:
+    """What all rows of one builder share while it is drawn."""
+
+    name: str  # of the form field; starts every name and id
+    catalogue: Catalogue
+    messages: Mapping[int, list[Message]] = field(default_factory=dict)  # by node
+    show_all: bool = False  # after Save; else only rows that the focus has left
+    focus: int = 0  # the node that gets the focus, 0 for none
+    menus: dict[str, Menu] = field(default_factory=dict)  # by event, "" for the outer one
+
+    def menu(self, catalogue: Catalogue) -> Menu:
+        """Return the subjects of a catalogue, made once."""
+        key = catalogue.event.key if catalogue.event else ""
+        if key not in self.menus:
+            self.menus[key] = menu_of(catalogue)
+        return self.menus[key]
+
+
+class GroupRow:
+    """A group as the template draws it."""
+
+    is_group = True
+
+    def __init__(self, node: Node, page: Page, catalogue: Catalogue, level: int = 1) -> None:
+        self.node, self.page, self.level = node, page, level
+        self.heading, self.tail, self.joiner = MATCHES[node.match]
+        self.matches = [(key, words[0], key == node.match) for key, words in MATCHES.items()]
+        self.children = [
+            row(child, page, catalogue, level + 1) | {"joiner": self.joiner if index else ""}
+            for index, child in enumerate(node.children)
+        ]
+
+    @property
+    def messages(self) -> list[Message]:
+        """Return what is wrong with the group itself; an inner group without conditions always shows it."""
+        return list(self.page.messages.get(self.node.id, ()))
+
+
+def row(node: Node, page: Page, catalogue: Catalogue, level: int) -> dict[str, Any]:
+    """Return one child of a group for the template."""
+    if node.kind == "leaf":
+        return {"row": LeafRow(node, page, catalogue, level)}
+    return {"row": GroupRow(node, page, catalogue, level)}
+
+
+class LeafRow:
+    """A condition as the template draws it."""
+
+    is_group = False
+
+    def __init__(self, node: Node, page: Page, catalogue: Catalogue, level: int = 1) -> None:
+        self.node, self.page, self.catalogue, self.level = node, page, catalogue, level
+        self.said: Meaning = meaning(node, catalogue)
+        self.filters = [self._filter(child) for child in node.children]
+
+    def _filter(self, child: Node) -> GroupRow:
+        event = filtered_event(self.node, child.kind, self.catalogue)
+        return GroupRow(child, self.page, filter_catalogue(event), self.level + 1)
+
+    @property
+    def messages(self) -> list[Message]:
+        """Return what to show at the row now."""
+        if not (self.page.show_all or self.node.text("seen")):
+            return []
+        return list(self.page.messages.get(self.node.id, ()))
+
+    @property
+    def wrong(self) -> set[str]:
+        """Return the names of the inputs that the messages are about."""
+        return {message.part for message in self.messages}
+
+    @property
+    def prefix(self) -> str:
+        """Return how the names and ids of the inputs start."""
+        return f"{self.page.name}-{self.node.id}-"
+
+    @property
+    def error_id(self) -> str:
+        """Return the id of the place for messages."""
+        return f"{self.prefix}error"
+
+    @cached_property
+    def subjects(self) -> SafeString:
+        return self.page.menu(self.catalogue).chosen(
+            self.node.text("subject"), hint="Choose what to look at…"
+        )
+
+    @cached_property
+    def operators(self) -> SafeString:
+        plain = [(one.key, one.label) for one in self.said.operators.values()]
+        folded = [one for one in plain if one[0].endswith("_ignoring_case")]
+        groups = [("Compare", [one for one in plain if one not in folded])]
+        if folded:
+            groups.append(("Ignoring case", folded))
+        return Menu(groups).chosen(self.node.text("is"), hint="choose…")
+
+    @property
+    def measures(self) -> list[tuple[str, str, bool]]:
+        chosen = self.said.measure
+        return [(key, label, key == chosen) for key, label in MEASURES.items()]
+
+    @property
+    def has_properties(self) -> bool:
+        return bool(self.said.measure) and self.said.measure in _READING
+
+    @cached_property
+    def properties(self) -> SafeString:
+        names = [(key, key.replace("_", " ")) for key in properties_of(self.said)]
+        return Menu([("Properties", names)]).chosen(
+            self.node.text("property"), hint="choose a property…"
+        )
+
+    @property
+    def is_sequence(self) -> bool:
+        return self.said.measure in SEQUENCES
+
+    @cached_property
+    def thens(self) -> SafeString:
+        names = [(one.key, one.name) for one in self.catalogue.events.values()]
+        return Menu([("Events", names)]).chosen(
+            self.node.text("then"), hint="choose the later event…"
+        )
+
+    @cached_property
+    def segments(self) -> SafeString:
+        names = [(one.key, one.name) for one in self.catalogue.segments.values()]
+        return Menu([("Segments", sorted(names, key=lambda one: one[1].lower()))]).chosen(
+            self.node.text("segment"), hint="choose a segment…"
+        )
+
+    @property
+    def unit(self) -> str:
+        return self.said.attribute.unit if isinstance(self.said.attribute, AttributeSpec) else ""
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Return the known values of the attribute, and those typed that are not among them."""
+        known: tuple[str, ...] = getattr(self.said.attribute, "values", ())
+        if not known:
+            return ()
+        return (*known, *(one for one in self._typed if one and one not in known))
+
+    @property
+    def _typed(self) -> list[str]:
+        return self.node.fields.get("value", [])
+
+    @property
+    def chips(self) -> list[tuple[str, bool]]:
+        typed = {line for one in self._typed for line in one.splitlines()}
+        return [(value, value in typed) for value in self.values]
+
+    @property
+    def offers_values(self) -> bool:
+        """Say whether one of the known values is to be chosen; part of a text is typed."""
+        return bool(self.values) and self.node.text("is") in ("eq", "ne")
+
+    @property
+    def lines(self) -> str:
+        return "\n".join(self._typed)
+
+    @property
+    def text(self) -> dict[str, str]:
+        return {key: self.node.text(key) for key in _TYPED}
+
+    @property
+    def units(self) -> list[tuple[str, str, bool]]:
+        return [(key, label, key == self.node.text("unit")) for key, label in UNITS.items()]
+
+    @property
+    def windows(self) -> list[tuple[str, str, bool]]:
+        choices = UNITS | _OTHER_WINDOWS
+        if self.said.measure not in FOR_EVER:
+            del choices["ever"]
+        return [
+            (key, label, key == self.node.text("within_unit")) for key, label in choices.items()
+        ]
+
+    @property
+    def has_span(self) -> bool:
+        return self.node.text("within_unit") in UNITS
+
+    @property
+    def is_day(self) -> bool:
+        """Say whether a date input can show what is there; an instant needs a text input."""
+        value = self.node.text("value")
+        return not value or (len(value) == 10 and value[4] == "-")
+
+    @property
+    def addable(self) -> list[tuple[Kind, str]]:
+        """Return the filters that can still be added."""
+        if self.said.sort != "event" or self.said.event is None:
+            return []
+        offered: list[tuple[Kind, str]] = [("where", f"Only some {self.said.event.name}")]
+        later = self.catalogue.events.get(self.node.text("then"))
+        if self.is_sequence and later:
+            offered.append(("then_where", f"Only some {later.name}"))
+        return [one for one in offered if self.node.child(one[0]) is None]
+
+
+_READING: Final = ("sum", "average", "min", "max", "distinct")
+_TYPED: Final = ("value", "low", "high", "amount", "lat", "lon", "km", "within", "about", "seen")

@@ -1,0 +1,150 @@
+"""The only place that says what an edited condition is about, and so which operators and value fit it."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from campaigns.rule_builder.form_tree import Node
+from decisioning.rules.catalogue import Catalogue
+from decisioning.rules.conditions import READS
+from decisioning.rules.constants import ConstantKind
+from decisioning.rules.operators import OPERATORS, Family, Operator
+from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec
+
+Sort = Literal["attribute", "event", "segment", ""]
+
+SEQUENCES: Final = ("then", "without")
+MEASURES: Final = {
+    "count": "how often",
+    "sum": "total of",
+    "average": "average of",
+    "min": "smallest",
+    "max": "largest",
+    "distinct": "number of different",
+    "since_last": "time since the last",
+    "since_first": "time since the first",
+    "then": "followed by",
+    "without": "not followed by",
+}
+# What a new condition about an event says until it is changed.
+_EVENT_DEFAULTS: Final = {
+    "measure": "count",
+    "is": "gte",
+    "value": "1",
+    "within": "30",
+    "within_unit": "d",
+}
+_EVENT_FIELDS: Final = ("measure", "within", "within_unit")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A condition read with the catalogue; what is not chosen yet is empty."""
+
+    sort: Sort = ""
+    key: str = ""  # of the attribute, property or event
+    attribute: AttributeSpec | PropertySpec | None = None
+    event: EventTypeSpec | None = None
+    measure: str = ""  # of an event: a key of MEASURES
+    family: Family | None = None  # None: nothing to compare with
+    operator: Operator | None = None
+
+    @property
+    def operators(self) -> dict[str, Operator]:
+        """Return the operators to choose from."""
+        return OPERATORS[self.family] if self.family else {}
+
+    @property
+    def constant(self) -> ConstantKind:
+        """Return the kind of value to ask for."""
+        return self.operator.constant if self.operator else "none"
+
+
+def meaning(node: Node, catalogue: Catalogue) -> Meaning:
+    """Return what a condition says so far; `catalogue` is the event's own inside a filter."""
+    sort, _, key = node.text("subject").partition(":")
+    if sort == "attribute":
+        spec = catalogue.attributes.get(key)
+        family: Family | None = spec.type if spec else None
+        return Meaning("attribute", key, spec, None, "", family, _operator(family, node))
+    if sort == "event":
+        measure = node.text("measure")
+        family = _family_of(measure)
+        event = catalogue.events.get(key)
+        return Meaning("event", key, None, event, measure, family, _operator(family, node))
+    return Meaning("segment", node.text("segment")) if sort == "segment" else Meaning()
+
+
+def _family_of(measure: str) -> Family | None:
+    if measure.startswith("since"):
+        return "since"
+    return "aggregate" if measure in MEASURES and measure not in SEQUENCES else None
+
+
+def _operator(family: Family | None, node: Node) -> Operator | None:
+    return OPERATORS[family].get(node.text("is")) if family else None
+
+
+def filter_catalogue(event: EventTypeSpec | None) -> Catalogue:
+    """Return what a filter of this event may name; nothing where the event is not chosen."""
+    return Catalogue.of_event(event) if event else Catalogue()
+
+
+def filtered_event(leaf: Node, filter_kind: str, catalogue: Catalogue) -> EventTypeSpec | None:
+    """Return the event that a filter of a condition is about: the first, or the one that follows."""
+    if filter_kind == "then_where":
+        return catalogue.events.get(leaf.text("then"))
+    return catalogue.events.get(leaf.text("subject").partition(":")[2])
+
+
+def complete(node: Node, catalogue: Catalogue) -> None:
+    """Bring every condition below in line with what is chosen: fitting operators, no left-over values."""
+    if node.kind == "leaf":
+        _complete_leaf(node, catalogue)
+    for child in node.children:
+        inner = catalogue
+        if child.kind in ("where", "then_where"):
+            inner = filter_catalogue(filtered_event(node, child.kind, catalogue))
+        complete(child, inner)
+
+
+def _complete_leaf(node: Node, catalogue: Catalogue) -> None:
+    subject = node.text("subject")
+    if node.text("about") != subject:
+        kept = {
+            key: node.fields[key] for key in ("subject", "segment", "seen") if key in node.fields
+        }
+        node.fields = kept | {"about": [subject]}
+        node.children = []
+        if subject.startswith("event:"):
+            node.fields |= {key: [value] for key, value in _EVENT_DEFAULTS.items()}
+    if node.text("measure") not in SEQUENCES:
+        node.children = [child for child in node.children if child.kind == "where"]
+    said = meaning(node, catalogue)
+    if said.operators and said.operator is None:
+        node.fields["is"] = [_default(said)]
+    _complete_units(node, meaning(node, catalogue))
+
+
+def _complete_units(node: Node, said: Meaning) -> None:
+    if said.constant == "duration" and not node.text("unit"):
+        node.fields["unit"] = ["d"]
+    if said.measure in READS and said.event and not node.text("property"):
+        fitting = properties_of(said)
+        node.fields["property"] = fitting[:1]
+    if said.measure in SEQUENCES and node.text("within_unit") == "ever":
+        node.fields |= {"within": ["30"], "within_unit": ["d"]}
+
+
+def properties_of(said: Meaning) -> list[str]:
+    """Return the keys of the properties that an event's measure can read."""
+    types = READS.get(said.measure, ())
+    return [one.key for one in said.event.properties if one.type in types] if said.event else []
+
+
+def _default(said: Meaning) -> str:
+    values = getattr(said.attribute, "values", ())
+    if said.family == "text" and values:
+        return "any_of"
+    if said.family == "aggregate":
+        return "gte"
+    return next(iter(said.operators))

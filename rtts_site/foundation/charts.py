@@ -1,0 +1,81 @@
+"""The only place that draws charts: SVG made by the server, styled by the skin, no script."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+WIDTH: Final = 900
+HEIGHT: Final = 220
+LEFT, RIGHT, TOP, BOTTOM = 52, 8, 10, 24
+LINES: Final = 4  # of the grid, above the axis
+
+
+def line_chart(points: Sequence[tuple[str, float]], *, label: str, every: int = 3) -> SafeString:
+    """Return a line over (name, value) pairs, values >= 0; every n-th name is written below.
+
+    `label` is what a screen reader says; show the same numbers as a table beside it.
+    """
+    top = _round_up(max((value for _, value in points), default=0))
+    xs = [_x(index, len(points)) for index in range(len(points))]
+    ys = [_y(value, top) for _, value in points]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
+    floor = HEIGHT - BOTTOM
+    return format_html(
+        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}'
+        '<polygon class="area" points="{}"/><polyline class="line" points="{}"/></svg>',
+        WIDTH,
+        HEIGHT,
+        label,
+        _grid(top),
+        _names(points, xs, every),
+        f"{xs[0]:.1f},{floor} {line} {xs[-1]:.1f},{floor}" if xs else "",
+        line,
+    )
+
+
+def _grid(top: float) -> SafeString:
+    steps = [top * step / LINES for step in range(LINES + 1)]
+    return format_html_join(
+        "",
+        '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>'
+        '<text x="{}" y="{}" text-anchor="end">{}</text>',
+        (
+            (LEFT, WIDTH - RIGHT, _y(at, top), _y(at, top), LEFT - 8, _y(at, top) + 4, f"{at:,.0f}")
+            for at in steps
+        ),
+    )
+
+
+def _names(points: Sequence[tuple[str, float]], xs: Sequence[float], every: int) -> SafeString:
+    return format_html_join(
+        "",
+        '<text x="{}" y="{}" text-anchor="middle">{}</text>',
+        (
+            (f"{x:.1f}", HEIGHT - 6, name)
+            for index, ((name, _), x) in enumerate(zip(points, xs, strict=True))
+            if index % every == 0
+        ),
+    )
+
+
+def _x(index: int, count: int) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * index / max(count - 1, 1)
+
+
+def _y(value: float, top: float) -> float:
+    return round(HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * value / top, 1)
+
+
+def _round_up(value: float) -> float:
+    """Return the next number that divides into whole grid lines: 4, 8, 20, 40, 80, 200 and so on."""
+    if value <= LINES:
+        return LINES
+    size = 10 ** math.floor(math.log10(value))
+    return next(
+        float(step * size)
+        for step in (1, 2, 4, 8, 10, 20)
+        if step * size >= value and step * size >= LINES
+    )

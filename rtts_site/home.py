@@ -1,0 +1,112 @@
+"""The only place that gathers what Home shows: numbers, reviews, warnings, decisions per hour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.urls import NoReverseMatch, reverse
+from django.utils.safestring import SafeString
+
+from campaigns import publishing, reports
+from rtts_site.foundation.charts import line_chart
+
+TARGET_MS: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """One card: a figure and what it means."""
+
+    title: str
+    value: str
+    note: str
+    tone: Literal["", "good", "bad"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """Everything on Home."""
+
+    greeting: str
+    now: datetime
+    zone: str
+    numbers: tuple[Number, ...]
+    waiting: Sequence[Any]  # changes in review that the user may approve
+    warnings: Sequence[reports.Warning]
+    hours: Sequence[tuple[datetime, int]]  # oldest first
+    chart: SafeString | None  # None: nothing was decided in these hours
+    connect_url: str
+
+
+def board(user: AbstractBaseUser | AnonymousUser, *, now: datetime) -> Board:
+    """Return Home for a user; `now` is aware and in the zone to show. A handful of queries."""
+    hours = reports.decisions_per_hour(now, hours=24)
+    return Board(
+        greeting=_greeting(now.hour),
+        now=now,
+        zone=now.tzname() or "UTC",
+        numbers=_numbers(reports.today(now)),
+        waiting=list(publishing.waiting_for(user)),
+        warnings=reports.warnings(now),
+        hours=[(hour.astimezone(now.tzinfo), count) for hour, count in hours],
+        chart=_chart(hours, now),
+        connect_url=_url("admin:rtts-connect"),
+    )
+
+
+def _greeting(hour: int) -> str:
+    if hour < 12:
+        return "Good morning"
+    return "Good afternoon" if hour < 18 else "Good evening"
+
+
+def _numbers(today: reports.Today) -> tuple[Number, ...]:
+    shown = today.offers_shown / today.decisions if today.decisions else None
+    p95 = today.p95_ms
+    return (
+        Number(title="Decisions today", value=f"{today.decisions:,}", **_trend(today)),
+        Number(
+            title="Offers shown",
+            value="–" if shown is None else f"{shown:.1%}",
+            note="of decisions; the rest were fallback",
+        ),
+        Number(
+            title="95th percentile",
+            value="–" if p95 is None else f"{p95:.3g} ms",
+            note=f"target: {TARGET_MS} ms",
+            tone="bad" if p95 is not None and p95 > TARGET_MS else "",
+        ),
+        Number(
+            title="Consent blocks",
+            value=f"{today.consent_blocks:,}",
+            note="offers withheld for want of consent",
+        ),
+    )
+
+
+def _trend(today: reports.Today) -> dict[str, Any]:
+    before = today.decisions_week_ago
+    if not before:
+        return {"note": "no figure from a week ago yet"}
+    change = today.decisions / before - 1
+    arrow = "▲" if change >= 0 else "▼"
+    return {
+        "note": f"{arrow} {abs(change):.0%} on a week ago",
+        "tone": "good" if change >= 0 else "",
+    }
+
+
+def _chart(hours: Sequence[tuple[datetime, int]], now: datetime) -> SafeString | None:
+    if not any(count for _, count in hours):
+        return None
+    points = [(f"{hour.astimezone(now.tzinfo):%H:%M}", float(count)) for hour, count in hours]
+    return line_chart(points, label="Decisions per hour over the last 24 hours")
+
+
+def _url(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,34 @@
+"use strict";
+// Keys, menus and dialogs of every page.
+(() => {
+  const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
+
+  const save = (event) => {
+    const button = document.querySelector('[name="_continue"], [data-save], [name="_save"]');
+    if (!button) return;
+    event.preventDefault();
+    button.click();
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === "s") return save(event);
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") document.querySelectorAll("details.menu[open]").forEach((menu) => { menu.open = false; menu.firstElementChild.focus(); });
+    if (typing(event.target)) return;
+    const open = { "/": () => document.getElementById("site-search-box")?.focus(), "?": () => document.getElementById("keys")?.showModal() }[event.key];
+    if (!open) return;
+    event.preventDefault();
+    open();
+  });
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-open]");
+    if (opener) document.getElementById(opener.dataset.open)?.showModal();
+    document.querySelectorAll("details.menu[open]").forEach((menu) => { if (opener || !menu.contains(event.target)) menu.open = false; });
+    const copier = event.target.closest("[data-copy]");
+    if (copier) {
+      navigator.clipboard?.writeText(document.getElementById(copier.dataset.copy).textContent.trim());
+      copier.textContent = "Copied";
+    }
+  });
+})();
