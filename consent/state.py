@@ -168,12 +168,31 @@ def write_state_if_newer(
 
     Return whether it was newer.
     """
-    keys = (
+    return bool(client.eval(_SETTLE, 3, *_settle_keys(person), version, packed, person, *tokens))
+
+
+def write_states_if_newer(client: redis.Redis, states: Iterable[tuple[str, int, bytes]]) -> None:
+    """Write many (person, version, packed state), each unless a newer one is there; one round trip."""
+    pipeline = client.pipeline(transaction=False)
+    for person, version, packed in states:
+        pipeline.eval(_SETTLE, 3, *_settle_keys(person), version, packed, person)
+    pipeline.execute()
+
+
+def remove_states(client: redis.Redis, persons: Iterable[str]) -> None:
+    """Remove people's states; only for a rebuild, while nothing in Redis is trusted. One round trip."""
+    pipeline = client.pipeline(transaction=False)
+    for person in persons:
+        pipeline.delete(people.consent_key(person))
+    pipeline.execute()
+
+
+def _settle_keys(person: str) -> tuple[str, str, str]:
+    return (
         people.consent_key(person),
         people.fence_key(person),
         people.fences_key(people.partition_of(person)),
     )
-    return bool(client.eval(_SETTLE, 3, *keys, version, packed, person, *tokens))
 
 
 def begin_merge(client: redis.Redis, source: str, target: str, *, now_ms: int) -> None:
@@ -218,6 +237,12 @@ def standing_fences(
     return [(person, token) for person, _, token in pairs]
 
 
+def fence_set_at(client: redis.Redis, person: str, token: str) -> int | None:
+    """Return when a standing token was set, epoch ms, or None."""
+    found = cast("bytes | None", client.hget(people.fence_key(person), token))
+    return int(found) if found is not None else None
+
+
 def trusted_runs(client: redis.Redis) -> tuple[str, list[tuple[str, int]]]:
     """Return the server's run id, and (trusted run id, watermark in ms) of each partition; one round trip."""
     pipeline = client.pipeline(transaction=False)
@@ -239,4 +264,12 @@ def trust(
         pipeline.hset(
             people.trust_key(partition), mapping={"run_id": run_id, "watermark": watermark_ms}
         )
+    pipeline.execute()
+
+
+def distrust(client: redis.Redis) -> None:
+    """Make consent unknown everywhere until the relay has written everybody again."""
+    pipeline = client.pipeline(transaction=False)
+    for partition in range(people.PARTITIONS):
+        pipeline.delete(people.trust_key(partition))
     pipeline.execute()

@@ -1,0 +1,101 @@
+"""The form of a ledger entry: what is said in it, how it is sealed under the person's key, how it is read back."""
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from consent.changes import Actor, ConsentChange, Evidence
+from consent.models import ConsentEvent, PersonKey
+from consent.person_keys import CipherError, PersonCipher, load_cipher
+
+SCHEMA_VERSION = 1
+LEAF_PREFIX = b"\x00"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One consent event; field names follow ISO/IEC TS 27560:2023 where it has one."""
+
+    schema_version: int
+    event_id: str
+    person: str
+    purpose: str
+    channel: str
+    event_state: str
+    event_time: datetime
+    recorded_at: datetime
+    expires_at: datetime | None
+    actor_kind: str
+    actor_id: str
+    evidence: Evidence
+    merged_from: str = ""  # the person whose consent came along in a merge
+
+
+def make_entry(
+    person: str, change: ConsentChange, *, evidence: Evidence, actor: Actor, now: datetime
+) -> Entry:
+    """Return the entry of a change."""
+    return Entry(
+        schema_version=SCHEMA_VERSION,
+        event_id=change.event_id,
+        person=person,
+        purpose=change.purpose,
+        channel=change.channel,
+        event_state=str(change.status),
+        event_time=change.event_time,
+        recorded_at=now,
+        expires_at=change.expires_at,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        evidence=evidence,
+    )
+
+
+def seal_entry(entry: Entry, cipher: PersonCipher) -> ConsentEvent:
+    """Return the row of an entry: ciphertext, and the leaf hash over exactly the stored bytes.
+
+    Source: leaf prefix of RFC 9162 section 2.1.1.
+    """
+    event_id = uuid.UUID(entry.event_id)
+    context = _context(event_id, entry.schema_version, cipher.key_id)
+    body = cipher.encrypt(msgspec.json.encode(entry), context=context)
+    return ConsentEvent(
+        event_id=event_id,
+        key_id=cipher.key_id,
+        schema_version=entry.schema_version,
+        recorded_at=entry.recorded_at,
+        body=body,
+        leaf_hash=leaf_hash(event_id, cipher.key_id, body),
+    )
+
+
+def leaf_hash(event_id: uuid.UUID, key_id: uuid.UUID, body: bytes) -> bytes:
+    """Return the hash that a Merkle tree over the ledger has as its leaf."""
+    return hashlib.sha256(LEAF_PREFIX + event_id.bytes + key_id.bytes + body).digest()
+
+
+def open_entry(row: ConsentEvent, cipher: PersonCipher) -> Entry:
+    """Return what a row says.
+
+    Raises:
+        CipherError: the row was altered.
+    """
+    body = bytes(row.body)
+    if leaf_hash(row.event_id, row.key_id, body) != bytes(row.leaf_hash):
+        raise CipherError(f"Consent event {row.event_id} does not match its hash.")
+    context = _context(row.event_id, row.schema_version, row.key_id)
+    return msgspec.json.decode(cipher.decrypt(body, context=context), type=Entry)
+
+
+def entries_of(persons: Iterable[str]) -> Iterator[Entry]:
+    """Yield the entries of these people, oldest first; a query for each of their keys and one for the rows."""
+    keys = PersonKey.objects.filter(person__in=list(persons), destroyed_at=None)
+    ciphers = {key.key_id: load_cipher(key.key_id) for key in keys}
+    for row in ConsentEvent.objects.filter(key_id__in=ciphers).order_by("recorded_at", "event_id"):
+        yield open_entry(row, ciphers[row.key_id])
+
+
+def _context(event_id: uuid.UUID, schema_version: int, key_id: uuid.UUID) -> bytes:
+    return event_id.bytes + schema_version.to_bytes(2, "big") + key_id.bytes

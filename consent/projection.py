@@ -1,0 +1,109 @@
+"""People's current consent in PostgreSQL, and its way into Redis."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+import redis
+
+from consent import people, state
+from consent.models import ConsentState, Person
+from consent.policy import State, Status
+
+States = dict[tuple[str, str], State]
+CHUNK = 500  # people in one round trip
+
+
+def lock_person(person: str, *, now: datetime) -> Person:
+    """Return the person's row, locked until the transaction ends; made where there is none."""
+    fresh = Person(id=person, partition=people.partition_of(person), changed_at=now)
+    Person.objects.bulk_create([fresh], ignore_conflicts=True)
+    return Person.objects.select_for_update().get(id=person)
+
+
+def load_states(persons: Collection[str]) -> dict[str, States]:
+    """Return the states of each person; one query."""
+    found: dict[str, States] = defaultdict(dict)
+    for row in ConsentState.objects.filter(person__in=persons):
+        found[row.person][row.purpose, row.channel] = State(
+            Status(row.status),
+            row.since.timestamp(),
+            row.expires_at.timestamp() if row.expires_at else None,
+            str(row.event_id),
+        )
+    return found
+
+
+def save_states(person: str, states: Mapping[tuple[str, str], State]) -> None:
+    """Write a person's states; one query."""
+    rows = [
+        ConsentState(
+            person=person,
+            purpose=purpose,
+            channel=channel,
+            status=str(said.status),
+            since=moment(said.since),
+            expires_at=moment(said.expires_at) if said.expires_at is not None else None,
+            event_id=uuid.UUID(said.record),
+        )
+        for (purpose, channel), said in states.items()
+    ]
+    ConsentState.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["person", "purpose", "channel"],
+        update_fields=["status", "since", "expires_at", "event_id"],
+    )
+
+
+def put_in_force(client: redis.Redis, person: str, *, tokens: Iterable[str] = ()) -> int:
+    """Write a person's current state to Redis and take tokens off their fence; return its version.
+
+    Two queries, one round trip. Raises what the client raises where Redis is away.
+    """
+    # The version first: states read after it are at least as new, so an old state never gets a new version.
+    row = Person.objects.filter(id=person).first()
+    states = load_states([person]).get(person, {})
+    version = row.version if row else 0
+    packed = state.pack_states(states, restricted=row.restricted if row else False)
+    state.write_state_if_newer(client, person, version, packed, tokens=tokens)
+    return version
+
+
+def put_all_in_force(
+    client: redis.Redis,
+    partitions: Collection[int],
+    *,
+    since: datetime | None = None,
+    afresh: bool = False,
+) -> Iterator[int]:
+    """Write the state of everybody in these partitions who changed since a time; yield how many at a time.
+
+    None is everybody. A state that is newer in Redis stays, unless `afresh` removes what is there first.
+    """
+    rows = Person.objects.filter(partition__in=partitions).order_by("id")
+    if since is not None:
+        rows = rows.filter(changed_at__gte=since)
+    after = ""
+    while chunk := list(rows.filter(id__gt=after)[:CHUNK]):
+        after = chunk[-1].id
+        if afresh:  # before PostgreSQL is read, so that a change made meanwhile is not undone
+            state.remove_states(client, [row.id for row in chunk])
+            chunk = list(Person.objects.filter(id__in=[row.id for row in chunk]))
+        states = load_states([row.id for row in chunk])
+        packed = [
+            (
+                row.id,
+                row.version,
+                state.pack_states(states.get(row.id, {}), restricted=row.restricted),
+            )
+            for row in chunk
+        ]
+        state.write_states_if_newer(client, packed)
+        yield len(chunk)
+
+
+def moment(seconds: float) -> datetime:
+    """Return the time, UTC, of epoch seconds."""
+    return datetime.fromtimestamp(seconds, UTC)

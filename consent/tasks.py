@@ -1,0 +1,36 @@
+"""What workers do for consent; each task is idempotent."""
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from consent import ledger, relay
+from rtts_site.foundation.redis_clients import redis_client
+
+
+@shared_task(name="consent.settle_fences", ignore_result=True)
+def settle_fences(**_: Any) -> None:
+    """Run by beat each second."""
+    client, now = redis_client(), timezone.now()
+    relay.restore_trust(client, now=now)
+    relay.settle(client, now=now)
+
+
+@shared_task(name="consent.forget_settled", ignore_result=True)
+def forget_settled(**_: Any) -> None:
+    """Run by beat each day."""
+    relay.forget_settled(now=timezone.now())
+
+
+@shared_task(
+    name="consent.merge_people",
+    ignore_result=True,
+    autoretry_for=(ledger.StoreUnavailableError,),
+    retry_backoff=True,
+    retry_backoff_max=30,
+    max_retries=None,
+)
+def merge_people(*, source: str, target: str, **_: Any) -> None:
+    """Queued when a merge has arrived in the target's profile."""
+    ledger.merge_people(source, target, now=timezone.now())
