@@ -163,7 +163,7 @@ def _campaign(campaign: JourneyCampaign, offers: list[OfferSpec], *, now: dateti
         starts_at=starts_at,
         ends_at=ends_at,
         eligibility=_audience(campaign),
-        weights={"priority": 1.0, "value": 0.5, "outcome_rate": 2.0, "affinity": 0.5},
+        weights={"priority": 1.0, "value": 0.5, "outcome_rate": 2.0},
         fallback_offer="weekly-flyer" if campaign.type == "A" else "",
         owner="marketer",
         holdout_share=0.1 if key == BIG else 0.0,

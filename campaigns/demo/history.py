@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import msgspec
 import redis
 
 from campaigns.demo import messages
+from campaigns.demo.intake import Message, accept
 from campaigns.demo.journey import BASKETS, REDEMPTIONS, Journey
-from campaigns.demo.messages import Message
 from consent import people
-from decisioning.ingestion import log
-from decisioning.ingestion.wire import Intake, read_messages
+from decisioning.ingestion.wire import Intake
 from decisioning.specs import AttributeSpec
 from rtts_site.foundation.jobs import Job
 
@@ -21,15 +19,8 @@ KIND = "demo.history"
 PURCHASES = BASKETS + REDEMPTIONS
 LAST_WEEKS = 15_000  # purchases of the newest five weeks
 CHUNK = 1_000
-MARK = 500  # records of one partition that may wait for a worker
-PATIENCE_S = 120.0
-BACKLOG = 2_000  # records that may still be unfolded when loading is said to be done
 
 Progress = Callable[[str, int, int], None]  # what, done, total
-
-
-class NobodyFolds(RuntimeError):
-    """Streams are full and stay full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +68,6 @@ class Loader:
             done += len(chunk)
             self.progress(what, done, total)
         return sent
-
-
-def accept(client: redis.Redis, items: list[Message], *, intake: Intake) -> int:
-    """Append messages to the streams, waiting while they are full; return how many were not there before.
-
-    Raises:
-        ValueError: a message is refused; the demo's own are never.
-        NobodyFolds: no worker made room for two minutes.
-    """
-    raws = [msgspec.Raw(msgspec.json.encode(item)) for item in items]
-    records, refusals = read_messages(raws, intake=intake)
-    if refusals:
-        raise ValueError(f"{refusals[0].message_id}{refusals[0].pointer}: {refusals[0].reason}")
-    waits_until = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return log.accept(client, records, mark=MARK).count("accepted")
-        except log.LogFull as full:
-            if time.monotonic() > waits_until:
-                raise NobodyFolds(
-                    "No worker folds the events: start `manage.py up`, then run this again."
-                ) from full
-            time.sleep(0.2)
 
 
 def wait_until_folded(client: redis.Redis, progress: Progress, *, patience_s: float) -> bool:

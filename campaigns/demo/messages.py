@@ -4,9 +4,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from heapq import merge
-from typing import Any
 
 from campaigns.demo.identifiers import anonymous_id, share_of, store_place, user_id
+from campaigns.demo.intake import Message
 from campaigns.demo.journey import (
     FIRST_MS,
     LAST_MS,
@@ -16,8 +16,6 @@ from campaigns.demo.journey import (
     Line,
     Redemption,
 )
-
-Message = dict[str, Any]
 
 # Only every tenth household browses before it signs in, so merges stay rare, as they are in life.
 BROWSES_EVERY = 10

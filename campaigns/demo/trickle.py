@@ -1,14 +1,20 @@
 """A small made-up stream of events, so that the demo's windows stay alive while it runs."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
 
+import redis
+
+from campaigns.candidates import candidate_of
 from campaigns.demo.departments import DEPARTMENTS
 from campaigns.demo.identifiers import user_id
+from campaigns.demo.intake import Message, accept
+from decisioning.ingestion.wire import Intake
 
-Message = dict[str, Any]
+logger = logging.getLogger("campaigns")
+
 
 HOUSEHOLDS = 2_500
 SHOPPABLE = [name for name in DEPARTMENTS.values() if name != "Fuel"]
@@ -64,3 +70,29 @@ def _order(chance: Random, department: str) -> Message:
         "coupon_discount": 0.0,
         "retail_discount": round(chance.uniform(0, 5), 2),
     }
+
+
+class Stream:
+    """Sends visits by the road of production events."""
+
+    def __init__(self, client: redis.Redis, *, pepper: bytes, chance: Random) -> None:
+        """Read the live catalogue once; it need not be the newest."""
+        self._client = client
+        self._pepper = pepper
+        self._chance = chance
+        self._attributes = {one.key: one for one in candidate_of(None).spec.attributes}
+
+    def send_visit(self, *, now: datetime) -> int:
+        """Send the events of one visit and return how many; a store that is away is tried again next time."""
+        items = list(visit(self._chance, now=now))
+        intake = Intake(
+            attributes=self._attributes,
+            received_at_ms=int(now.timestamp() * 1000),
+            pepper=self._pepper,
+            source="demo",
+        )
+        try:
+            accept(self._client, items, intake=intake)
+        except redis.RedisError as error:
+            logger.warning("demo.trickle_waits reason=%s", type(error).__name__)
+        return len(items)

@@ -1,0 +1,82 @@
+"""What the demo leaves for the person who starts the product: sign-ins, a key, a first request. One private file."""
+
+import http.client
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import redis
+from django.conf import settings
+
+from campaigns.demo.identifiers import user_id
+from campaigns.demo.sign_ins import ROLES, sign_in
+from rtts_site.foundation import key_issuing
+
+FILE = "demo.json"
+KEY_NAME = "demo"
+SCOPES = ("decisions", "decisions:trace", "decisions:now", "events", "profiles", "consents")
+TIMEOUT_S = 3.0
+FIRST_PLACEMENT = "web.home.hero"
+
+
+def request_for(household: int) -> dict[str, Any]:
+    """Return a body of ``POST /v1/decisions`` about a household."""
+    return {
+        "person": {"user_id": user_id(household)},
+        "placements": [{"key": FIRST_PLACEMENT}, {"key": "web.home.rail", "count": 3}],
+        "context": {"device_class": "mobile", "country": "US"},
+        "options": {"explain": "reasons"},
+    }
+
+
+def write_welcome(client: redis.Redis, households: Iterable[int]) -> Path:
+    """Write the file, unless it is there; of the households the first that sees an offer now is in it."""
+    path = Path(settings.RTTS_VAR) / FILE
+    if path.exists():
+        return path
+    _, secret = key_issuing.issue(client, KEY_NAME, scopes=SCOPES)
+    body = {
+        "sign_ins": [sign_in(role) for role in ROLES],
+        "key": secret,
+        "request": request_for(first_to_see_an_offer(households, secret=secret)),
+    }
+    partial = path.with_suffix(".part")
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(body, indent=1))
+    os.replace(partial, path)
+    return path
+
+
+def first_to_see_an_offer(households: Iterable[int], *, secret: str) -> int:
+    """Return the first household that is shown an offer on top of the home page, else the first of all.
+
+    It asks the running product; where none answers there is nothing to choose by.
+    """
+    asked = list(households)
+    for household in asked:
+        placements = _decide(request_for(household), secret=secret)
+        if placements is None:
+            break
+        if any(p["key"] == FIRST_PLACEMENT and p["status"] == "offers" for p in placements):
+            return household
+    return asked[0]
+
+
+def _decide(request: dict[str, Any], *, secret: str) -> list[dict[str, Any]] | None:
+    host = "127.0.0.1" if settings.RTTS_HOST == "0.0.0.0" else settings.RTTS_HOST  # noqa: S104
+    connection = http.client.HTTPConnection(host, settings.RTTS_PORT, timeout=TIMEOUT_S)
+    body = json.dumps({**request, "options": {"dry_run": True}})
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+    try:
+        connection.request("POST", "/v1/decisions", body, headers)
+        answer = connection.getresponse()
+        if answer.status != http.client.OK:
+            return None
+        placements: list[dict[str, Any]] = json.load(answer)["placements"]
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return placements
