@@ -40,6 +40,10 @@ class Archiver:
         self._thread.join(patience)
         return not self._thread.is_alive()
 
+    def resume(self) -> None:
+        """Take a `stop` back that has not been followed yet."""
+        self._stopped.clear()
+
     @property
     def is_alive(self) -> bool:
         return self._thread.is_alive()
@@ -78,6 +82,7 @@ def start_archiver(
     key = tuple(partitions)
     held = _running.get(key)
     if held is not None and held.is_alive:
+        held.resume()
         return held
     archiver = _running[key] = Archiver(client, partitions, others=others)
     archiver.start()

@@ -1,0 +1,245 @@
+"""The wire handlers of events: the Segment tracking API and CloudEvents; they answer 200 item by item."""
+
+import asyncio
+import functools
+import time
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import msgspec
+import redis
+from django.conf import settings
+
+from decisioning.api.http import (
+    EVENT_BATCH_BODY_BYTES,
+    Request,
+    Response,
+    decode,
+    route,
+)
+from decisioning.api.process import this_process
+from decisioning.ingestion import cloudevents
+from decisioning.ingestion.log import (
+    HARD_MARK,
+    SOFT_MARK,
+    LogFull,
+    Result,
+    accept_async,
+    quarantine,
+)
+from decisioning.ingestion.records import CallType, Record
+from decisioning.ingestion.spool import EventSpool, Replayer, SpoolFull
+from decisioning.ingestion.wire import (
+    CALL_TYPES,
+    MAX_BATCH_EVENTS,
+    Intake,
+    Refusal,
+    Refused,
+    claimed_users,
+    read_messages,
+)
+from rtts_site.foundation import metrics
+from rtts_site.foundation.api_keys import KeysUnavailableError, ProofError
+from rtts_site.foundation.problems import Problem, invalid_field
+from rtts_site.foundation.redis_clients import drop_connections, hot_client, redis_client
+
+# The browser library of Segment shortens the paths.
+SHORT_PATHS: dict[CallType, str] = {
+    "track": "t",
+    "identify": "i",
+    "page": "p",
+    "screen": "s",
+    "group": "g",
+    "alias": "a",
+}
+
+
+class SegmentBatch(msgspec.Struct, rename="camel"):
+    """The body of ``POST /v1/batch``."""
+
+    batch: list[msgspec.Raw]
+    sent_at: str | None = None
+    context: dict[str, Any] | None = None
+
+
+_batch_decoder = msgspec.json.Decoder(SegmentBatch)
+_object_decoder = msgspec.json.Decoder(dict[str, Any])
+_objects_decoder = msgspec.json.Decoder(list[Any])
+
+
+async def receive_message(request: Request, *, kind: CallType) -> Response:
+    """Answer one message; its type is the path's."""
+    decode(request.body, _object_decoder)
+    items = [msgspec.Raw(request.body)]
+    intake = await intake_of(request, items)
+    records, refusals = read_messages(items, intake=intake, kind=kind)
+    return await take(records, refusals, mark=HARD_MARK)
+
+
+async def receive_batch(request: Request) -> Response:
+    """Answer ``/v1/batch``."""
+    batch = decode(request.body, _batch_decoder)
+    check_length("/batch", batch.batch)
+    intake = await intake_of(request, batch.batch)
+    records, refusals = read_messages(
+        batch.batch, intake=intake, sent_at=batch.sent_at, context=batch.context
+    )
+    return await take(records, refusals, mark=SOFT_MARK)
+
+
+async def receive_cloudevents(request: Request) -> Response:
+    """Answer ``/v1/events`` in all three content modes."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    batched = content_type == cloudevents.BATCHED
+    if batched:
+        events = decode(request.body, _objects_decoder)
+    elif "ce-specversion" in request.headers:
+        events = [read_binary(request)]
+    else:
+        events = [decode(request.body, _object_decoder)]
+    check_length("", events)
+    proofs = [msgspec.Raw(msgspec.json.encode(one)) for one in map(as_claim, events)]
+    intake = await intake_of(request, proofs)
+    records, refusals = cloudevents.read_events(events, intake=intake)
+    return await take(records, refusals, mark=SOFT_MARK if batched else HARD_MARK)
+
+
+def read_binary(request: Request) -> dict[str, Any]:
+    """Return a binary-mode event as a structured one."""
+    try:
+        return cloudevents.from_headers(request.headers, request.body)
+    except Refused as refused:
+        raise invalid_field(refused.pointer, refused.reason) from refused
+
+
+def as_claim(event: Any) -> dict[str, Any]:
+    """Return the user and proof of a CloudEvent as a message has them."""
+    if not isinstance(event, dict) or not isinstance(event.get("proof"), str):
+        return {}
+    user = event.get("userid") or str(event.get("subject", "")).removeprefix("user:")
+    return {"userId": str(user), "context": {"proof": event["proof"]}}
+
+
+def check_length(pointer: str, items: Sequence[object]) -> None:
+    """Refuse a batch of too many."""
+    if len(items) > MAX_BATCH_EVENTS:
+        raise invalid_field(pointer, f"Send at most {MAX_BATCH_EVENTS} events at once.")
+
+
+async def intake_of(request: Request, items: Sequence[msgspec.Raw]) -> Intake:
+    """Return how this request's items are read."""
+    held = this_process().holder.current.held
+    is_browser = request.key.kind == "browser"
+    return Intake(
+        attributes=held.attributes if held is not None else {},
+        received_at_ms=time.time_ns() // 1_000_000,
+        pepper=settings.RTTS_PEPPER,
+        source=request.key.id,
+        is_browser=is_browser,
+        proven=await proven_users(items) if is_browser else frozenset(),
+    )
+
+
+async def proven_users(items: Sequence[msgspec.Raw]) -> frozenset[str]:
+    """Return the users whom the messages of a browser name with a good proof."""
+    proven: set[str] = set()
+    for user, proof in set(claimed_users(items)):
+        try:
+            await this_process().keys.verify_proof(hot_client(), proof, user_id=user)
+            proven.add(user)
+        except ProofError:
+            continue  # the message is refused for want of one
+        except KeysUnavailableError as error:
+            raise later(503, str(error)) from error
+    return frozenset(proven)
+
+
+async def take(records: list[Record], refusals: list[Refusal], *, mark: int) -> Response:
+    """Append the records and answer for every item.
+
+    Raises:
+        Problem: 429 or 503 for the whole batch; what was appended already is a repeat next time.
+    """
+    apart = [one.quarantined for one in refusals if one.quarantined is not None]
+    results = await append(records, apart, mark=mark)
+    duplicates = results.count("duplicate")
+    metrics.EVENTS.labels("accepted").inc(len(results) - duplicates)
+    metrics.EVENTS.labels("duplicate").inc(duplicates)
+    metrics.EVENTS.labels("refused").inc(len(refusals))
+    answer = {
+        "accepted": len(results) - duplicates,
+        "duplicates": duplicates,
+        "refused": [
+            {
+                "item": one.item,
+                "message_id": one.message_id,
+                "pointer": one.pointer,
+                "reason": one.reason,
+            }
+            for one in refusals
+        ],
+    }
+    return Response(200, msgspec.json.encode(answer))
+
+
+async def append(records: list[Record], apart: list[Record], *, mark: int) -> list[Result]:
+    """Append to the log, or to the spool while Redis is away."""
+    breaker = this_process().breaker
+    if breaker.allows():
+        try:
+            results = await append_to_log(records, apart, mark=mark)
+        except LogFull as error:
+            raise later(429 if mark == SOFT_MARK else 503, str(error)) from error
+        except (redis.RedisError, OSError):
+            breaker.failed()
+        else:
+            breaker.succeeded()
+            return results
+    try:
+        await asyncio.to_thread(event_spool().append, records)
+    except (SpoolFull, OSError) as error:
+        raise later(503, "Events cannot be taken now; send the batch again later.") from error
+    return ["accepted"] * len(records)
+
+
+async def append_to_log(records: list[Record], apart: list[Record], *, mark: int) -> list[Result]:
+    """Append to the log; after Redis dropped its connections, once more on a new one."""
+    client = hot_client()
+    try:
+        results = await accept_async(client, records, mark=mark)
+    except redis.ConnectionError:
+        await drop_connections(client)
+        results = await accept_async(client, records, mark=mark)
+    if apart:
+        await quarantine(client, apart)
+    return results
+
+
+def later(status: int, detail: str) -> Problem:
+    """Return the answer to a batch that failed for a passing reason."""
+    seconds = "5" if status == 429 else "1"
+    return Problem(status, "Try again later", detail, headers=[("Retry-After", seconds)])
+
+
+@cache
+def event_spool() -> EventSpool:
+    """Return this process's spool, with a thread that sends on what it holds."""
+    spool = EventSpool(settings.RTTS_VAR / "spool")
+    Replayer(spool, redis_client).start()
+    return spool
+
+
+def register() -> None:
+    """Put the handlers on their paths."""
+    limit = EVENT_BATCH_BODY_BYTES
+    for kind in CALL_TYPES:
+        handler = functools.partial(receive_message, kind=kind)
+        for path in (f"/v1/{kind}", f"/v1/{SHORT_PATHS[kind]}"):
+            route("POST", path, scope="events", limit=limit, key_in_body=True)(handler)
+    for path in ("/v1/batch", "/v1/b"):
+        route("POST", path, scope="events", limit=limit, key_in_body=True)(receive_batch)
+    route("POST", "/v1/events", scope="events", limit=limit)(receive_cloudevents)
+
+
+register()
