@@ -21,7 +21,9 @@ def _none(value: Any) -> None:
 
 
 def _number(value: Any) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("write a number")
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("write a number")
     if abs(value) > limits.MAX_NUMBER:
         raise ValueError("write a number between -1,000,000,000,000,000 and 1,000,000,000,000,000")

@@ -2,9 +2,8 @@
 
 MAX_DEPTH = 6  # groups inside groups, the outermost counted
 MAX_LEAVES = 200  # conditions of one tree
-MAX_INLINED_DEPTH = 24  # after segments are put in place of their names
-MAX_INLINED_LEAVES = 1_000
-MAX_SEGMENT_CHAIN = 16  # segments that refer to segments
+MAX_INLINED_DEPTH = 24  # groups and segments inside each other, all segments unfolded
+MAX_INLINED_LEAVES = 1_000  # all segments unfolded
 MAX_LIST_VALUES = 500
 MAX_TEXT = 1_000  # characters of one text value
 MAX_VERSION = 256  # characters

@@ -39,6 +39,7 @@ FUNCTIONS: Final[tuple[AggregateFunction, ...]] = (
     "count", "sum", "min", "max", "average", "distinct", "since_first", "since_last",
 )  # fmt: skip
 FOR_EVER: Final = ("count", "since_first", "since_last")  # functions that need no window
+_TOO_DEEP: Final = "its segments refer to each other too deep: refer to simpler segments"
 
 
 class ConditionError(ValueError):
@@ -106,7 +107,7 @@ class _Reader:
                 "use fewer or smaller segments",
             )
         if depth(tree) > limits.MAX_INLINED_DEPTH:
-            raise _Wrong("", "its segments are nested too deep: refer to simpler segments")
+            raise _Wrong("", _TOO_DEEP)
 
     def _node(self, json: Any, path: str, level: int) -> Node:
         if not isinstance(json, Mapping):
@@ -147,6 +148,8 @@ class _Reader:
             try:
                 found.append(self._node(child, f"{path}/{kind}/{number}", level))
             except _Wrong as wrong:
+                if self.segments:  # only the first fault of a segment is told
+                    raise
                 self.faults.append(wrong.fault)
         return Group(kind, tuple(found))
 
@@ -182,8 +185,8 @@ class _Reader:
         return SegmentUse(spec.key, self.catalogue.trees[spec.key])
 
     def _segment_tree(self, key: str, path: str) -> Node:
-        if len(self.segments) > limits.MAX_SEGMENT_CHAIN:
-            raise _Wrong(path, "segments refer to each other too deep: refer to simpler segments")
+        if len(self.segments) > limits.MAX_INLINED_DEPTH:
+            raise _Wrong(path, _TOO_DEEP)
         reader = _Reader(self.catalogue, (*self.segments, key))
         tree = reader.read(self.catalogue.segments[key].condition)
         if not reader.faults:

@@ -96,12 +96,12 @@ def leaves(node: Node) -> Iterator[Leaf]:
 
 
 def depth(node: Node) -> int:
-    """Return how many groups stand inside each other, segments included; 0 for a leaf."""
+    """Return how many groups and segments stand inside each other; 0 for a leaf."""
     match node:
         case Group():
             return 1 + max(map(depth, node.children), default=0)
         case SegmentUse():
-            return depth(node.tree)
+            return 1 + depth(node.tree)
         case _:
             return 0
 

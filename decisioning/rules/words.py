@@ -185,19 +185,19 @@ _VALUES: Final[dict[str, Callable[[Any], str]]] = {
 def _event(leaf: Leaf, spec: AggregateSpec, catalogue: Catalogue) -> str:
     event = _event_name(spec.event, catalogue)
     condition = _where(spec.event, spec.where, catalogue)
-    period = _period(spec.within)
+    period, grain = _period(spec.within), _grain(spec.within)
     if spec.function == "sequence":
         then = _event_name(spec.then, catalogue) + _where(spec.then, spec.then_where, catalogue)
         link = "and then not" if spec.without else "and then"
-        return f"has done {event}{condition} {link} {then}{period}"
+        return f"has done {event}{condition} {link} {then}{period}{grain}"
     if spec.function == "count":
-        return f"has done {event} {_times(leaf)}{period}{condition}{_grain(spec.within)}"
+        return f"has done {event} {_times(leaf)}{period}{condition}{grain}"
     if spec.function in ("since_first", "since_last"):
         which = spec.function.removeprefix("since_")
-        return f"{which} did {event} {_predicate(leaf)} ago{period}{condition}"
+        return f"{which} did {event} {_predicate(leaf)} ago{period}{condition}{grain}"
     name = spec.property.replace("_", " ").capitalize()
     over = _OVER[spec.function].format(property=name, event=event)
-    return f"{over}{period}{condition} {_predicate(leaf)}{_grain(spec.within)}"
+    return f"{over}{period}{condition} {_predicate(leaf)}{grain}"
 
 
 def _event_name(key: str, catalogue: Catalogue) -> str:
