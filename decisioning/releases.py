@@ -9,25 +9,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import redis
 from django.conf import settings
 
-from decisioning.rules.canonical import canonical, decode_release, digest
-from decisioning.rules.compiler import Artifact
+from decisioning.profiles.aggregates import announce
+from decisioning.rules.artifact import Artifact, ArtifactError, decode_artifact, encode_artifact
+from decisioning.rules.canonical import CanonicalError, canonical, decode_release, digest
 from decisioning.specs import AggregateSpec, ReleaseSpec
 
 logger = logging.getLogger("decisioning")
 
 LIVE_KEY = "release:live"
 ARTIFACT_KEY = "release:artifact:"  # + digest
-AGGREGATES_KEY = "aggregates:live"
-AGGREGATES_VERSION_KEY = "aggregates:version"
 WANTED_KEY = (
     "aggregates:wanted"  # hash: digest of a release, live or being prepared -> its aggregates
 )
 DISK_FILE = "live.msgpack"
+_specs_decoder = msgspec.msgpack.Decoder(tuple[AggregateSpec, ...])
 
 # Versions only move forward: a slow publisher cannot put an older release back.
 FORWARD = """
@@ -53,7 +54,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     published_at_ms: int
     seal: str
     release: bytes = b""  # canonical JSON
-    artifact: bytes = b""  # msgpack
+    artifact: bytes = b""  # of `encode_artifact`
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def publish_release(
         ARTIFACT_KEY + published.digest,
         mapping={"release": published.release, "artifact": published.artifact},
     )
-    previous = client.hget(LIVE_KEY, "digest")
+    previous: Any = client.hget(LIVE_KEY, "digest")
     want_aggregates(client, published.digest, artifact.aggregates)
     live = client.eval(
         FORWARD,
@@ -129,7 +130,7 @@ def seal_release(
     release: ReleaseSpec, artifact: Artifact, *, version: int, approved_digest: str, now: datetime
 ) -> Published:
     """Return a release ready to travel."""
-    packed = msgspec.msgpack.encode(artifact)
+    packed = encode_artifact(artifact)
     sha = hashlib.sha256(packed).hexdigest()
     own = digest(release)
     return Published(
@@ -161,8 +162,8 @@ def verify(published: Published, *, key: bytes) -> Verified:
         raise ReleaseRefused("The artifact was altered after it was sealed.")
     try:
         release = decode_release(published.release)
-        artifact = msgspec.msgpack.decode(published.artifact, type=Artifact)
-    except (msgspec.DecodeError, ValueError) as error:
+        artifact = decode_artifact(published.artifact)
+    except (CanonicalError, ArtifactError) as error:
         raise ReleaseRefused(f"The release cannot be read: {error}") from error
     if digest(release) != published.approved_digest or artifact.digest != published.digest:
         raise ReleaseRefused(
@@ -183,20 +184,18 @@ def want_aggregates(
 
 def forget_aggregates(client: redis.Redis, *, keep: set[str]) -> None:
     """Let go of the aggregates of all releases but those in `keep` (digests)."""
-    stale = [field for field in client.hkeys(WANTED_KEY) if field.decode() not in keep]
+    wanted: Any = client.hkeys(WANTED_KEY)
+    stale = [field for field in wanted if field.decode() not in keep]
     if stale:
         client.hdel(WANTED_KEY, *stale)
         renew_aggregates(client)
 
 
 def renew_aggregates(client: redis.Redis) -> None:
-    wanted: dict[str, AggregateSpec] = {}
-    for packed in client.hvals(WANTED_KEY):
-        for spec in msgspec.msgpack.decode(packed, type=tuple[AggregateSpec, ...]):
-            wanted[spec.key] = spec
-    every = tuple(wanted[key] for key in sorted(wanted))
-    client.set(AGGREGATES_KEY, msgspec.msgpack.encode(every))
-    client.incr(AGGREGATES_VERSION_KEY)
+    """Tell workers all aggregates that some release wants."""
+    packed: Any = client.hvals(WANTED_KEY)
+    wanted = [_specs_decoder.decode(specs) for specs in packed]
+    announce(client, (spec for specs in wanted for spec in specs))
 
 
 def load_published(client: redis.Redis, fields: dict[bytes, bytes]) -> Published:
@@ -206,7 +205,7 @@ def load_published(client: redis.Redis, fields: dict[bytes, bytes]) -> Published
         ReleaseRefused: Redis holds half of it.
     """
     try:
-        body = client.hgetall(ARTIFACT_KEY + fields[b"digest"].decode())
+        body: Any = client.hgetall(ARTIFACT_KEY + fields[b"digest"].decode())
         return Published(
             version=int(fields[b"version"]),
             digest=fields[b"digest"].decode(),

@@ -8,12 +8,12 @@ import msgspec
 from decisioning.specs import OfferSpec
 
 TERMS = ("priority", "value", "recency", "depth", "outcome_rate")
-PERSONAL_TERMS = frozenset({"recency", "depth"})
 RECENCY_MS = (
     60_000  # Source: the catalogue's score, recency = max(0, 1 - ms since the last event / 60000)
 )
 DEPTH_PERCENT = "scroll_depth_percent"
 DEPTH_PX = "scroll_depth_px"
+DEPTH_ATTRIBUTES = (DEPTH_PERCENT, DEPTH_PX)
 
 
 class Term(msgspec.Struct, frozen=True, array_like=True):

@@ -1,0 +1,216 @@
+"""The ASGI callable that answers the fast paths; everything else is left to Django."""
+
+import logging
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from decisioning.api.http import (
+    PROBLEM_JSON,
+    Headers,
+    Receive,
+    Request,
+    Response,
+    Route,
+    Send,
+    find_route,
+    methods_of,
+    parse_query,
+    read_body,
+    respond,
+)
+from decisioning.api.process import this_process
+from rtts_site.foundation import metrics
+from rtts_site.foundation.api_keys import KeyRecord, KeysUnavailableError, presented_secret
+from rtts_site.foundation.problems import Problem, problem_body
+from rtts_site.foundation.redis_clients import hot_client
+
+logger = logging.getLogger("decisioning")
+
+for name in ("decisions", "events"):  # they register their routes
+    import_module(f"decisioning.api.{name}")
+
+PREFLIGHT: Headers = (
+    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+    (
+        b"access-control-allow-headers",
+        b"authorization, content-type, x-api-key, idempotency-key, if-none-match, x-retry-count",
+    ),
+    (b"access-control-max-age", b"600"),
+    (b"vary", b"origin"),
+)
+
+
+async def app(scope: Any, receive: Receive, send: Send) -> bool:
+    """Answer a fast path; return False, with nothing read or sent, where the path is Django's."""
+    if scope["type"] == "lifespan":
+        await live(receive, send)
+        return True
+    method, path = scope["method"], scope["path"]
+    found = find_route(method, path)
+    if found is not None:
+        await answer(found, scope, receive, send)
+        return True
+    open_page = OPEN_PAGES.get(path)
+    if open_page is not None and method in ("GET", "HEAD"):
+        await respond(send, open_page())
+        return True
+    known = methods_of(path)
+    if not known:
+        return False
+    await respond(send, refuse_method(method, known, origin_of(scope)))
+    return True
+
+
+async def live(receive: Receive, send: Send) -> None:
+    """Load the release before the first request; end the threads after the last."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            this_process()
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            this_process().stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+async def answer(found: Route, scope: Any, receive: Receive, send: Send) -> None:
+    """Read, authenticate, call the handler and write; a Problem becomes its answer."""
+    started = time.perf_counter()
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    cors: Headers = ()
+    try:
+        body = await read_body(receive, headers, limit=found.limit)
+        key = await authenticate(found, headers, body)
+        cors = allow_origin(key, headers.get("origin", ""))
+        request = Request(
+            scope["method"], scope["path"], headers, parse_query(scope["query_string"]), body, key
+        )
+        if found.streaming is not None:
+            await found.streaming(request, receive, send, cors)
+            return
+        response = await found.handler(request)
+    except Problem as problem:
+        response = problem_response(problem)
+    except Exception:
+        logger.exception("request.failed path=%s", found.path)
+        response = problem_response(
+            Problem(500, "Internal error", "It is in the server's log; try again.")
+        )
+    await respond(send, response, extra=cors)
+    metrics.HTTP_REQUESTS.labels(found.path, response.status).inc()
+    metrics.HTTP_SECONDS.labels(found.path).observe(time.perf_counter() - started)
+
+
+async def authenticate(found: Route, headers: dict[str, str], body: bytes) -> KeyRecord:
+    """Return the key that a request presents.
+
+    Raises:
+        Problem: 401 without a live key, 403 without the scope or from another origin, 503 while keys
+            cannot be read.
+    """
+    write_key = body_key(body) if found.key_in_body and "authorization" not in headers else None
+    secret = presented_secret(headers, write_key=write_key)
+    if secret is None:
+        raise unauthorised("Send an API key: Authorization: Bearer rtts_…")
+    try:
+        key = await this_process().keys.find(hot_client(), secret)
+    except KeysUnavailableError as error:
+        raise Problem(
+            503, "Keys unavailable", str(error), headers=[("Retry-After", "1")]
+        ) from error
+    if key is None:
+        raise unauthorised("This API key is not known, or was revoked or replaced.")
+    if not key.allows(found.scope):
+        raise Problem(403, "Not allowed", f"This API key lacks the scope {found.scope}.")
+    if not key.allows_origin(headers.get("origin")):
+        raise Problem(403, "Not allowed", "This browser key may not be used from this origin.")
+    return key
+
+
+class WriteKey(msgspec.Struct):
+    """What of a body can name the key."""
+
+    writeKey: str | None = None
+
+
+write_key_decoder = msgspec.json.Decoder(WriteKey)
+
+
+def body_key(body: bytes) -> str | None:
+    """Return the key that a Segment library put into its body, or None."""
+    try:
+        return write_key_decoder.decode(body).writeKey
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def unauthorised(detail: str) -> Problem:
+    """Return the answer to a request without a live key."""
+    return Problem(401, "Not authorised", detail, headers=[("WWW-Authenticate", "Bearer")])
+
+
+def allow_origin(key: KeyRecord, origin: str) -> Headers:
+    """Return the headers that let a page of an allowed origin read the answer."""
+    if key.kind != "browser" or not origin:
+        return ()
+    return (
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", b"etag, retry-after, ratelimit, ratelimit-policy"),
+        (b"vary", b"origin"),
+    )
+
+
+def origin_of(scope: Any) -> bytes:
+    """Return the Origin header, b"" without one."""
+    return next((value for name, value in scope["headers"] if name == b"origin"), b"")
+
+
+def refuse_method(method: str, known: list[str], origin: bytes) -> Response:
+    """Answer another method than a path knows: a preflight, or 405.
+
+    A preflight names no key, so it promises every origin; the request itself is checked.
+    """
+    if method == "OPTIONS" and origin:
+        return Response(204, b"", ((b"access-control-allow-origin", origin), *PREFLIGHT))
+    allowed = ", ".join(known)
+    return problem_response(
+        Problem(
+            405, "Method not allowed", f"This path takes {allowed}.", headers=[("Allow", allowed)]
+        )
+    )
+
+
+def problem_response(problem: Problem) -> Response:
+    """Return a problem as the answer that goes out."""
+    headers = tuple((name.encode(), value.encode()) for name, value in problem.headers)
+    return Response(problem.status, problem_body(problem), headers, PROBLEM_JSON)
+
+
+def health() -> Response:
+    """Answer that the process lives."""
+    return Response(200, b'{"status":"ok"}')
+
+
+def ready() -> Response:
+    """Answer whether a verified release and policy are loaded; says nothing about the stores."""
+    holder = this_process().holder
+    body = msgspec.json.encode(holder.describe())
+    return Response(200 if holder.is_ready else 503, body)
+
+
+def exposition() -> Response:
+    """Answer the metrics of this process."""
+    return Response(200, generate_latest(), content_type=CONTENT_TYPE_LATEST.encode())
+
+
+OPEN_PAGES: dict[str, Callable[[], Response]] = {
+    "/healthz": health,
+    "/readyz": ready,
+    "/metrics": exposition,
+}

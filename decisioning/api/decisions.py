@@ -1,0 +1,254 @@
+"""``POST /v1/decisions`` and its batch: translates a request, has it answered, translates back."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from django.conf import settings
+from msgspec import Meta, Struct
+
+from consent.people import Identifier, person_id
+from decisioning.answering import Call, Sitting
+from decisioning.api.answers import compose, unready
+from decisioning.api.http import (
+    DECISION_BATCH_BODY_BYTES,
+    DECISION_BODY_BYTES,
+    MAX_BATCH_PEOPLE,
+    Request,
+    Response,
+    decode,
+    route,
+)
+from decisioning.api.process import this_process
+from decisioning.held import Held
+from decisioning.holder import Current
+from decisioning.ingestion.records import Record
+from decisioning.ingestion.wire import Intake, records_from_request_events
+from decisioning.messages import Answer, Ask, DecisionRequest, PersonRef, request_decoder
+from decisioning.rules.conditions import conform
+from rtts_site.foundation import metrics
+from rtts_site.foundation.api_keys import KeyRecord, KeysUnavailableError, ProofError
+from rtts_site.foundation.problems import Problem, invalid_field
+from rtts_site.foundation.redis_clients import hot_client
+
+encoder = msgspec.json.Encoder()
+
+
+@route("POST", "/v1/decisions", scope="decisions", limit=DECISION_BODY_BYTES)
+async def post_decision(request: Request) -> Response:
+    """Answer one decision."""
+    asked = decode(request.body, request_decoder)
+    return Response(200, encoder.encode(await answer(asked, request.key)))
+
+
+class BatchRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of ``POST /v1/decisions/batch``."""
+
+    decisions: Annotated[
+        tuple[DecisionRequest, ...], Meta(min_length=1, max_length=MAX_BATCH_PEOPLE)
+    ]
+
+
+batch_decoder = msgspec.json.Decoder(BatchRequest)
+
+
+@route("POST", "/v1/decisions/batch", scope="decisions", limit=DECISION_BATCH_BODY_BYTES)
+async def post_decisions(request: Request) -> Response:
+    """Answer up to 100 decisions, in the order asked; each has the time of its own."""
+    asked = decode(request.body, batch_decoder).decisions
+    calls = []
+    for number, one in enumerate(asked):
+        try:
+            calls.append(await translate(one, request.key))
+        except Problem as problem:
+            raise within(problem, f"/decisions/{number}") from problem
+    answers = [await settle(call) for call in calls]
+    return Response(200, encoder.encode({"decisions": answers}))
+
+
+def within(problem: Problem, prefix: str) -> Problem:
+    """Return a problem whose pointers begin with `prefix`."""
+    errors = [
+        {"pointer": prefix + error["pointer"], "detail": error["detail"]}
+        for error in problem.errors
+    ]
+    detail = f"{prefix}{problem.detail}" if errors else problem.detail
+    return Problem(problem.status, problem.title, detail, errors=errors, headers=problem.headers)  # type: ignore[arg-type]  # a TypedDict's shape
+
+
+async def answer(asked: DecisionRequest, key: KeyRecord) -> Answer:
+    """Return the answer to a request that a key makes.
+
+    Raises:
+        Problem: the key may not ask this, or a field is wrong.
+    """
+    return await settle(await translate(asked, key))
+
+
+async def settle(call: Call) -> Answer:
+    """Have one call answered."""
+    process = this_process()
+    current = process.holder.current
+    if current.held is None:
+        return unready(call, current)
+    budget = process.budget(deadline_ms=call.options.deadline_ms)
+    sitting = Sitting(call, current, current.held, budget=budget, spool=process.spool)
+    made = await sitting.make()
+    for placed in made.decision.placed:
+        metrics.DECISIONS.labels(placed.status).inc()
+    for part in made.degraded:
+        metrics.DEGRADED.labels(part).inc()
+    took_ms = sitting.took_ms
+    metrics.DECISION_SECONDS.observe(took_ms / 1000)
+    return compose(
+        call, made, current, current.held, took_ms=took_ms, tracking_key=process.tracking_key
+    )
+
+
+async def translate(asked: DecisionRequest, key: KeyRecord) -> Call:
+    """Return the call that a request stands for.
+
+    Raises:
+        Problem: 403 where the key may not ask this, 422 naming a wrong field.
+    """
+    check_scopes(asked, key)
+    identifier = await identify(asked.person, key)
+    current = this_process().holder.current
+    now = asked.options.now or datetime.now(UTC)
+    return Call(
+        ask=Ask(
+            person_id(identifier, pepper=settings.RTTS_PEPPER),
+            asked.placements,
+            asked.consent,
+            asked.options.explain,
+        ),
+        given=given_facts(asked, current.held) if current.held else {},
+        options=asked.options,
+        now=now.replace(microsecond=now.microsecond // 1000 * 1000),
+        records=request_records(asked, identifier, key, current) if asked.events else (),
+        show_values=key.kind == "secret",
+    )
+
+
+def check_scopes(asked: DecisionRequest, key: KeyRecord) -> None:
+    """Refuse what this key may not ask.
+
+    Raises:
+        Problem: 403, naming the field.
+    """
+    options = asked.options
+    if options.explain == "trace" and not key.allows("decisions:trace"):
+        raise forbidden("/options/explain", "This API key lacks the scope decisions:trace.")
+    if options.now is not None and not key.allows("decisions:now"):
+        raise forbidden("/options/now", "This API key lacks the scope decisions:now.")
+    if key.kind == "browser":
+        if asked.attributes:
+            raise forbidden("/attributes", "A browser key may not set attributes.")
+        if options.now is not None or options.explain == "trace":
+            raise forbidden("/options", "A browser key may ask neither now nor trace.")
+    for number, placement in enumerate(asked.placements):
+        if not key.allows_placement(placement.key):
+            raise forbidden(
+                f"/placements/{number}/key", f"This API key may not ask for {placement.key}."
+            )
+
+
+def forbidden(pointer: str, detail: str) -> Problem:
+    """Return the answer to a field that the key may not send."""
+    return Problem(403, "Not allowed", detail, errors=[{"pointer": pointer, "detail": detail}])
+
+
+async def identify(person: PersonRef, key: KeyRecord) -> Identifier:
+    """Return the identifier that a request names; the user wins.
+
+    Raises:
+        Problem: 422 without one, 403 where a browser cannot prove it.
+    """
+    if person.user_id is not None:
+        if key.kind == "browser":
+            await prove(person.user_id, person.proof)
+        return Identifier("user", person.user_id)
+    if person.anonymous_id is not None:
+        return Identifier("anonymous", person.anonymous_id)
+    raise invalid_field("/person", "Send user_id, anonymous_id or both.")
+
+
+async def prove(user_id: str, proof: str | None) -> None:
+    """Check that a channel's server vouches for a user.
+
+    Raises:
+        Problem: 403 where it does not, 503 while keys cannot be read.
+    """
+    if proof is None:
+        raise forbidden(
+            "/person/proof", "A browser key needs a proof from your server for a user_id."
+        )
+    try:
+        await this_process().keys.verify_proof(hot_client(), proof, user_id=user_id)
+    except ProofError as error:
+        raise forbidden("/person/proof", str(error)) from error
+    except KeysUnavailableError as error:
+        raise Problem(
+            503, "Keys unavailable", str(error), headers=[("Retry-After", "1")]
+        ) from error
+
+
+def given_facts(asked: DecisionRequest, held: Held) -> dict[str, Any]:
+    """Return the facts that a request brings: its context, its overriding attributes, the placement's channel.
+
+    Context that the catalogue does not know is left out; it can decide nothing.
+
+    Raises:
+        Problem: 422 for a value of another type than the catalogue's, or an unknown attribute.
+    """
+    facts: dict[str, Any] = {}
+    for key, value in asked.context.items():
+        spec = held.attributes.get(key)
+        if spec is not None and spec.source == "context":
+            facts[key] = typed(f"/context/{key}", value, spec.type)
+    for key, value in asked.attributes.items():
+        spec = held.attributes.get(key)
+        if spec is None:
+            raise invalid_field(f"/attributes/{key}", "The catalogue has no such attribute.")
+        facts[key] = typed(f"/attributes/{key}", value, spec.type)
+    return facts
+
+
+def typed(pointer: str, value: Any, kind: str) -> Any:
+    """Return a JSON value as a fact.
+
+    Raises:
+        Problem: 422, it is of another type.
+    """
+    fact = conform(value, kind)
+    if fact is None:
+        raise invalid_field(pointer, f"This must be a {kind}.")
+    return fact
+
+
+def request_records(
+    asked: DecisionRequest, identifier: Identifier, key: KeyRecord, current: Current
+) -> list[Record]:
+    """Return the events sent with a request as records.
+
+    Raises:
+        Problem: 422 naming the first event that is not valid.
+    """
+    attributes: Mapping[str, Any] = current.held.attributes if current.held else {}
+    intake = Intake(
+        attributes=attributes,
+        received_at_ms=int(time.time() * 1000),
+        pepper=settings.RTTS_PEPPER,
+        source=key.id,
+        is_browser=key.kind == "browser",
+        proven=frozenset({identifier.value} if identifier.namespace == "user" else ()),
+    )
+    records, refusals = records_from_request_events(
+        asked.events, identifiers=[identifier], intake=intake
+    )
+    if refusals:
+        first = refusals[0]
+        raise invalid_field(f"/events/{first.item}{first.pointer}", first.reason)
+    return records

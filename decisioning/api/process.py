@@ -1,0 +1,61 @@
+"""What one process of the fast paths owns: its keys, release holder, breaker, line to Redis, spool."""
+
+import asyncio
+import gc
+import hashlib
+import hmac
+from functools import cache
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+
+from decisioning.decision_spool import DecisionSpool
+from decisioning.holder import ReleaseHolder
+from decisioning.round_trips import Budget, HotLine
+from rtts_site.foundation.api_keys import KeyRing
+from rtts_site.foundation.redis_clients import Breaker, redis_client
+
+HOLDER_TIMEOUT_MS = 1_000
+
+
+class Process:
+    """One per process, made by the first request or at start-up."""
+
+    def __init__(self) -> None:
+        client = redis_client(timeout_ms=HOLDER_TIMEOUT_MS)
+        self.keys = KeyRing()
+        self.breaker = Breaker()
+        self.holder = ReleaseHolder(client, settings.RTTS_VAR / "releases")
+        self.spool = DecisionSpool(settings.RTTS_VAR / "spool", client)
+        self.tracking_key = hmac.new(
+            settings.RTTS_PEPPER, b"rtts.tracking", hashlib.sha256
+        ).digest()
+        self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, HotLine] = WeakKeyDictionary()
+
+    def start(self) -> None:
+        """Load the release and start the threads."""
+        self.holder.start()
+        self.spool.start()
+        gc.collect()
+        gc.freeze()
+
+    def stop(self) -> None:
+        """End the threads; what is spooled is on disk."""
+        self.holder.stop()
+        self.spool.stop()
+
+    def budget(self, *, deadline_ms: int | None = None) -> Budget:
+        """Return the time that one decision may wait for Redis."""
+        loop = asyncio.get_running_loop()
+        line = self._lines.get(loop)
+        if line is None:
+            line = self._lines[loop] = HotLine(self.breaker)
+        return Budget(line, timeout_ms=settings.RTTS_REDIS_TIMEOUT_MS, deadline_ms=deadline_ms)
+
+
+@cache
+def this_process() -> Process:
+    """Return this process's state, started."""
+    process = Process()
+    process.start()
+    return process

@@ -1,0 +1,195 @@
+"""Steps 2 to 7 of a decision for one candidate after the other: gate, schedule, match, caps, holdout, arm, score; pure."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from consent.policy import GateResult, PolicySpec, Signals, permits
+from decisioning.arbitration import reasons, scoring
+from decisioning.arbitration.caps import reached_cap
+from decisioning.arbitration.experiments import Assignment, assign_arm, is_held_out
+from decisioning.arbitration.scoring import Score
+from decisioning.held import Candidate, Held, Needs
+from decisioning.messages import Ask, PersonState
+from decisioning.rules.artifact import GroupKey
+from decisioning.rules.conditions import Truth, evaluate
+from decisioning.specs import ArmSpec, PlacementSpec
+
+Drop = tuple[str, str]  # code and detail
+NOTHING = Needs(frozenset(), (), frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A candidate that nothing speaks against, with its score and what its purposes rest on."""
+
+    candidate: Candidate
+    variant: str
+    score: Score
+    gate: GateResult
+    assignment: Assignment | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Weighing:
+    """One decision in the making; remembers what several candidates share."""
+
+    ask: Ask
+    state: PersonState
+    held: Held
+    policy: PolicySpec | None
+    now: datetime
+    signals: Signals = field(init=False)
+    now_ms: int = field(init=False)
+    gates: dict[tuple[tuple[str, ...], str], GateResult] = field(default_factory=dict)
+    facts: dict[GroupKey, dict[str, Any]] = field(default_factory=dict)
+    matches: dict[GroupKey, frozenset[str]] = field(default_factory=dict)
+    assignments: dict[str, tuple[Assignment, ...]] = field(default_factory=dict)
+    arms: dict[str, str] = field(default_factory=dict)
+    used: dict[str, Any] = field(default_factory=dict)  # every fact that something was chosen by
+
+    def __post_init__(self) -> None:
+        said = self.ask.consent
+        self.signals = Signals(
+            gpc=said.gpc, tcf=said.tcf, gpp=said.gpp, denied=frozenset(said.denied)
+        )
+        self.now_ms = int(self.now.timestamp() * 1000)
+
+    def weigh(self, candidate: Candidate, placement: PlacementSpec) -> Passed | Drop:
+        """Return the candidate with its score, or the first thing that speaks against it."""
+        gate = self.gate(candidate.offer.purposes, placement.channel)
+        objection = (
+            self.not_running(candidate)
+            or self.not_permitted(gate)
+            or self.not_matched(candidate)
+            or self.capped(candidate, placement.channel)
+            or self.held_out(candidate)
+        )
+        if objection is not None:
+            return objection
+        return self.in_experiment(candidate, gate)
+
+    def gate(self, purposes: tuple[str, ...], channel: str) -> GateResult:
+        """Return what the person's consent says of these purposes on a channel."""
+        known = self.gates.get((purposes, channel))
+        if known is None:
+            known = self.gates[purposes, channel] = permits(
+                self.policy,
+                self.state.consent,
+                purposes,
+                channel=channel,
+                signals=self.signals,
+                now=self.now,
+            )
+        return known
+
+    def not_running(self, candidate: Candidate) -> Drop | None:
+        return None if candidate.is_live(self.now) else (reasons.NOT_RUNNING, "")
+
+    def not_permitted(self, gate: GateResult) -> Drop | None:
+        if gate.allowed:
+            return None
+        return reasons.CONSENT, "; ".join(reason.words for reason in gate.reasons)
+
+    def not_matched(self, candidate: Candidate) -> Drop | None:
+        matched = self.matches.get(candidate.group)
+        if matched is None:
+            visible = self.visible(candidate.group)
+            matched = self.held.engine.match(candidate.group, visible, self.now.timestamp())
+            self.matches[candidate.group] = matched
+        return None if candidate.rule in matched else (reasons.NOT_ELIGIBLE, "")
+
+    def visible(self, group: GroupKey) -> dict[str, Any]:
+        """Return the facts that the offers of a group may be chosen by."""
+        known = self.facts.get(group)
+        if known is None:
+            needs = self.held.needs.get(group, NOTHING).keys
+            known = {key: value for key, value in self.state.facts.items() if key in needs}
+            self.facts[group] = known
+            self.used.update(known)
+        return known
+
+    def capped(self, candidate: Candidate, channel: str) -> Drop | None:
+        offer = candidate.offer
+        if not offer.caps:
+            return None
+        if not self.state.redis:
+            return reasons.CAPS_UNAVAILABLE, ""
+        if offer.key in self.state.closed:
+            return reasons.SOLD_OUT, f"{offer.name} has reached its limit for everyone"
+        cap = reached_cap(offer, channel, self.state.shown, now_ms=self.now_ms)
+        if cap is None:
+            return None
+        span = "ever" if cap.window_s is None else f"in {cap.window_s} s"
+        return reasons.CAP_REACHED, f"{cap.limit} {cap.counts}s {span}"
+
+    def held_out(self, candidate: Candidate) -> Drop | None:
+        release, campaign = self.held.release, candidate.campaign
+        if is_held_out(release.holdout_salt, self.ask.person, share=release.holdout_share):
+            return reasons.HELD_OUT, ""
+        salt = f"{release.holdout_salt}:{campaign.key}"
+        if is_held_out(salt, self.ask.person, share=campaign.holdout_share):
+            return reasons.CAMPAIGN_HELD_OUT, campaign.key
+        return None
+
+    def in_experiment(self, candidate: Candidate, gate: GateResult) -> Passed | Drop:
+        """Return the candidate as the person's arms show and weigh it."""
+        variant, weights = next(iter(candidate.variants)), candidate.campaign.weights
+        drawn: Assignment | None = None
+        for assignment in self.drawn(candidate.campaign.key):
+            drawn = drawn or assignment
+            arm = self.arm(assignment)
+            if candidate.offer.key in arm.excluded_offers:
+                return reasons.ARM_EXCLUDES, f"{assignment.experiment}, arm {assignment.arm}"
+            wanted = arm.variants.get(candidate.offer.key, variant)
+            variant = wanted if wanted in candidate.variants else variant
+            weights = arm.weights or weights
+        values = self.terms(candidate)
+        return Passed(candidate, variant, scoring.score(values, weights), gate, drawn)
+
+    def drawn(self, campaign: str) -> tuple[Assignment, ...]:
+        """Return the person's arms in a campaign's experiments; new ones are noted to be kept."""
+        known = self.assignments.get(campaign)
+        if known is None:
+            found = (
+                assign_arm(one, self.ask.person, sticky=self.state.arms)
+                for one in self.held.experiments.get(campaign, ())
+            )
+            known = self.assignments[campaign] = tuple(one for one in found if one is not None)
+            self.arms.update({one.experiment: one.arm for one in known if not one.sticky})
+        return known
+
+    def arm(self, assignment: Assignment) -> ArmSpec:
+        return self.held.arms[assignment.experiment, assignment.arm]
+
+    def terms(self, candidate: Candidate) -> dict[str, float]:
+        """Return the values of the terms that this offer's purposes may use."""
+        personal: dict[str, float] = {}
+        if candidate.offer.purposes:
+            recent = scoring.recency(self.state.last_event_ms, now_ms=self.now_ms)
+            deep = scoring.depth(self.scored(candidate.offer.purposes))
+            found = {"recency": recent, "depth": deep}
+            personal = {key: value for key, value in found.items() if value is not None}
+        rate = self.state.rates.get(f"{candidate.offer.key}|{candidate.group.placement}")
+        return scoring.known_terms(candidate.offer, personal=personal, outcome_rate=rate)
+
+    def scored(self, purposes: tuple[str, ...]) -> dict[str, Any]:
+        """Return the facts that the term depth may read for these purposes."""
+        found = {
+            key: self.state.facts[key]
+            for key in scoring.DEPTH_ATTRIBUTES
+            if key in self.state.facts and self.held.may_read(key, purposes)
+        }
+        self.used.update(found)
+        return found
+
+    def meets(self, candidate: Candidate) -> bool:
+        """Return whether a non-personal offer's own conditions hold in this context."""
+        context = {
+            key: value
+            for key, value in self.state.facts.items()
+            if key in self.held.attributes and self.held.may_read(key, ())
+        }
+        self.used.update(context)
+        trees = dict(candidate.trees)
+        return evaluate(trees["offer"], context, self.now.timestamp()) is Truth.TRUE

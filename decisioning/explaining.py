@@ -1,0 +1,98 @@
+"""Puts a decision's reasons into words: every candidate, and the conditions that were not met."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from decisioning.arbitration import reasons
+from decisioning.held import Candidate, Held
+from decisioning.messages import Considered, Decision, ExperimentOut, Explain, Explained, TermOut
+from decisioning.rules.conditions import Explanation, Group, Leaf, SegmentUse, Truth, explain
+from decisioning.rules.words import explanation_words, sentence
+
+
+def explain_decision(
+    decision: Decision, held: Held, *, level: Explain, now: float, show_values: bool = True
+) -> tuple[Explained, ...]:
+    """Return what became of every candidate, in words; for the dropped ones the conditions not met.
+
+    `level` "trace" adds the whole condition tree. Without `show_values` (browser keys) no fact is told.
+    """
+    candidates = {
+        (key, one.campaign.key, one.offer.key): one
+        for key, every in held.candidates.items()
+        for one in every
+    }
+    teller = _Teller(held, candidates, decision.used, now, level == "trace", show_values)
+    return tuple(
+        _explained(
+            one,
+            teller.conditions(one),
+        )
+        for one in decision.considered
+    )
+
+
+def _explained(one: Considered, conditions: tuple[dict[str, Any], ...] | UnsetType) -> Explained:
+    return Explained(
+        placement=one.placement,
+        campaign=one.campaign,
+        offer=one.offer,
+        variant=one.variant or None,
+        outcome="shown" if one.code == reasons.SHOWN else "dropped",
+        code=one.code,
+        words=reasons.words(one.code, one.detail),
+        rank=one.rank or None,
+        score=one.score,
+        terms=tuple(TermOut(term.key, term.value, term.weight) for term in one.terms) or UNSET,
+        conditions=conditions,
+        experiment=ExperimentOut(one.experiment, one.arm, one.propensity) if one.arm else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    held: Held
+    candidates: Mapping[tuple[str, str, str], Candidate]
+    facts: Mapping[str, Any]
+    now: float
+    trace: bool
+    show_values: bool
+
+    def conditions(self, one: Considered) -> tuple[dict[str, Any], ...] | UnsetType:
+        candidate = self.candidates.get((one.placement, one.campaign, one.offer))
+        if candidate is None or not (self.trace or one.code == reasons.NOT_ELIGIBLE):
+            return UNSET
+        needs = self.held.needs.get(candidate.group)
+        seen = {key: self.facts[key] for key in needs.keys & self.facts.keys()} if needs else {}
+        explanations = [explain(tree, seen, self.now) for _, tree in candidate.trees]
+        if self.trace and self.show_values:
+            return tuple(explanation_words(every, self.held.catalogue) for every in explanations)
+        failing = (leaf for explanation in explanations for leaf in failures(explanation))
+        return tuple(self.told(leaf) for leaf in failing)
+
+    def told(self, explanation: Explanation) -> dict[str, Any]:
+        told: dict[str, Any] = {
+            "words": sentence(explanation.node, self.held.catalogue),
+            "truth": "unknown" if explanation.truth is Truth.UNKNOWN else "false",
+        }
+        if self.show_values and isinstance(explanation.node, Leaf):
+            told["actual"] = explanation.actual
+        return told
+
+
+def failures(explanation: Explanation) -> Iterator[Explanation]:
+    """Yield what kept a tree from being true: the least that would have to change, in order.
+
+    Of an "any" or "none" group the whole group is told, of an "all" each member that is not true.
+    """
+    if explanation.truth is Truth.TRUE:
+        return
+    node = explanation.node
+    if isinstance(node, SegmentUse) or (isinstance(node, Group) and node.kind == "all"):
+        for part in explanation.parts:
+            yield from failures(part)
+    else:
+        yield explanation

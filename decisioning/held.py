@@ -1,0 +1,257 @@
+"""What a process holds in memory to decide with: the live release laid out by placement, and its engine."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from decisioning.arbitration.scoring import DEPTH_ATTRIBUTES
+from decisioning.profiles.aggregates import Aggregates
+from decisioning.releases import Verified
+from decisioning.rules.artifact import Artifact, GroupKey
+from decisioning.rules.conditions import Catalogue, Node, parse
+from decisioning.rules.engine import Engine
+from decisioning.specs import (
+    AggregateSpec,
+    ArmSpec,
+    AttributeSpec,
+    CampaignSpec,
+    ExperimentSpec,
+    OfferSpec,
+    PlacementSpec,
+    ReleaseSpec,
+    VariantSpec,
+)
+
+Purposes = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One offer of one campaign, as a placement can show it."""
+
+    rule: str  # its name in the engine, "campaign/offer"
+    campaign: CampaignSpec
+    offer: OfferSpec
+    variants: Mapping[str, VariantSpec]  # those of this placement, in order
+    trees: tuple[tuple[str, Node], ...]  # ("offer" | "campaign", condition), for words
+    group: GroupKey
+
+    def is_live(self, now: datetime) -> bool:
+        """Return whether offer and campaign both run at `now`."""
+        return runs(self.offer, now) and runs(self.campaign, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Which facts a group of rules may see: those that its trees mention and its purposes allow."""
+
+    attributes: frozenset[str]
+    aggregates: tuple[AggregateSpec, ...]
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a placement may need of a person, all its groups together."""
+
+    attributes: frozenset[str]
+    aggregates: tuple[AggregateSpec, ...]
+    rated: tuple[str, ...]  # "offer|placement" where a campaign weighs the learned outcome rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The live release of a process; replaced as a whole, never changed."""
+
+    version: int
+    digest: str
+    canary: bool
+    release: ReleaseSpec
+    catalogue: Catalogue
+    engine: Engine
+    placements: Mapping[str, PlacementSpec]
+    candidates: Mapping[str, tuple[Candidate, ...]]  # by placement
+    fallbacks: Mapping[str, tuple[Candidate, ...]]  # by placement: the campaigns' own
+    experiments: Mapping[str, tuple[ExperimentSpec, ...]]  # by campaign
+    offers: Mapping[str, OfferSpec]
+    attributes: Mapping[str, AttributeSpec]
+    needs: Mapping[GroupKey, Needs]
+    arms: Mapping[tuple[str, str], ArmSpec]  # by experiment and arm
+    wanted: Mapping[str, Wanted]  # by placement
+    kept: Aggregates  # what events are folded by
+    variants: Mapping[tuple[str, str], VariantSpec]  # by offer and variant
+
+    def may_read(self, attribute: str, purposes: Purposes) -> bool:
+        """Return whether an offer shown for `purposes` may read an attribute of the catalogue."""
+        spec = self.attributes.get(attribute)
+        return spec is not None and may_serve(spec, purposes)
+
+
+def runs(scheduled: OfferSpec | CampaignSpec, now: datetime) -> bool:
+    """Return whether `now` is inside a schedule; the start belongs to it, the end does not."""
+    if scheduled.starts_at is not None and now < scheduled.starts_at:
+        return False
+    return scheduled.ends_at is None or now < scheduled.ends_at
+
+
+def hold(verified: Verified) -> Held:
+    """Return a release ready to decide with. Tens of milliseconds: never in a request."""
+    release = verified.release
+    catalogue = Catalogue.of(release)
+    trees = {
+        **{("offer", one.key): parse(one.eligibility, catalogue) for one in release.offers},
+        **{("campaign", one.key): parse(one.eligibility, catalogue) for one in release.campaigns},
+    }
+    layout = _Layout(release, trees)
+    candidates = {one.key: layout.candidates(one) for one in release.placements}
+    needs = needs_by_group(release, verified.artifact)
+    weighed = weighed_terms(release)
+    return Held(
+        version=verified.version,
+        digest=verified.digest,
+        canary=False,
+        release=release,
+        catalogue=catalogue,
+        engine=Engine(verified.artifact),
+        placements={one.key: one for one in release.placements},
+        candidates=candidates,
+        fallbacks={one.key: layout.fallbacks(one) for one in release.placements},
+        experiments=experiments_by_campaign(release.experiments),
+        offers={one.key: one for one in release.offers},
+        attributes={one.key: one for one in release.attributes},
+        needs=needs,
+        arms={(one.key, arm.key): arm for one in release.experiments for arm in one.arms},
+        wanted={
+            key: wanted_in(key, found, needs, weighed=weighed) for key, found in candidates.items()
+        },
+        kept=Aggregates.of(verified.artifact.aggregates),
+        variants={
+            (one.key, variant.key): variant for one in release.offers for variant in one.variants
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    release: ReleaseSpec
+    trees: Mapping[tuple[str, str], Node]
+
+    def candidates(self, placement: PlacementSpec) -> tuple[Candidate, ...]:
+        offers = {one.key: one for one in self.release.offers}
+        found = (
+            self.candidate(campaign, offers[key], placement)
+            for campaign in self.release.campaigns
+            for key in campaign.offers
+        )
+        return tuple(one for one in found if one is not None)
+
+    def fallbacks(self, placement: PlacementSpec) -> tuple[Candidate, ...]:
+        offers = {one.key: one for one in self.release.offers}
+        found = (
+            self.candidate(campaign, offers[campaign.fallback_offer], placement)
+            for campaign in self.release.campaigns
+            if campaign.fallback_offer
+        )
+        return tuple(one for one in found if one is not None and not one.offer.purposes)
+
+    def candidate(
+        self, campaign: CampaignSpec, offer: OfferSpec, placement: PlacementSpec
+    ) -> Candidate | None:
+        variants = {
+            one.key: one
+            for one in offer.variants
+            if placement.key in one.placements and one.content_type == placement.content_type
+        }
+        if not variants:
+            return None
+        named = (("offer", offer.key), ("campaign", campaign.key))
+        return Candidate(
+            rule=f"{campaign.key}/{offer.key}",
+            campaign=campaign,
+            offer=offer,
+            variants=variants,
+            trees=tuple((kind, self.trees[kind, key]) for kind, key in named),
+            group=GroupKey(placement.key, tuple(sorted(offer.purposes))),
+        )
+
+
+def experiments_by_campaign(
+    experiments: Iterable[ExperimentSpec],
+) -> dict[str, tuple[ExperimentSpec, ...]]:
+    """Return the experiments of each campaign, in order of their keys."""
+    found: dict[str, tuple[ExperimentSpec, ...]] = {}
+    for one in experiments:
+        found[one.campaign] = (*found.get(one.campaign, ()), one)
+    return found
+
+
+def weighed_terms(release: ReleaseSpec) -> dict[str, frozenset[str]]:
+    """Return the terms that each campaign weighs, in any arm."""
+    terms = {one.key: set(one.weights) for one in release.campaigns}
+    for experiment in release.experiments:
+        for arm in experiment.arms:
+            terms.setdefault(experiment.campaign, set()).update(arm.weights)
+    return {key: frozenset(found) for key, found in terms.items()}
+
+
+def needs_by_group(release: ReleaseSpec, artifact: Artifact) -> dict[GroupKey, Needs]:
+    """Return what each group of rules may see of a person."""
+    attributes = {one.key: one for one in release.attributes}
+    aggregates = {one.key: one for one in artifact.aggregates}
+    events = {one.key: one.purposes for one in release.event_types}
+    found: dict[GroupKey, Needs] = {}
+    for group in artifact.groups:
+        purposes = group.key.purposes
+        keys = frozenset(
+            key for key in group.needs if key in attributes and may_serve(attributes[key], purposes)
+        )
+        specs = tuple(
+            aggregates[key]
+            for key in group.needs
+            if key in aggregates and aggregate_may_serve(aggregates[key], events, purposes)
+        )
+        found[group.key] = Needs(keys, specs, keys | {spec.key for spec in specs})
+    return found
+
+
+def wanted_in(
+    placement: str,
+    candidates: tuple[Candidate, ...],
+    needs: Mapping[GroupKey, Needs],
+    *,
+    weighed: Mapping[str, frozenset[str]],
+) -> Wanted:
+    """Return what a placement may need of a person."""
+    groups = [need for key, need in needs.items() if key.placement == placement]
+    scored = {
+        key
+        for one in candidates
+        if "depth" in weighed.get(one.campaign.key, ())
+        for key in DEPTH_ATTRIBUTES
+    }
+    return Wanted(
+        frozenset(scored).union(*(need.attributes for need in groups)),
+        tuple({spec.key: spec for need in groups for spec in need.aggregates}.values()),
+        tuple(
+            f"{one.offer.key}|{placement}"
+            for one in candidates
+            if "outcome_rate" in weighed.get(one.campaign.key, ())
+        ),
+    )
+
+
+def may_serve(attribute: AttributeSpec, purposes: Purposes) -> bool:
+    """Return whether an offer shown for `purposes` may read an attribute; without purposes only context."""
+    return attribute.source == "context" or _allows(attribute.purposes, purposes)
+
+
+def aggregate_may_serve(
+    spec: AggregateSpec, events: Mapping[str, Purposes], purposes: Purposes
+) -> bool:
+    """Return whether an aggregate may be read for `purposes`; all events that it counts must allow them."""
+    named = (spec.event, spec.then) if spec.then else (spec.event,)
+    return all(_allows(events.get(name, ()), purposes) for name in named)
+
+
+def _allows(allowed: Purposes, purposes: Purposes) -> bool:
+    return bool(purposes) and set(purposes) <= set(allowed)

@@ -1,0 +1,166 @@
+"""What a process decides with, kept current off the request: release, policy, learned values, totals used up."""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from consent.policy import PolicySpec
+from consent.policy_store import PolicyRefused, load_live_policy
+from decisioning.arbitration.totals import closed_offers
+from decisioning.held import Held, hold
+from decisioning.learning.publishing import Learned, load_learned
+from decisioning.releases import (
+    LIVE_KEY,
+    Published,
+    ReleaseRefused,
+    Verified,
+    load_copy,
+    load_published,
+    save_copy,
+    seal_key,
+    verify,
+)
+from rtts_site.foundation import metrics
+from rtts_site.foundation.redis_clients import Down
+
+logger = logging.getLogger("decisioning")
+
+POLL_SECONDS = 0.5
+GRACE_SECONDS = 15.0  # a replaced engine is closed when no request can still hold it
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """One consistent view; requests take it once, at their start."""
+
+    held: Held | None = None
+    policy: PolicySpec | None = None
+    learned: Learned = field(default_factory=Learned)
+    closed: frozenset[str] = frozenset()
+
+
+class ReleaseHolder:
+    """Polls Redis in a thread of its own and swaps one reference."""
+
+    def __init__(self, client: redis.Redis, directory: Path) -> None:
+        self.current = Current()
+        self._client = client
+        self._directory = directory
+        self._refused: tuple[str, str] = ("", "")  # seal and why
+        self._retired: list[tuple[float, Held]] = []
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a verified release and policy are loaded."""
+        return self.current.held is not None and self.current.policy is not None
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is loaded, and why something newer is not."""
+        held, policy = self.current.held, self.current.policy
+        return {
+            "ready": self.is_ready,
+            "release": {"version": held.version, "digest": held.digest} if held else None,
+            "policy": {"version": policy.version, "digest": policy.digest} if policy else None,
+            "refused": self._refused[1] or None,
+        }
+
+    def start(self) -> None:
+        """Load what there is, then keep it current in the background."""
+        self.poll()
+        if self.current.held is None:
+            self.load_from_disk()
+        self._thread = threading.Thread(target=self._run, name="releases", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            try:
+                self.poll()
+            except Exception:
+                # The thread must outlive whatever a poll meets, or the process never learns of a release again.
+                logger.exception("release.poll_failed")
+
+    def poll(self) -> None:
+        """Look once; leaves everything as it is while Redis is away."""
+        try:
+            fields: Any = self._client.hgetall(LIVE_KEY)
+            held = self._newest(fields)
+            policy = self._newest_policy()
+            learned = load_learned(self._client, known=self.current.learned)
+            closed = closed_offers(self._client)
+        except Down as error:
+            logger.debug("release.poll_unanswered error=%s", type(error).__name__)
+            return
+        self._swap(Current(held, policy, learned, closed))
+        self._close_retired()
+
+    def _newest(self, fields: dict[bytes, bytes]) -> Held | None:
+        held = self.current.held
+        if not fields or fields.get(b"seal", b"").decode() == self._refused[0]:
+            return held
+        if held is not None and int(fields[b"version"]) == held.version:
+            return held
+        try:
+            published = load_published(self._client, fields)
+            return self._take(published)
+        except ReleaseRefused as error:
+            self._refused = (fields.get(b"seal", b"").decode(), str(error))
+            logger.error("release.refused reason=%s", error)
+            return held
+
+    def _take(self, published: Published) -> Held:
+        verified: Verified = verify(published, key=seal_key())
+        held = hold(verified)
+        save_copy(published, self._directory)
+        self._refused = ("", "")
+        return held
+
+    def load_from_disk(self) -> None:
+        """Decide with the last good copy until Redis gives a newer one."""
+        try:
+            published = load_copy(self._directory)
+            if published is not None:
+                held = hold(verify(published, key=seal_key()))
+                self._swap(Current(held, self.current.policy, self.current.learned))
+        except ReleaseRefused as error:
+            self._refused = ("", str(error))
+            logger.error("release.copy_refused reason=%s", error)
+
+    def _newest_policy(self) -> PolicySpec | None:
+        """Return the newest policy, None where it cannot be verified: then nothing rests on consent."""
+        try:
+            return load_live_policy(self._client, known=self.current.policy)
+        except PolicyRefused as error:
+            logger.error("policy.refused reason=%s", error)
+            return None
+
+    def _swap(self, current: Current) -> None:
+        before = self.current
+        self.current = current
+        if current.held is not None and current.held is not before.held:
+            metrics.RELEASE_VERSION.set(current.held.version)
+            logger.info("release.loaded version=%s", current.held.version)
+            if before.held is not None:
+                self._retired.append((time.monotonic() + GRACE_SECONDS, before.held))
+        if current.policy is not None and current.policy is not before.policy:
+            metrics.POLICY_VERSION.set(current.policy.version)
+
+    def _close_retired(self) -> None:
+        now = time.monotonic()
+        for due, held in self._retired:
+            if due <= now:
+                held.engine.close()
+        self._retired = [one for one in self._retired if one[0] > now]

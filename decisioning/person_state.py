@@ -1,0 +1,109 @@
+"""Reads all that a decision needs of a person in one round trip; a second one where the person has moved."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import redis
+
+from consent import people
+from consent.policy import UNAVAILABLE, ConsentView
+from consent.state import parse_view, read_commands
+from decisioning.arbitration.caps import Shown, parse_shown
+from decisioning.held import Held
+from decisioning.holder import Current
+from decisioning.messages import PersonState, PlacementAsk
+from decisioning.profiles.profile import Profile, decode_profile
+from decisioning.profiles.store import MAX_HOPS
+from decisioning.profiles.windows import facts
+from decisioning.round_trips import Budget, RedisUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What Redis holds of a person."""
+
+    person: str  # by now, after merges
+    profile: Profile | None = None
+    shown: Shown = field(default_factory=Shown)
+    arms: Mapping[str, str] = field(default_factory=dict)
+    consent: ConsentView = UNAVAILABLE
+    redis: bool = True
+
+
+async def find_person(person: str, budget: Budget, *, now_ms: int) -> Found:
+    """Return what Redis holds of a person, following merges; nothing at all where it cannot be read."""
+    try:
+        for _ in range(MAX_HOPS):
+            found = await _read(person, budget, now_ms=now_ms)
+            if found.profile is None or not found.profile.merged_into:
+                return found
+            person = found.profile.merged_into
+    except RedisUnavailable:
+        pass
+    return Found(person, redis=False)
+
+
+async def _read(person: str, budget: Budget, *, now_ms: int) -> Found:
+    profile, caps, arms, *consent = await budget.ask(
+        [
+            ("GET", people.profile_key(person)),
+            ("HGETALL", people.caps_key(person)),
+            ("HGETALL", people.arms_key(person)),
+            *read_commands(person),
+        ]
+    )
+    for reply in (profile, caps, arms):
+        if isinstance(reply, redis.ResponseError):
+            raise RedisUnavailable(str(reply))
+    return Found(
+        person,
+        decode_profile(profile),
+        parse_shown(_pairs(caps), now_ms=now_ms) if caps else Shown(),
+        {name.decode(): arm.decode() for name, arm in _pairs(arms).items()} if arms else {},
+        parse_view(consent),
+    )
+
+
+def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def state_of(
+    found: Found,
+    current: Current,
+    held: Held,
+    *,
+    placements: Iterable[PlacementAsk],
+    given: Mapping[str, Any],
+    now: datetime,
+) -> PersonState:
+    """Return what the pure decision works with; `given` are the request's own facts and override."""
+    known: dict[str, Any] = {}
+    rates: dict[str, float] = {}
+    for asked in placements:
+        wanted = held.wanted.get(asked.key)
+        if wanted is None:
+            continue
+        if found.redis:
+            known.update(
+                facts(found.profile, wanted.attributes, wanted.aggregates, now.timestamp())
+            )
+        rates.update(
+            (key, current.learned.rates[key])
+            for key in wanted.rated
+            if key in current.learned.rates
+        )
+    return PersonState(
+        facts={**known, **given},
+        consent=found.consent,
+        shown=found.shown,
+        arms=dict(found.arms),
+        last_event_ms=(found.profile.newest_ms or None) if found.profile else None,
+        position=found.profile.position if found.profile else "",
+        redis=found.redis,
+        rates=rates,
+        learned_version=current.learned.version,
+        closed=tuple(sorted(current.closed)),
+    )
