@@ -327,11 +327,20 @@ def _comparison(
 def _only(json: Mapping[str, Any], known: set[str], path: str) -> None:
     for key in json:
         if key not in known:
-            raise _Wrong(f"{path}/{key}", f"take {_quoted(key)} out: it has no meaning here")
+            raise _Wrong(
+                f"{path}/{_pointer(key)}", f"take {_quoted(key)} out: it has no meaning here"
+            )
 
 
 def _quoted(value: Any) -> str:
     if value is None:
         return "nothing"
-    text = str(value)[:60].encode(errors="replace").decode()
-    return f'"{text}"'
+    return f'"{_printable(value)}"'
+
+
+def _pointer(key: Any) -> str:
+    return _printable(key).replace("~", "~0").replace("/", "~1")
+
+
+def _printable(value: Any) -> str:
+    return str(value)[:60].encode(errors="replace").decode()
