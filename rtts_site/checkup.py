@@ -86,7 +86,8 @@ def check_redis(client: "redis.Redis", *, now: float) -> Iterator[Finding]:
     keeps = policy.get("maxmemory_policy") == "noeviction"
     yield Finding(keeps, f"It {'never evicts' if keeps else 'EVICTS'} keys.")
     yield check_release(client)
-    yield Finding(bool(client.exists("policy:live")), "A consent policy is live.")
+    has_policy = bool(client.exists("policy:live"))
+    yield Finding(has_policy, f"{'A' if has_policy else 'NO'} consent policy is live.")
     yield check_lag(client, now=now)
     yield check_beat(client, now=now)
 

@@ -156,10 +156,10 @@ TIME_ZONE = env.str("RTTS_TIME_ZONE", default="UTC")
 USE_I18N = False
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = RTTS_VAR / "static"
 STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
 # One machine serves the files where they lie; a deployment runs `collectstatic` and sets this.
 RTTS_COLLECTED_STATIC = env.bool("RTTS_COLLECTED_STATIC", default=False)
+STATIC_ROOT = RTTS_VAR / "static" if RTTS_COLLECTED_STATIC else None
 WHITENOISE_USE_FINDERS = not RTTS_COLLECTED_STATIC
 _static_storage = (
     "whitenoise.storage.CompressedManifestStaticFilesStorage"

@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -79,8 +80,9 @@ def worker_service(queue: str, *, processes: int) -> Service:
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     # A drain runs for half a minute; a quick end is safe, because its message is delivered again.
     hurry = {"REMAP_SIGTERM": "SIGQUIT"}
+    as_root = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
     argv = (*_celery(), "worker", *options, *quiet)
-    env = {**environment(), **hurry}
+    env = {**environment(), **hurry, **as_root}
     return Service(name=queue, argv=argv, env=env, directory=settings.BASE_DIR)
 
 
@@ -92,7 +94,7 @@ def beat_service() -> Service:
 
 
 def _celery() -> tuple[str, ...]:
-    return (sys.executable, "-m", "celery", "-A", "rtts_site.celery")
+    return (sys.executable, "-m", "celery", "--quiet", "-A", "rtts_site.celery")
 
 
 def services() -> tuple[Service, ...]:
@@ -248,7 +250,26 @@ def run(*, with_demo: bool = True) -> None:
             supervisor.shut_down()
 
 
+def require_port() -> None:
+    """Check that the web process can have its port.
+
+    Raises:
+        ServiceFailed: another program has it.
+    """
+    family = socket.AF_INET6 if ":" in settings.RTTS_HOST else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.RTTS_HOST, settings.RTTS_PORT))
+        except OSError as error:
+            raise ServiceFailed(
+                f"{settings.RTTS_HOST}:{settings.RTTS_PORT}: {error.strerror}. "
+                "Choose another port: RTTS_PORT=8001 make up"
+            ) from error
+
+
 def _start(supervisor: Supervisor, *, with_demo: bool) -> None:
+    require_port()
     start_stores(supervisor)
     if not supervisor.is_stopping and needs_migration():
         print_line("up", "migrating the database")
