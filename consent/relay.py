@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
 import redis
+from django.db import connection
 from django.db.models import Min
 
 from consent import people, policy_store, state
@@ -21,6 +23,7 @@ MERGE_AFTER = timedelta(seconds=60)  # a merge's own job comes first
 COMMIT_WITHIN = timedelta(
     seconds=60
 )  # a change is visible in PostgreSQL this long after it was recorded, or never
+RESTORE_LOCK = 7_201  # of PostgreSQL's advisory locks
 WATERMARK_STEP_MS = 30_000
 KEEP_CHANGES = timedelta(days=30)  # of settled ones: claims and idempotency keys
 
@@ -81,6 +84,11 @@ def restore_trust(client: redis.Redis, *, now: datetime) -> int:
     the watermark that it has, so writing again all since then (less the time a commit may take) completes it.
     Return how many people were written.
     """
+    with _alone() as alone:
+        return _restore_trust(client, now=now) if alone else 0
+
+
+def _restore_trust(client: redis.Redis, *, now: datetime) -> int:
     run_id, partitions = state.trusted_runs(client)
     stale = [number for number, (trusted, _) in enumerate(partitions) if trusted != run_id]
     watermark_ms = _watermark_ms(now)
@@ -98,13 +106,28 @@ def restore_trust(client: redis.Redis, *, now: datetime) -> int:
 
 def rebuild(client: redis.Redis, *, now: datetime) -> Iterator[int]:
     """Write everybody again from PostgreSQL, whatever Redis has; consent is unknown meanwhile. Yield how many so far."""
-    everywhere = range(people.PARTITIONS)
-    watermark_ms = _watermark_ms(now)
-    state.distrust(client)
-    run_id, _ = state.trusted_runs(client)
-    yield from accumulate(put_all_in_force(client, everywhere, afresh=True))
-    _restore_the_rest(client)
-    state.trust(client, run_id, everywhere, watermark_ms=watermark_ms)
+    with _alone(wait=True):  # else the relay would trust a half-written Redis
+        everywhere = range(people.PARTITIONS)
+        watermark_ms = _watermark_ms(now)
+        state.distrust(client)
+        run_id, _ = state.trusted_runs(client)
+        yield from accumulate(put_all_in_force(client, everywhere, afresh=True))
+        _restore_the_rest(client)
+        state.trust(client, run_id, everywhere, watermark_ms=watermark_ms)
+
+
+@contextmanager
+def _alone(*, wait: bool = False) -> Iterator[bool]:
+    """Yield whether this is the only process that restores trust now."""
+    lock = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {lock}(%s)", [RESTORE_LOCK])
+        held = cursor.fetchone()[0] is not False
+        try:
+            yield held
+        finally:
+            if held:
+                cursor.execute("select pg_advisory_unlock(%s)", [RESTORE_LOCK])
 
 
 def _restore_the_rest(client: redis.Redis) -> None:

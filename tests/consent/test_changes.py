@@ -1,0 +1,81 @@
+from dataclasses import replace
+
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from consent.changes import NEUTRAL, apply_changes, missing_evidence, settle, strictest
+from consent.policy import GRANTING, State, Status
+from tests.consent.builders import ADS, EVIDENCE, NOW, given, withdrawn
+
+TIMES = st.floats(0, 100)
+STATED = st.builds(State, st.sampled_from([s for s in Status if s is not Status.EXPIRED]), TIMES)
+
+
+def state(status, since):
+    return State(status, since)
+
+
+def test_a_backdated_grant_changes_nothing():
+    standing = state(Status.WITHDRAWN, 10)
+
+    assert settle(standing, state(Status.GIVEN, 9)) is standing
+    assert settle(standing, state(Status.GIVEN, 10)) is standing
+
+
+def test_a_backdated_withdrawal_applies_at_once():
+    settled = settle(state(Status.GIVEN, 10), state(Status.WITHDRAWN, 5))
+
+    assert settled == state(Status.WITHDRAWN, 10)
+
+
+def test_a_later_grant_ends_a_withdrawal():
+    assert settle(state(Status.WITHDRAWN, 10), state(Status.GIVEN, 11)).status is Status.GIVEN
+
+
+def test_asking_again_leaves_consent_as_it_is():
+    standing = state(Status.GIVEN, 10)
+
+    assert settle(standing, state(Status.REQUESTED, 11)) is standing
+
+
+@for_all(st.lists(STATED, max_size=6))
+def test_a_grant_holds_only_if_said_after_every_denial(said):
+    standing = None
+    for one in said:
+        standing = settle(standing, one)
+
+    denials = [s.since for s in said if s.status not in GRANTING | NEUTRAL]
+    if standing is not None and standing.status in GRANTING:
+        assert all(standing.since > denial for denial in denials)
+
+
+def test_all_channels_speaks_for_each_and_one_for_itself():
+    states = apply_changes({}, [given(channel="sms"), given(channel="email")], now=NOW)
+
+    one = apply_changes(states, [withdrawn(channel="sms", at=NOW)], now=NOW)
+    every = apply_changes(states, [withdrawn(at=NOW)], now=NOW)
+
+    assert one[ADS, "email"].status is Status.GIVEN
+    assert one[ADS, "sms"].status is Status.WITHDRAWN
+    assert {said.status for said in every.values()} == {Status.WITHDRAWN}
+
+
+@for_all(
+    st.dictionaries(st.tuples(st.sampled_from("ab"), st.sampled_from(["*", "web"])), STATED),
+    st.dictionaries(st.tuples(st.sampled_from("ab"), st.sampled_from(["*", "web"])), STATED),
+)
+def test_merging_is_symmetric_and_a_denial_survives(one, other):
+    joined = strictest(one, other)
+
+    assert {key: said.status in GRANTING for key, said in joined.items()} == {
+        key: said.status in GRANTING for key, said in strictest(other, one).items()
+    }
+    for key, said in (*one.items(), *other.items()):
+        if said.status not in GRANTING | NEUTRAL:
+            assert joined[key].status not in GRANTING
+
+
+def test_a_grant_names_what_its_evidence_lacks():
+    assert missing_evidence(given(), EVIDENCE) == []
+    assert missing_evidence(given(), replace(EVIDENCE, language="")) == ["language"]
+    assert missing_evidence(withdrawn(), replace(EVIDENCE, language="")) == []
