@@ -301,15 +301,15 @@ def _spawn(argv: list[str], root: Path, name: str) -> subprocess.Popen[bytes]:
 def stop(server: Server, root: Path) -> bool:
     """Stop a server and wait until it is gone; return whether it ran."""
     with _locked(root):
-        if not server.is_ready(root):
-            return False
-        server.stop(root)
+        ran = server.is_ready(root)
+        if ran:
+            server.stop(root)
         while server.is_ready(root):
             time.sleep(0.02)
     process = _started.pop((root, server.name), None)
     if process is not None:
         process.wait(timeout=10)
-    return True
+    return ran
 
 
 def prepare_database(root: Path, database: str = DATABASE) -> None:

@@ -14,7 +14,7 @@ START = {
     ],
 }
 BODY = {"type": "http.response.body", "body": ANSWER}
-_clients = {}
+_clients: dict[str, redis.asyncio.Redis] = {}
 
 
 async def app(scope, receive, send):
