@@ -128,19 +128,23 @@ class _Planner:
     def _leave(self, stream_id: str, record: Record) -> None:
         """Move the person to the one they merge into, unless they already belong to somebody."""
         profile = self.plan.profiles.get(record.person)
-        answer = msgspec.structs.replace(
-            record,
-            kind="merge_in",
-            message_id=f"{record.message_id}:in",
-            person=record.other,
-            other=record.person,
-        )
-        if profile is None or not profile.merged_into:
-            answer = _with_profile(answer, profile)
+        owner = profile.merged_into if profile is not None else ""
+        if owner == record.other:
+            return
+        if owner:
+            self._refuse(record)
+            if _insists(record):
+                self._send_out(record, source=owner, target=record.other, join=None)
+        elif _insists(record) and record.person < record.other:
+            self._refuse(record)
+            self._send_out(record, source=record.other, target=record.person, join=None)
+        else:
             self._put(record.person, _tombstone(record.other, stream_id))
+            answer = _with_profile(_answer(record), profile)
             self._owe(Delivery(answer, fence=(record.person, record.other)))
-        elif profile.merged_into != record.other:
-            self._owe(Delivery(msgspec.structs.replace(answer, refused=True)))
+
+    def _refuse(self, record: Record) -> None:
+        self._owe(Delivery(msgspec.structs.replace(_answer(record), refused=True)))
 
     def _settle(self, record: Record) -> None:
         pair = (record.other, record.person)
@@ -152,6 +156,24 @@ def _stays(person: str, profile: Profile, join: Join) -> bool:
     if profile.is_known != joins_as_user:
         return profile.is_known
     return person < join.person
+
+
+def _insists(record: Record) -> bool:
+    """Whether two users are said to be one: then those whom they became are one too.
+
+    A browser that somebody else uses now says no such thing: it stays with whom it came to first.
+    """
+    return record.identifiers[0].startswith("user:")
+
+
+def _answer(record: Record) -> Record:
+    return msgspec.structs.replace(
+        record,
+        kind="merge_in",
+        message_id=f"{record.message_id}:in",
+        person=record.other,
+        other=record.person,
+    )
 
 
 def _tombstone(owner: str, stream_id: str) -> Profile:
