@@ -8,10 +8,12 @@ from django.contrib.admin import AdminSite, ModelAdmin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, URLPattern, URLResolver, include, path, reverse
+from django.urls import NoReverseMatch, URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 
+import campaigns.urls
+from campaigns import simulation
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
 from campaigns.rule_builder.urls import builder_urls
@@ -107,8 +109,8 @@ class TargetingAdminSite(AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [
             path("search/", self.admin_view(self.search), name="rtts-search"),
-            *self._guarded(builder_urls(catalogue=_catalogue, audience=None)),
-            *self._guarded(include("campaigns.urls")[0].urlpatterns),
+            *self._guarded(builder_urls(catalogue=_catalogue, audience=simulation.audience)),
+            *self._guarded(campaigns.urls.urlpatterns),
         ]
         return own + super().get_urls()
 

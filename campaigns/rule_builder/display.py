@@ -67,7 +67,8 @@ def menu_of(catalogue: Catalogue) -> Menu:
     if catalogue.event is not None:
         names = [(f"attribute:{key}", catalogue.name_of(key)) for key in catalogue.attributes]
         return Menu([(f"About {catalogue.event.name}", names)])
-    person, visit = [], []
+    person: Choices = []
+    visit: Choices = []
     for spec in catalogue.attributes.values():
         about = visit if isinstance(spec, AttributeSpec) and spec.source == "context" else person
         about.append((f"attribute:{spec.key}", catalogue.name_of(spec.key)))

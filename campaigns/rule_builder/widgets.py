@@ -61,6 +61,7 @@ class RuleBuilder(forms.Widget):
     """A nested condition, edited without JSON; its value is a condition or what a page posted."""
 
     template_name = "rule_builder/builder.html"
+    use_fieldset = True
 
     class Media:
         css = {"all": ["rtts/rule_builder.css"]}
@@ -77,11 +78,8 @@ class RuleBuilder(forms.Widget):
         self.catalogue = catalogue or Catalogue()
         self.exclude_segment = exclude_segment
 
-    def use_fieldset_for(self) -> bool:
-        return True
-
-    def id_for_label(self, id_: str | None) -> str | None:
-        return None
+    def id_for_label(self, id_: str) -> str:
+        return ""
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, None, attrs)
