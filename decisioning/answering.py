@@ -161,7 +161,7 @@ class Sitting:
         body = self.row(made)
         try:
             result = step.read(await self.budget.ask(step.commands(body, made.nonce)))
-            if result.word.startswith("NOSCRIPT"):
+            if result.outcome == "unknown_script":
                 whole = step.commands(body, made.nonce, whole=True)
                 result = step.read(await self.budget.ask(whole))
             if result.outcome == "credit":

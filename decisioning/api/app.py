@@ -75,6 +75,7 @@ async def live(receive: Receive, send: Send) -> None:
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             this_process().stop()
+            await this_process().close_connections()
             await send({"type": "lifespan.shutdown.complete"})
             return
 

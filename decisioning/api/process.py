@@ -13,7 +13,7 @@ from decisioning.decision_spool import DecisionSpool
 from decisioning.holder import ReleaseHolder
 from decisioning.round_trips import Budget, HotLine
 from rtts_site.foundation.api_keys import KeyRing
-from rtts_site.foundation.redis_clients import Breaker, redis_client
+from rtts_site.foundation.redis_clients import Breaker, hot_client, redis_client
 
 HOLDER_TIMEOUT_MS = 1_000
 
@@ -51,6 +51,13 @@ class Process:
         if line is None:
             line = self._lines[loop] = HotLine(self.breaker)
         return Budget(line, timeout_ms=settings.RTTS_REDIS_TIMEOUT_MS, deadline_ms=deadline_ms)
+
+    async def close_connections(self) -> None:
+        """Close this event loop's connections to Redis."""
+        line = self._lines.pop(asyncio.get_running_loop(), None)
+        if line is not None:
+            await line.close()
+        await hot_client().aclose()
 
 
 @cache

@@ -1,11 +1,13 @@
 """The last step of a decision, atomic under the person's tag: nothing changed meanwhile, caps reserved, logged."""
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
+import redis
 
 from consent import people
 from consent.policy import ConsentView
@@ -15,9 +17,13 @@ from decisioning.arbitration.totals import Credit
 from decisioning.messages import Decision
 from decisioning.specs import CapSpec, OfferSpec
 
+logger = logging.getLogger("decisioning")
+
 LOG_HARD_MARK: Final = 20_000  # entries of one partition; what cannot be logged is not decided
 ARMS_KEPT_SECONDS: Final = 400 * 86_400
-Outcome = Literal["done", "moved", "consent", "capped", "full", "credit", "unavailable"]
+Outcome = Literal[
+    "done", "moved", "consent", "capped", "full", "credit", "unavailable", "unknown_script"
+]
 
 # KEYS: profile, consent, fence, trust, caps, arms, log, then balance and holds of each total cap.
 # ARGV: now ms, consent version ("" where nothing rests on it), run id, log body, nonce, hard mark, plan (JSON).
@@ -205,7 +211,10 @@ class Step:
     def read(self, replies: list[Any]) -> LastStep:
         """Return how it ended."""
         info, reply = replies
+        if isinstance(reply, redis.exceptions.NoScriptError):
+            return LastStep("unknown_script")
         if isinstance(reply, Exception):
+            logger.error("last_step.failed error=%s", reply)
             return LastStep("unavailable", str(reply))
         if self._view and run_id_of(info) != self._view.run_id:
             return LastStep("unavailable", "the server was exchanged")
