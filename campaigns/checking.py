@@ -146,8 +146,8 @@ def _fallback_findings(campaign: CampaignSpec, offers: dict[str, OfferSpec]) -> 
     for text in _missing([campaign.fallback_offer], offers, "offer"):
         yield Finding(Kind.CAMPAIGN, campaign.key, "fallback_offer", text)
     offer = offers.get(campaign.fallback_offer)
-    if offer and not is_everyone(offer.eligibility):
-        text = "A fallback is for everyone: choose an offer without eligibility conditions."
+    if offer and (offer.purposes or offer.caps):
+        text = "A fallback needs no consent and has no limit: choose an offer without both."
         yield Finding(Kind.CAMPAIGN, campaign.key, "fallback_offer", text)
 
 

@@ -69,6 +69,21 @@ def switch_change(author: AbstractUser, change: Change) -> None:
     OpenChange.objects.update_or_create(user_id=author.pk, defaults={"change": change})
 
 
+def rename_change(change: Change, title: str) -> None:
+    """Give a change another title.
+
+    Raises:
+        ChangeClosed: it takes no more edits.
+        Refused: no title.
+    """
+    if not change.is_editable:
+        raise ChangeClosed(f"“{change}” is {change.get_state_display()}.")
+    if not title.strip():
+        raise Refused(FieldError("title", "Give the change a title."))
+    change.title = title.strip()[:120]
+    change.save(update_fields=["title"])
+
+
 def ensure_change(author: AbstractUser, *, now: datetime) -> Change:
     """Return the change that the author's next save goes into, a new one where there is none."""
     change = current_change(author)

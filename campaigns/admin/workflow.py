@@ -1,0 +1,92 @@
+"""The lists of changes and releases; their pages are views of their own."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+
+from campaigns.models import Change, Release
+
+
+class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+    list_per_page = 50
+    actions = None
+    change_list_template = "campaigns/change_list.html"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ChangeAdmin(ReadOnlyAdmin):
+    list_display = ("title", "badge", "written_by", "edits", "created_at", "approved_by")
+    list_filter = ("state",)
+    list_select_related = ("approved_by",)
+    search_fields = ("title", "authors__username")
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
+        rows = super().get_queryset(request).prefetch_related("authors")
+        return rows.annotate(edit_count=Count("revisions__item", distinct=True))
+
+    @admin.display(description="State", ordering="state")
+    def badge(self, change: Change) -> str:
+        return format_html(
+            '<span class="badge is-{}">{}</span>', change.state, change.get_state_display()
+        )
+
+    @admin.display(description="Authors")
+    def written_by(self, change: Change) -> str:
+        return ", ".join(author.get_username() for author in change.authors.all())
+
+    @admin.display(description="Things edited", ordering="edit_count")
+    def edits(self, change: Any) -> int:
+        return int(change.edit_count)
+
+    def change_view(self, request: HttpRequest, object_id: str, *_: Any, **__: Any) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:rtts-change", args=[object_id]))
+
+
+class ReleaseAdmin(ReadOnlyAdmin):
+    list_display = (
+        "name",
+        "badge",
+        "change",
+        "approved_by",
+        "published_by",
+        "published_at",
+        "short",
+    )
+    list_filter = ("state",)
+    list_select_related = ("change", "approved_by", "published_by", "restores")
+    search_fields = ("digest", "change__title")
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
+        return super().get_queryset(request).defer("spec", "artifact", "policy")
+
+    @admin.display(description="Release", ordering="version")
+    def name(self, release: Release) -> str:
+        restores = f", restores {release.restores.version}" if release.restores else ""
+        return f"{release}{restores}"
+
+    @admin.display(description="State", ordering="state")
+    def badge(self, release: Release) -> str:
+        return format_html(
+            '<span class="badge is-{}">{}</span>', release.state, release.get_state_display()
+        )
+
+    @admin.display(description="Digest")
+    def short(self, release: Release) -> str:
+        return format_html("<code>{}</code>", release.digest[:19])
+
+    def change_view(self, request: HttpRequest, object_id: str, *_: Any, **__: Any) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:rtts-release", args=[object_id]))

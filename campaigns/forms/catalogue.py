@@ -1,0 +1,209 @@
+"""The forms of the catalogue: attributes, event types, channels, placements, purposes, release settings."""
+
+from typing import Any, ClassVar, get_args
+
+from django import forms
+
+from campaigns import limits
+from campaigns.forms.content import content_fields, content_of, fill_content
+from campaigns.forms.fields import LinesField, choices, with_blank
+from campaigns.forms.items import ItemForm, with_fields
+from campaigns.forms.rows import RowsField
+from campaigns.mapping import Body
+from campaigns.models.items import Kind
+from decisioning.specs import ValueType
+
+TYPES = [(value, value) for value in get_args(ValueType)]
+CONTENT_TYPES = [
+    ("application/json", "Fields (application/json)"),
+    ("text/html", "HTML (text/html)"),
+    ("text/plain", "Text (text/plain)"),
+]
+
+
+def purposes_field(help_text: str, *, required: bool) -> forms.MultipleChoiceField:
+    """Return the choice of purposes."""
+    return forms.MultipleChoiceField(
+        required=required, widget=forms.CheckboxSelectMultiple, help_text=help_text
+    )
+
+
+class AttributeForm(ItemForm):
+    kind = Kind.ATTRIBUTE
+
+    type = forms.ChoiceField(choices=TYPES, help_text="Decides which comparisons a rule may use.")
+    source = forms.ChoiceField(
+        choices=[("profile", "The person's profile"), ("context", "The request")],
+        help_text="Where the value comes from when a decision is made.",
+    )
+    unit = forms.CharField(required=False, max_length=20, help_text="E.g. EUR or days.")
+    values = LinesField(
+        required=False, label="Known values", help_text="Of a text attribute; one per line."
+    )
+    purposes = purposes_field(
+        "It is used only for offers shown for these. A request attribute may serve any.",
+        required=False,
+    )
+    trusted = forms.BooleanField(
+        required=False, help_text="A browser may not set it; only servers may."
+    )
+
+    def offer_choices(self) -> None:
+        fill_choices(self, "purposes", Kind.PURPOSE)
+
+
+class PropertyForm(forms.Form):
+    key = forms.CharField(max_length=100, label="Property")
+    type = forms.ChoiceField(choices=TYPES)
+    values = forms.CharField(
+        required=False, max_length=2000, label="Known values", help_text="Separated by commas."
+    )
+
+    def clean_values(self) -> list[str]:
+        return [part.strip() for part in self.cleaned_data["values"].split(",") if part.strip()]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        values = self.initial.get("values")
+        if isinstance(values, (list, tuple)):
+            self.initial["values"] = ", ".join(values)
+
+
+class EventTypeForm(ItemForm):
+    kind = Kind.EVENT_TYPE
+
+    properties = RowsField(PropertyForm, noun="property", most=limits.PROPERTIES)
+    purposes = purposes_field("Counts over these events are used only for them.", required=True)
+
+    def offer_choices(self) -> None:
+        self.fields["key"].help_text = "The event's name as it is sent, e.g. “Order Completed”."
+        fill_choices(self, "purposes", Kind.PURPOSE)
+
+
+class ChannelForm(ItemForm):
+    kind = Kind.CHANNEL
+
+
+@with_fields(content_fields("fallback", "Fallback"))
+class PlacementForm(ItemForm):
+    kind = Kind.PLACEMENT
+
+    channel = forms.ChoiceField(help_text="Where it is, e.g. web or e-mail.")
+    content_type = forms.ChoiceField(
+        choices=CONTENT_TYPES, help_text="What the channel can show; variants must have the same."
+    )
+    max_count = forms.IntegerField(
+        min_value=1,
+        max_value=limits.MAX_COUNT,
+        initial=1,
+        label="Offers at once",
+        help_text=f"The most in one answer, 1 to {limits.MAX_COUNT}.",
+    )
+    cache_seconds = forms.IntegerField(
+        min_value=0,
+        max_value=limits.CACHE_SECONDS,
+        initial=0,
+        label="May be kept for (seconds)",
+        help_text="How long a channel may show an answer that rests on consent. 0: ask each time.",
+    )
+
+    def offer_choices(self) -> None:
+        self.fields["channel"].choices = with_blank(choices(self.candidate.bodies, Kind.CHANNEL))  # type: ignore[attr-defined]  # a ChoiceField
+
+    def initial_of(self, body: Body) -> Body:
+        return {**body, **fill_content("fallback", body.get("fallback", {}))}
+
+    def body_of(self, cleaned: Body) -> Body:
+        body = super().body_of(cleaned)
+        return {
+            **{name: value for name, value in body.items() if not name.startswith("fallback_")},
+            "fallback": content_of("fallback", cleaned),
+        }
+
+    def field_for(self, body_field: str) -> str:
+        return "fallback_headline" if body_field == "fallback" else body_field
+
+
+class PurposeForm(ItemForm):
+    kind = Kind.PURPOSE
+
+    description = forms.CharField(
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="What people read when they are asked.",
+    )
+    basis = forms.ChoiceField(
+        choices=[
+            ("consent", "Consent"),
+            ("legitimate_interest", "Legitimate interest"),
+            ("contract", "Contract"),
+        ],
+        help_text="The legal basis. Whoever has refused consent is not served under another.",
+    )
+    dpv = forms.CharField(
+        required=False,
+        max_length=200,
+        label="Data Privacy Vocabulary term",
+        help_text="E.g. dpv:PersonalisedAdvertising.",
+    )
+    device_access = forms.BooleanField(
+        required=False, help_text="Reads or writes the device: consent only."
+    )
+    validity_days = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=limits.VALIDITY_DAYS,
+        label="Consent holds for (days)",
+        help_text="Empty: no limit. 180 is usual for cookies in France.",
+    )
+    objectable = forms.BooleanField(required=False, initial=True, help_text="People may object.")
+    gpc = forms.BooleanField(
+        required=False,
+        label="Global Privacy Control denies it",
+        help_text="Tick for sale, sharing and targeted advertising.",
+    )
+    tcf = LinesField(required=False, label="TCF purposes", help_text="Numbers, one per line.")
+    gpp = LinesField(required=False, label="GPP fields", help_text="E.g. SaleOptOut; one per line.")
+    retired = forms.BooleanField(
+        required=False,
+        help_text="Nothing may be done for it any more. Past consents stay on record.",
+    )
+
+    def clean_tcf(self) -> list[int]:
+        lines: list[str] = self.cleaned_data["tcf"]
+        if not all(line.isascii() and line.isdigit() and len(line) < 4 for line in lines):
+            raise forms.ValidationError("Write whole numbers, one per line, e.g. 3.")
+        return [int(line) for line in lines]
+
+    def initial_of(self, body: Body) -> Body:
+        return {**body, "tcf": [str(number) for number in body.get("tcf", [])]}
+
+    def body_of(self, cleaned: Body) -> Body:
+        return {**super().body_of(cleaned), "description": cleaned.get("description", "")}
+
+    def details(self) -> Body:
+        return {}
+
+
+class ReleaseSettingsForm(ItemForm):
+    kind = Kind.SETTINGS
+    fixed_key: ClassVar[str] = "release"
+
+    holdout_share = forms.FloatField(
+        min_value=0,
+        max_value=0.99,
+        initial=0,
+        help_text="Share of all people who only ever see fallbacks, to measure against. 0.05 is 5%.",
+    )
+    holdout_salt = forms.CharField(
+        max_length=100, initial="holdout", help_text="A new salt chooses other people."
+    )
+
+    def offer_choices(self) -> None:
+        self.initial.update(key=self.fixed_key, name="Release settings")
+
+
+def fill_choices(form: ItemForm, field: str, kind: Kind) -> None:
+    """Offer everything of a kind in a field of choices."""
+    form.fields[field].choices = choices(form.candidate.bodies, kind)  # type: ignore[attr-defined]  # a ChoiceField

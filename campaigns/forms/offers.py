@@ -1,0 +1,301 @@
+"""The forms of segments, offers, campaigns and experiments."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from campaigns import limits
+from campaigns.forms.catalogue import CONTENT_TYPES, fill_choices, purposes_field
+from campaigns.forms.content import content_fields, content_of, fill_content
+from campaigns.forms.fields import (
+    LocalTimeField,
+    as_local,
+    choices,
+    in_zone,
+    with_blank,
+    zone_field,
+)
+from campaigns.forms.items import ItemForm, with_fields
+from campaigns.forms.rows import RowsField
+from campaigns.mapping import Body
+from campaigns.models.items import Kind
+from campaigns.rule_builder.fields import ConditionField
+from decisioning.rules.catalogue import Catalogue
+
+UNITS = {"minutes": 60, "hours": 3_600, "days": 86_400}
+TERMS = {
+    "priority": "The offer's priority",
+    "value": "The offer's value",
+    "outcome_rate": "How often it is taken up",
+    "recency": "How recently the person was active",
+    "depth": "How far the person read the page",
+}
+
+
+class SegmentForm(ItemForm):
+    kind = Kind.SEGMENT
+
+    condition = forms.Field(label="Who is in this segment?")
+
+    def offer_choices(self) -> None:
+        self.fields["condition"] = ConditionField(
+            catalogue_of(self),
+            exclude_segment=self.instance.key if self.instance.pk else "",
+            label="Who is in this segment?",
+            help_text="People for whom this is certainly true.",
+        )
+
+
+class VariantForm(forms.Form):
+    key = forms.CharField(max_length=100, label="Variant", help_text="E.g. a")
+    placements = forms.MultipleChoiceField(widget=forms.SelectMultiple(attrs={"size": 4}))
+    content_type = forms.ChoiceField(choices=CONTENT_TYPES)
+
+    def __init__(self, *args: Any, placements: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields |= content_fields("content", "Content")
+        self.fields["placements"].choices = placements  # type: ignore[attr-defined]  # a ChoiceField
+        self.initial.update(fill_content("content", self.initial.get("content") or {}))
+
+
+class CapForm(forms.Form):
+    scope = forms.ChoiceField(
+        choices=[
+            ("person", "per person"),
+            ("channel", "per person and channel"),
+            ("total", "for everybody together"),
+        ]
+    )
+    limit = forms.IntegerField(min_value=1, max_value=limits.CAP_LIMIT, label="At most")
+    counts = forms.ChoiceField(
+        choices=[
+            ("impression", "impressions"),
+            ("decision", "decisions"),
+            ("click", "clicks"),
+            ("conversion", "conversions"),
+        ]
+    )
+    window = forms.IntegerField(
+        required=False, min_value=1, max_value=100_000, label="Within", help_text="Empty: for ever."
+    )
+    unit = forms.ChoiceField(choices=[(unit, unit) for unit in UNITS], initial="days")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        seconds = self.initial.get("window_s")
+        if seconds:
+            unit = next(u for u in reversed(UNITS) if seconds % UNITS[u] == 0 or u == "minutes")
+            self.initial.update(window=seconds // UNITS[unit], unit=unit)
+
+
+class OfferForm(ItemForm):
+    kind = Kind.OFFER
+
+    purposes = purposes_field(
+        "Why it is shown; a person has to permit all of them. None: nothing personal is used.",
+        required=False,
+    )
+    eligibility = forms.Field()
+    variants = RowsField(VariantForm, noun="variant", most=limits.VARIANTS, required=True)
+    time_zone = zone_field()
+    starts_at = LocalTimeField(label="Starts", help_text="Empty: at once.")
+    ends_at = LocalTimeField(label="Ends", help_text="Empty: never. It is not shown from then on.")
+    caps = RowsField(CapForm, noun="limit", most=limits.CAPS, label="Limits on showing")
+    category = forms.CharField(
+        required=False,
+        max_length=100,
+        help_text="A placement shows at most one offer of a category.",
+    )
+    priority = forms.FloatField(
+        min_value=0, max_value=1, initial=0.5, help_text="0 to 1; weighed by the campaign."
+    )
+    value = forms.FloatField(
+        min_value=0, max_value=1, initial=0, help_text="What it is worth to us, 0 to 1."
+    )
+
+    def offer_choices(self) -> None:
+        fill_choices(self, "purposes", Kind.PURPOSE)
+        self.fields["eligibility"] = eligibility_field(self, "Who may see this offer?")
+        placements = choices(self.candidate.bodies, Kind.PLACEMENT)
+        self.fields["variants"].widget.form_kwargs = {"placements": placements}  # type: ignore[attr-defined]  # a RowsWidget
+
+    def times_of(self, body: Body, zone: str) -> Body:
+        return local_times(body, zone)
+
+    def initial_of(self, body: Body) -> Body:
+        return {**body, **local_times(body, "UTC"), "time_zone": "UTC"}
+
+    def clean(self) -> dict[str, Any]:
+        put_in_zone(self)
+        return super().clean()
+
+    def body_of(self, cleaned: Body) -> Body:
+        return {
+            **super().body_of(cleaned),
+            "eligibility": cleaned.get("eligibility") or {},
+            "variants": [_variant(row) for row in cleaned["variants"]],
+            "caps": [_cap(row) for row in cleaned["caps"]],
+        }
+
+
+def _variant(row: Body) -> Body:
+    named = {name: row[name] for name in ("key", "placements", "content_type")}
+    return {**named, "content": content_of("content", row)}
+
+
+def _cap(row: Body) -> Body:
+    window = row["window"] * UNITS[row["unit"]] if row["window"] else None
+    return {**{name: row[name] for name in ("scope", "counts", "limit")}, "window_s": window}
+
+
+def weight_fields() -> dict[str, forms.Field]:
+    """Return one field for the weight of each term of a score."""
+    return {
+        f"weight_{term}": forms.FloatField(
+            required=False,
+            min_value=0,
+            max_value=limits.WEIGHT,
+            initial=1 if term == "priority" else None,
+            label=f"Weight: {label[0].lower()}{label[1:]}",
+        )
+        for term, label in TERMS.items()
+    }
+
+
+@with_fields(weight_fields())
+class CampaignForm(ItemForm):
+    kind = Kind.CAMPAIGN
+
+    offers = forms.MultipleChoiceField(
+        widget=forms.SelectMultiple(attrs={"size": 8}),
+        help_text="An offer is shown only in a campaign.",
+    )
+    fallback_offer = forms.ChoiceField(
+        required=False, help_text="Shown where no other offer of the campaign may be; for everyone."
+    )
+    goal_event = forms.ChoiceField(label="Goal", help_text="The event that counts as conversion.")
+    time_zone = zone_field()
+    starts_at = LocalTimeField(label="Starts", help_text="Empty: at once.")
+    ends_at = LocalTimeField(label="Ends", help_text="Empty: never.")
+    eligibility = forms.Field()
+    holdout_share = forms.FloatField(
+        min_value=0,
+        max_value=0.99,
+        initial=0,
+        label="Holdout",
+        help_text="Share of people kept out of this campaign, to measure against. 0.05 is 5%.",
+    )
+    owner = forms.CharField(required=False, max_length=100, help_text="Who answers for it.")
+
+    def offer_choices(self) -> None:
+        offers = choices(self.candidate.bodies, Kind.OFFER)
+        self.fields["offers"].choices = offers  # type: ignore[attr-defined]  # a ChoiceField
+        self.fields["fallback_offer"].choices = with_blank(offers)  # type: ignore[attr-defined]  # a ChoiceField
+        goals = with_blank(choices(self.candidate.bodies, Kind.EVENT_TYPE))
+        self.fields["goal_event"].choices = goals  # type: ignore[attr-defined]  # a ChoiceField
+        self.fields["eligibility"] = eligibility_field(self, "Who may see this campaign?")
+
+    def times_of(self, body: Body, zone: str) -> Body:
+        return local_times(body, zone)
+
+    def initial_of(self, body: Body) -> Body:
+        weights = {f"weight_{term}": body.get("weights", {}).get(term) for term in TERMS}
+        return {**body, **local_times(body, "UTC"), **weights, "time_zone": "UTC"}
+
+    def clean(self) -> dict[str, Any]:
+        put_in_zone(self)
+        return super().clean()
+
+    def body_of(self, cleaned: Body) -> Body:
+        body = super().body_of(cleaned)
+        kept = {name: value for name, value in body.items() if not name.startswith("weight_")}
+        weights = {term: cleaned[f"weight_{term}"] for term in TERMS if cleaned[f"weight_{term}"]}
+        return {**kept, "weights": weights, "eligibility": cleaned.get("eligibility") or {}}
+
+    def field_for(self, body_field: str) -> str:
+        return "weight_priority" if body_field == "weights" else body_field
+
+
+class ArmForm(forms.Form):
+    key = forms.CharField(max_length=100, label="Arm", help_text="E.g. control")
+    share = forms.FloatField(min_value=0, max_value=1, help_text="0.5 is half.")
+    variants = forms.CharField(
+        required=False,
+        max_length=2000,
+        label="Shows",
+        help_text="offer=variant, separated by commas, e.g. winter-sale=b",
+    )
+    excluded_offers = forms.MultipleChoiceField(
+        required=False, label="Without", widget=forms.SelectMultiple(attrs={"size": 3})
+    )
+
+    def __init__(self, *args: Any, offers: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["excluded_offers"].choices = offers  # type: ignore[attr-defined]  # a ChoiceField
+        variants = self.initial.get("variants")
+        if isinstance(variants, dict):
+            self.initial["variants"] = ", ".join(
+                f"{key}={value}" for key, value in variants.items()
+            )
+
+    def clean_variants(self) -> dict[str, str]:
+        return dict(_pairs(self.cleaned_data["variants"]))
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        offer, equals, variant = (piece.strip() for piece in part.partition("="))
+        if not (offer and equals and variant):
+            raise ValidationError(f"Write “{part}” as offer=variant.")
+        yield offer, variant
+
+
+class ExperimentForm(ItemForm):
+    kind = Kind.EXPERIMENT
+
+    campaign = forms.ChoiceField(help_text="Its offers are compared.")
+    traffic = forms.FloatField(
+        min_value=0, max_value=1, initial=1, help_text="Share of people who take part; 1 is all."
+    )
+    salt = forms.CharField(
+        max_length=100, help_text="Decides who lands in which arm; never use one again."
+    )
+    arms = RowsField(ArmForm, noun="arm", most=limits.ARMS, required=True)
+
+    def offer_choices(self) -> None:
+        campaigns = with_blank(choices(self.candidate.bodies, Kind.CAMPAIGN))
+        self.fields["campaign"].choices = campaigns  # type: ignore[attr-defined]  # a ChoiceField
+        offers = choices(self.candidate.bodies, Kind.OFFER)
+        self.fields["arms"].widget.form_kwargs = {"offers": offers}  # type: ignore[attr-defined]  # a RowsWidget
+
+
+def catalogue_of(form: ItemForm) -> Catalogue:
+    """Return what a condition of this form may name."""
+    return Catalogue.of(form.candidate.spec)
+
+
+def eligibility_field(form: ItemForm, label: str) -> forms.Field:
+    """Return the field for an eligibility, which may be everyone."""
+    return ConditionField(
+        catalogue_of(form), required=False, label=label, help_text="No condition: everyone."
+    )
+
+
+def local_times(body: Body, zone: str) -> Body:
+    """Return start and end of a body as wall clocks of a zone show them."""
+    return {name: as_local(body.get(name), zone) for name in ("starts_at", "ends_at")}
+
+
+def put_in_zone(form: ItemForm) -> None:
+    """Turn the local start and end of a form into instants; an impossible time is an error of its field."""
+    zone = form.cleaned_data.get("time_zone")
+    for name in ("starts_at", "ends_at"):
+        moment = form.cleaned_data.get(name)
+        if moment is None or zone is None:
+            continue
+        try:
+            form.cleaned_data[name] = in_zone(moment, zone)
+        except ValidationError as error:
+            form.add_error(name, error)

@@ -1,0 +1,120 @@
+"""What a worker does between "publish" and "live": compile, test, complete aggregates, swap, tell every process."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import redis
+
+from campaigns import publishing
+from campaigns.candidates import live_release
+from campaigns.models import Release
+from campaigns.sampling import sampled_facts
+from consent.policy import decode_policy
+from consent.policy_store import PolicyRefused, publish_policy, put_live
+from decisioning.releases import LIVE_KEY, publish_release, want_aggregates
+from decisioning.rules.artifact import Artifact, decode_artifact, encode_artifact
+from decisioning.rules.canonical import decode_release, digest_of
+from decisioning.rules.check import self_test
+from decisioning.rules.compiler import CompileError, compile_release
+from decisioning.specs import ReleaseSpec
+from rtts_site.foundation.redis_clients import redis_client
+
+Report = Callable[[int, int, str], None]  # done, total, what is being done
+STEPS = 5
+JOB_KIND = publishing.JOB_KIND
+
+
+class NotPrepared(Exception):
+    """The release cannot go live; the message says why."""
+
+
+def prepare_release(release: Release, *, report: Report, now: Callable[[], datetime]) -> Release:
+    """Take a release that is being prepared live; where that fails, its change goes back to its authors.
+
+    Raises:
+        NotPrepared: it cannot go live; this is recorded.
+    """
+    client = redis_client()
+    if release.state == Release.State.LIVE:  # a worker was killed after the swap
+        push_live(client, now=now())
+        return release
+    try:
+        return _prepare(client, release, report=report, now=now)
+    except (NotPrepared, publishing.NotPossible, PolicyRefused, CompileError) as error:
+        publishing.give_up(release, why=str(error), now=now())
+        raise NotPrepared(str(error)) from error
+
+
+def _prepare(
+    client: redis.Redis, release: Release, *, report: Report, now: Callable[[], datetime]
+) -> Release:
+    spec = _approved_spec(release)
+    report(0, STEPS, "Compiling the rules")
+    artifact = compile_release(spec)
+    report(1, STEPS, "Testing them on sampled people")
+    _test(client, artifact, spec, now=now())
+    report(2, STEPS, "Completing what is counted of events")
+    want_aggregates(client, release.digest, artifact.aggregates)
+    report(3, STEPS, "Putting the consent policy in force")
+    _publish_policy(client, release, now=now())
+    report(4, STEPS, "Going live")
+    packed = encode_artifact(artifact)
+    release.artifact, release.artifact_digest = packed, digest_of(packed)
+    release.save(update_fields=["artifact", "artifact_digest"])
+    live = publishing.take_live(release, now=now())
+    push_live(client, now=now())
+    report(STEPS, STEPS, f"Release {live.version} is live")
+    return live
+
+
+def _approved_spec(release: Release) -> ReleaseSpec:
+    spec = bytes(release.spec)
+    if not digest_of(spec) == release.digest == release.approved_digest:
+        raise NotPrepared("What is stored is not what was approved: submit the change again.")
+    return decode_release(spec)
+
+
+def _test(client: redis.Redis, artifact: Artifact, spec: ReleaseSpec, *, now: datetime) -> None:
+    keys = {attribute.key for attribute in spec.attributes}
+    known, _ = sampled_facts(client, attributes=keys, aggregates=artifact.aggregates, now=now)
+    # Nobody known at all is a person too.
+    found = self_test(artifact, spec, [{}, *known.values()], now.timestamp())
+    if found:
+        raise NotPrepared(
+            f"The compiled rules and their meaning differ for {found[0].rule}: nothing was published."
+        )
+
+
+def _publish_policy(client: redis.Redis, release: Release, *, now: datetime) -> None:
+    if release.change is None or release.approved_by is None:
+        return  # a roll back: policies only move forward
+    authors = release.change.authors.values_list("username", flat=True)
+    publish_policy(
+        client,
+        decode_policy(bytes(release.policy)),
+        approved_by=release.approved_by.get_username(),
+        authors=authors,
+        now=now,
+    )
+
+
+def push_live(client: redis.Redis, *, now: datetime) -> bool:
+    """Give Redis the live release and policy where it has not got them; say whether it had not.
+
+    Source of truth is PostgreSQL; a Redis that was emptied or that missed a publish is put right.
+    """
+    put_live(client)
+    release = live_release()
+    held: Any = client.hget(LIVE_KEY, "version")
+    if release is None or release.artifact is None or int(held or 0) >= (release.version or 0):
+        return False
+    publish_release(
+        client,
+        decode_release(bytes(release.spec)),
+        decode_artifact(bytes(release.artifact)),
+        release.version or 0,
+        approved_digest=release.approved_digest,
+        now=now,
+    )
+    return True

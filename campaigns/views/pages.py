@@ -1,0 +1,61 @@
+"""What the pages of authoring share: the admin's frame, permission, and how refusals are told."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+
+from campaigns.drafts import ChangeClosed, StaleDraft
+from campaigns.mapping import Refused
+from campaigns.publishing import NotPossible
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+REFUSALS = (NotPossible, ChangeClosed, StaleDraft, Refused)
+
+
+def page(
+    request: HttpRequest, template: str, context: dict[str, Any], *, title: str, status: int = 200
+) -> HttpResponse:
+    """Return a whole page in the admin's frame."""
+    frame = {**admin.site.each_context(request), "title": title, **context}
+    return TemplateResponse(request, template, frame, status=status)
+
+
+def needs(permission: str) -> Callable[[View[P]], View[P]]:
+    """Return a decorator that refuses users without a permission of campaigns, e.g. ``view_change``."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            name = permission if "." in permission else f"campaigns.{permission}"
+            if not user_of(request).has_perm(name):
+                raise PermissionDenied("Your role does not open this page.")
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def user_of(request: HttpRequest) -> User:
+    """Return who is signed in; the admin site lets nobody else in."""
+    return cast("User", request.user)
+
+
+def attempt(
+    request: HttpRequest, step: Callable[[], object], *, done: str, to: str
+) -> HttpResponse:
+    """Take a step and say how it went on the page that it leads to."""
+    try:
+        step()
+    except (*REFUSALS, PermissionDenied) as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, done)
+    return HttpResponseRedirect(to)
