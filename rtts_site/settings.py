@@ -225,6 +225,16 @@ _transport = {
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = _transport
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "campaigns: prepare what was published": {
+        "task": "campaigns.prepare_waiting",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
+    "campaigns: put the live release in force": {
+        "task": "campaigns.push_live",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
     "site: note that beat and jobs run": {"task": "site.note_beat", "schedule": 10.0},
 }
 
