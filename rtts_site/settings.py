@@ -225,6 +225,15 @@ _transport = {
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = _transport
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "decisioning: seed missing drains": {
+        "task": "decisioning.seed_drains",
+        "schedule": 1.0,
+        "options": {"expires": 3},
+    },
+    "decisioning: make months ahead": {
+        "task": "decisioning.ensure_partitions",
+        "schedule": 6 * 3600.0,
+    },
     "campaigns: prepare what was published": {
         "task": "campaigns.prepare_waiting",
         "schedule": 1.0,
