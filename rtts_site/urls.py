@@ -1,13 +1,14 @@
 """Every address that Django serves; the fast paths are answered before Django is asked."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="rtts-home"),
     path("admin/", admin.site.urls),
+    path("v1/", include("consent.urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="rtts-api-schema"),
     path(
         "api/docs", SpectacularSwaggerView.as_view(url_name="rtts-api-schema"), name="rtts-api-docs"

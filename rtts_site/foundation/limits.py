@@ -102,7 +102,13 @@ class Limiter:
         """Take `cost` requests from a key's bucket; one round trip."""
         try:
             reply = await cast(
-                "Any", client.execute_command(*take_command(rate, key_id, cost=cost))
+                "Any",
+                client.eval(
+                    TAKE_LUA,
+                    1,
+                    bucket_key(rate, key_id),
+                    *map(str, (rate.quota, rate.window_s, cost)),
+                ),
             )
         except (redis.RedisError, OSError):
             return self.take_locally(rate, key_id, cost=cost)

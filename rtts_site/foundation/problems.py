@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypedDict
 
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -17,6 +18,12 @@ class FieldProblem(TypedDict):
 
     pointer: str  # JSON pointer (RFC 6901); "" is the whole body
     detail: str
+
+
+class Unprocessable(exceptions.ValidationError):
+    """What a serializer found wrong with a well-formed body; answered 422."""
+
+    status_code = 422
 
 
 class Problem(Exception):
@@ -93,6 +100,8 @@ def as_problem(exc: Exception) -> Problem | None:
         return Problem(404, "Not found", str(exc) or "There is nothing at this address.")
     if isinstance(exc, PermissionDenied):
         return Problem(403, "Not allowed", str(exc) or "You may not do this.")
+    if isinstance(exc, OperationalError | InterfaceError):
+        return Problem(503, "Database unavailable", "The database does not answer; try again.")
     if isinstance(exc, exceptions.ValidationError):
         return _from_validation(exc)
     if isinstance(exc, exceptions.APIException):

@@ -1,0 +1,188 @@
+"""The HTTP of consent: record what people say, read where they stand, fetch receipts."""
+
+import hashlib
+import json
+import uuid
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from consent import ledger, policy_store, receipts
+from consent.forms import ConsentRequest, ConsentStanding, RecordedAnswer, parse_person
+from consent.identities import link_identity
+from consent.models import Person
+from consent.policy import ConsentView, PolicySpec, permits
+from consent.projection import load_states, moment
+from rtts_site.foundation.api_access import KeyedView
+from rtts_site.foundation.idempotency import Answer, Repeatable, answer_once
+from rtts_site.foundation.limits import CONSENTS, Rate
+from rtts_site.foundation.problems import CONTENT_TYPE, Problem, Unprocessable, problem_body
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, description="Kept 24 hours."
+)
+
+
+class ConsentsView(KeyedView):
+    """Changes of consent."""
+
+    scopes: ClassVar[dict[str, str]] = {"POST": "consents"}
+    rate: ClassVar[Rate] = CONSENTS
+
+    @extend_schema(
+        summary="Record a change of consent",
+        description="Answered 2xx, the change is in force: no decision that starts later uses what it ended.",
+        operation_id="consents_record",
+        request=ConsentRequest,
+        responses={201: RecordedAnswer, 200: RecordedAnswer, 503: RecordedAnswer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    def post(self, request: Request) -> Response:
+        now = timezone.now()
+        repeatable = Repeatable(
+            self.key.id, request.headers.get("Idempotency-Key", ""), bytes(request.body)
+        )
+        answer, _ = answer_once(
+            repeatable, lambda: self._record(request, repeatable, now=now), now=now
+        )
+        kind = CONTENT_TYPE if answer.status >= 400 else None
+        return Response(json.loads(answer.body), status=answer.status, content_type=kind)
+
+    def _record(self, request: Request, repeatable: Repeatable, *, now: datetime) -> Answer:
+        form = ConsentRequest(data=request.data, context={"now": now, "policy": _policy()})
+        if not form.is_valid():
+            raise Unprocessable(form.errors)
+        said = form.validated_data
+        if said["person"].identifier is not None:
+            link_identity(said["person"].identifier, said["person"].id, now=now)
+        try:
+            recorded = ledger.record_change(
+                said["person"].id,
+                said["changes"],
+                evidence=said["evidence"],
+                actor=said["actor"],
+                now=now,
+                idempotency_key=_ledger_key(repeatable),
+            )
+        except ledger.StoreUnavailableError as error:
+            raise Problem(503, "Not recorded", str(error), extra={"recorded": False}) from error
+        return _answer(recorded)
+
+
+class PersonConsentsView(KeyedView):
+    """Where a person stands."""
+
+    scopes: ClassVar[dict[str, str]] = {"GET": "consents"}
+    rate: ClassVar[Rate] = CONSENTS
+
+    @extend_schema(
+        summary="Read where a person stands on every purpose",
+        description="The person is `user:<user_id>`, `anonymous:<anonymous_id>` or a person id.",
+        operation_id="consents_read",
+        responses=ConsentStanding,
+    )
+    def get(self, _request: Request, person: str) -> Response:
+        owner = ledger.current_person(_person(person))
+        row = Person.objects.filter(id=owner).first()
+        view = ConsentView(
+            version=row.version if row else 0,
+            fenced=False,
+            trusted=True,
+            restricted=row.restricted if row else False,
+            states=load_states([owner]).get(owner, {}),
+        )
+        return Response(_standing(owner, view, _policy(), now=timezone.now()))
+
+
+class ReceiptView(KeyedView):
+    """One receipt."""
+
+    scopes: ClassVar[dict[str, str]] = {"GET": "consents"}
+    rate: ClassVar[Rate] = CONSENTS
+
+    @extend_schema(
+        summary="Fetch the receipt of a consent event",
+        operation_id="consents_receipt",
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, _request: Request, person: str, receipt: uuid.UUID) -> Response:
+        try:
+            owner = ledger.current_person(_person(person))
+            return Response(receipts.load_receipt(owner, receipt))
+        except receipts.NoSuchReceiptError as error:
+            raise Problem(404, "Not found", str(error)) from error
+
+
+def _policy() -> PolicySpec:
+    policy = policy_store.live_policy()
+    if policy is None:
+        raise Problem(409, "No policy", "Publish a consent policy first; it names the purposes.")
+    return policy
+
+
+def _person(text: str) -> str:
+    try:
+        return parse_person(text).id
+    except ValueError as error:
+        raise Problem(
+            404, "Not found", str(error), errors=[{"pointer": "/person", "detail": str(error)}]
+        ) from error
+
+
+def _ledger_key(repeatable: Repeatable) -> str:
+    """Return the key under which the ledger knows the request; another body is another request."""
+    if not repeatable.key:
+        return ""
+    digest = hashlib.sha256(repeatable.body).hexdigest()[:32]
+    return f"api:{repeatable.caller}:{digest}:{repeatable.key}"
+
+
+def _answer(recorded: ledger.Recorded) -> Answer:
+    body = {
+        "recorded": True,
+        "in_force": recorded.in_force,
+        "person_id": recorded.person,
+        "version": recorded.version,
+        "recorded_at": recorded.recorded_at.isoformat(),
+        "receipts": [str(event) for event in recorded.events],
+    }
+    if not recorded.in_force:
+        words = "Recorded, and in force shortly; repeat with the same Idempotency-Key to be sure."
+        return Answer(503, problem_body(Problem(503, "Not yet in force", words, extra=body)))
+    return Answer(200 if recorded.repeated else 201, json.dumps(body).encode())
+
+
+def _standing(
+    person: str, view: ConsentView, policy: PolicySpec, *, now: datetime
+) -> dict[str, Any]:
+    rows = []
+    asked = {(purpose.key, "*") for purpose in policy.purposes} | set(view.states)
+    for purpose, channel in sorted(asked):
+        gate = permits(policy, view, [purpose], channel=channel, now=now)
+        said = view.states.get((purpose, channel))
+        rows.append(
+            {
+                "purpose": purpose,
+                "channel": channel,
+                "status": str(said.status) if said else "unknown",
+                "since": moment(said.since) if said else None,
+                "allowed": gate.allowed,
+                "basis": gate.basis,
+                "reason": gate.reasons[0].code,
+                "words": gate.reasons[0].words,
+                "expires_at": moment(gate.expires_at) if gate.expires_at is not None else None,
+                "receipt": said.record if said else None,
+            }
+        )
+    return {
+        "person_id": person,
+        "version": view.version,
+        "restricted": view.restricted,
+        "policy": {"version": policy.version, "digest": policy.digest},
+        "purposes": rows,
+    }

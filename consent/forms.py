@@ -1,0 +1,186 @@
+"""What a change of consent looks like on the wire, and every check of it that names a field."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from consent.changes import (
+    MAX_SKEW,
+    STATED,
+    Actor,
+    ConsentChange,
+    Evidence,
+    comes_too_early,
+    missing_evidence,
+)
+from consent.people import PARTITIONS, Identifier, partition_of, person_id
+from consent.policy import EVERY_CHANNEL, PolicySpec, Status
+
+MAX_CHANGES = 100
+MAX_IDENTIFIER = 200
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # a clock that says less is wrong
+PERSON_ID = re.compile(r"p\d{3}[0-9a-f]{20}")
+IN_WORDS = "Write user:<user_id>, anonymous:<anonymous_id> or a person id."
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A person as somebody named them."""
+
+    id: str
+    identifier: Identifier | None = None
+
+
+def parse_person(text: str) -> Named:
+    """Return who ``user:c-42``, ``anonymous:d-9`` or a person id means.
+
+    Raises:
+        ValueError: none of them; the message says what to write.
+    """
+    if PERSON_ID.fullmatch(text) and partition_of(text) < PARTITIONS:
+        return Named(text)
+    namespace, _, value = text.partition(":")
+    if not 0 < len(value) <= MAX_IDENTIFIER:
+        raise ValueError(IN_WORDS)
+    if namespace == "user":
+        return _named(Identifier("user", value))
+    if namespace == "anonymous":
+        return _named(Identifier("anonymous", value))
+    raise ValueError(IN_WORDS)
+
+
+def _named(identifier: Identifier) -> Named:
+    return Named(person_id(identifier, pepper=settings.RTTS_PEPPER), identifier)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know: a mistyped one could have been a no."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = set(data) - set(self.fields) if isinstance(data, Mapping) else ()
+        if unknown:
+            raise serializers.ValidationError(dict.fromkeys(sorted(unknown), ["Unknown field."]))
+        return super().to_internal_value(data)
+
+
+class ChangeForm(StrictSerializer):
+    purpose = serializers.CharField(max_length=100)
+    channel = serializers.CharField(
+        max_length=100, default=EVERY_CHANNEL, help_text="`*` speaks for every channel."
+    )
+    status = serializers.ChoiceField([str(status) for status in STATED])
+    event_time = serializers.DateTimeField(help_text="When the person said it.")
+    expires_at = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="No later than the policy says."
+    )
+
+    def validate_purpose(self, value: str) -> str:
+        policy: PolicySpec = self.context["policy"]
+        if policy.purpose(value) is None:
+            known = ", ".join(purpose.key for purpose in policy.purposes)
+            raise serializers.ValidationError(f"The consent policy has: {known}.")
+        return value
+
+    def validate(self, attrs: Any) -> ConsentChange:
+        change = ConsentChange(**(attrs | {"status": Status(attrs["status"])}))
+        if comes_too_early(change, now=self.context["now"]):
+            minutes = MAX_SKEW.seconds // 60
+            raise _wrong("event_time", f"More than {minutes} minutes ahead of our clock.")
+        if change.event_time < EARLIEST:
+            raise _wrong("event_time", "Before 1990: the sender's clock is wrong.")
+        if change.expires_at is not None and change.expires_at <= change.event_time:
+            raise _wrong("expires_at", "Must be after event_time.")
+        return change
+
+
+class EvidenceForm(StrictSerializer):
+    controller = serializers.CharField(max_length=200, required=False)
+    collection_method = serializers.CharField(max_length=200, required=False)
+    notice_version = serializers.CharField(max_length=100, required=False)
+    language = serializers.CharField(max_length=35, required=False)
+    jurisdiction = serializers.CharField(max_length=20, required=False)
+    service = serializers.CharField(max_length=200, required=False)
+    source = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]  # a field's own name
+    gpc = serializers.BooleanField(required=False)
+    tcf = serializers.CharField(max_length=16_384, required=False)
+    gpp = serializers.CharField(max_length=16_384, required=False)
+    double_opt_in = serializers.CharField(max_length=200, required=False)
+    session_hash = serializers.CharField(max_length=128, required=False)
+
+    def validate(self, attrs: Any) -> Evidence:
+        return Evidence(**attrs)
+
+
+class ActorForm(StrictSerializer):
+    kind = serializers.ChoiceField(["subject", "guardian", "agent", "system", "staff"])
+    id = serializers.CharField(max_length=100, required=False, allow_blank=True)
+
+    def validate(self, attrs: Any) -> Actor:
+        return Actor(**attrs)
+
+
+class ConsentRequest(StrictSerializer):
+    person = serializers.CharField(max_length=300, help_text=IN_WORDS)
+    changes = ChangeForm(many=True, allow_empty=False, max_length=MAX_CHANGES)  # type: ignore[call-arg]  # of the list
+    evidence = EvidenceForm()
+    actor = ActorForm()
+
+    def validate_person(self, value: str) -> Named:
+        try:
+            return parse_person(value)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+
+    def validate(self, attrs: Any) -> Any:
+        lacking = {
+            name: ["Needed to record a consent that is given."]
+            for change in attrs["changes"]
+            for name in missing_evidence(change, attrs["evidence"])
+        }
+        if lacking:
+            raise serializers.ValidationError({"evidence": lacking})
+        return attrs
+
+
+class RecordedAnswer(serializers.Serializer[Any]):
+    recorded = serializers.BooleanField()
+    in_force = serializers.BooleanField()
+    person_id = serializers.CharField()
+    version = serializers.IntegerField()
+    recorded_at = serializers.DateTimeField()
+    receipts = serializers.ListField(child=serializers.UUIDField())
+
+
+class PurposeStanding(serializers.Serializer[Any]):
+    purpose = serializers.CharField()
+    channel = serializers.CharField()
+    status = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True)
+    allowed = serializers.BooleanField()
+    basis = serializers.CharField()
+    reason = serializers.CharField()
+    words = serializers.CharField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    receipt = serializers.CharField(allow_null=True)
+
+
+class PolicyNamed(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    digest = serializers.CharField()
+
+
+class ConsentStanding(serializers.Serializer[Any]):
+    person_id = serializers.CharField()
+    version = serializers.IntegerField()
+    restricted = serializers.BooleanField()
+    policy = PolicyNamed()
+    purposes = PurposeStanding(many=True)
+
+
+def _wrong(field: str, words: str) -> serializers.ValidationError:
+    return serializers.ValidationError({field: [words]})

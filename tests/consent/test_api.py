@@ -1,0 +1,216 @@
+import base64
+import json
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.test import Client
+from django.utils import timezone
+
+from consent import policy_store
+from consent.models import ConsentEvent, Identity
+from rtts_site.foundation import key_issuing
+from tests.consent.builders import ADS, CARE, MAIL, POLICY
+
+EVIDENCE = {
+    "controller": "Example Shop Ltd",
+    "collection_method": "cookie banner",
+    "notice_version": "n-7",
+    "language": "en",
+    "jurisdiction": "DE",
+}
+
+
+@pytest.fixture
+def policy(trusted):
+    policy_store.publish_policy(
+        trusted, POLICY, approved_by="olga", authors=["max"], now=timezone.now()
+    )
+
+
+@pytest.fixture
+def shop(trusted, policy):
+    _, secret = key_issuing.issue(trusted, "shop", scopes=["consents"])
+    return Client(headers={"authorization": f"Bearer {secret}"})
+
+
+def change(purpose=ADS, status="given", *, ago=timedelta(minutes=1), **more):
+    at = (timezone.now() - ago).isoformat()
+    return {"purpose": purpose, "status": status, "event_time": at} | more
+
+
+def body(person, *changes, **more):
+    return {
+        "person": person,
+        "changes": list(changes) or [change()],
+        "evidence": EVIDENCE,
+        "actor": {"kind": "subject"},
+    } | more
+
+
+def post(client, content, **headers):
+    return client.post(
+        "/v1/consents", json.dumps(content), content_type="application/json", headers=headers
+    )
+
+
+def make_user():
+    return f"user:{uuid4().hex}"
+
+
+def standing(client, person):
+    rows = client.get(f"/v1/consents/{person}").json()["purposes"]
+    return {row["purpose"]: (row["status"], row["allowed"]) for row in rows}
+
+
+def test_a_recorded_consent_can_be_read_and_proven(shop):
+    ana = make_user()
+
+    answer = post(shop, body(ana))
+
+    assert answer.status_code == 201, answer.content
+    said = answer.json()
+    assert said["in_force"]
+    assert standing(shop, ana) == {
+        ADS: ("given", True),
+        MAIL: ("unknown", False),
+        CARE: ("unknown", True),
+    }
+    proof = shop.get(f"/v1/consents/{ana}/receipts/{said['receipts'][0]}").json()
+    assert proof["receipt"]["evidence"]["notice_version"] == "n-7"
+    assert verified(proof["jws"]) == proof["receipt"]
+    assert Identity.objects.filter(person=said["person_id"]).count() == 1
+
+
+def verified(jws):
+    header, payload, signature = (
+        base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in jws.split(".")
+    )
+    raw = json.loads(header)["jwk"]["x"]
+    key = Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(raw + "="))
+    key.verify(signature, jws.rpartition(".")[0].encode())
+    return json.loads(payload)
+
+
+def test_a_withdrawal_needs_no_evidence(shop):
+    ana = make_user()
+    post(shop, body(ana))
+
+    answer = post(shop, body(ana, change(status="withdrawn", ago=timedelta(0)), evidence={}))
+
+    assert answer.status_code == 201, answer.content
+    assert standing(shop, ana)[ADS] == ("withdrawn", False)
+
+
+@pytest.mark.parametrize("field", sorted(EVIDENCE))
+def test_a_grant_without_evidence_names_what_lacks(shop, field):
+    evidence = {name: value for name, value in EVIDENCE.items() if name != field}
+
+    answer = post(shop, body(make_user(), evidence=evidence))
+
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"/evidence/{field}"]
+
+
+WRONG = [
+    ({"person": "c-42"}, "/person"),
+    ({"person": None}, "/person"),
+    ({"changes": []}, "/changes"),
+    ({"changes": [change(purpose="nothing")]}, "/changes/0/purpose"),
+    ({"changes": [change(status="maybe")]}, "/changes/0/status"),
+    ({"changes": [change(chanel="sms")]}, "/changes/0/chanel"),
+    ({"changes": [change(event_time="yesterday")]}, "/changes/0/event_time"),
+    ({"changes": [change(event_time="1970-01-01T00:00:00Z")]}, "/changes/0/event_time"),
+    ({"changes": [change(ago=-timedelta(minutes=6))]}, "/changes/0/event_time"),
+    ({"changes": [change(), change(expires_at="2000-01-01T00:00:00Z")]}, "/changes/1/expires_at"),
+    ({"changes": [change(channel="\ud800")]}, "/changes/0/channel"),
+    ({"changes": [change(channel="a\x00b")]}, "/changes/0/channel"),
+    ({"actor": {"kind": "robot"}}, "/actor/kind"),
+    ({"actor": "me"}, "/actor"),
+    ({"evidence": EVIDENCE | {"gpc": "perhaps"}}, "/evidence/gpc"),
+    ({"extra": 1}, "/extra"),
+]
+
+
+@pytest.mark.parametrize(("part", "pointer"), WRONG)
+def test_bad_input_names_the_field(shop, part, pointer):
+    answer = post(shop, body(make_user()) | part)
+
+    assert answer.status_code == 422, answer.content
+    assert answer["content-type"] == "application/problem+json"
+    assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '"x"', "null", "7"])
+def test_a_body_of_another_shape_is_refused(shop, text):
+    answer = shop.post("/v1/consents", text, content_type="application/json")
+
+    assert answer.status_code in (400, 422)
+
+
+def test_a_repeat_records_once_and_another_body_is_refused(shop):
+    ana = make_user()
+    content = body(ana)
+    before = ConsentEvent.objects.count()
+
+    answers = [post(shop, content, **{"idempotency-key": "k-1"}) for _ in range(3)]
+    other = post(shop, body(ana, change(MAIL)), **{"idempotency-key": "k-1"})
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    assert other.status_code == 422
+    assert ConsentEvent.objects.count() == before + 1
+
+
+def test_a_key_needs_the_scope(trusted, policy):
+    _, secret = key_issuing.issue(trusted, "web", scopes=["events"])
+
+    assert post(Client(), body("user:a")).status_code == 401
+    assert post(Client(headers={"x-api-key": "wrong"}), body("user:a")).status_code == 401
+    lacking = post(Client(headers={"x-api-key": secret}), body("user:a"))
+    assert lacking.status_code == 403
+    assert "consents" in lacking.json()["detail"]
+
+
+def test_answers_say_what_the_key_has_left(shop):
+    answer = shop.get("/v1/consents/user:nobody")
+
+    assert answer.status_code == 200
+    assert answer["ratelimit-policy"] == '"consents";q=6000;w=60'
+
+
+def test_receipts_of_others_are_not_found(shop):
+    receipt = post(shop, body(make_user())).json()["receipts"][0]
+
+    answer = shop.get(f"/v1/consents/{make_user()}/receipts/{receipt}")
+
+    assert answer.status_code == 404
+
+
+def test_the_policy_only_moves_forward(trusted, policy):
+    now = timezone.now()
+    live = policy_store.live_policy()
+    as_interest = replace(
+        live, purposes=tuple(replace(p, basis="legitimate_interest") for p in live.purposes)
+    )
+
+    with pytest.raises(policy_store.PolicyRefused, match="not edited"):
+        policy_store.publish_policy(trusted, live, approved_by="max", authors=["max"], now=now)
+    with pytest.raises(policy_store.PolicyRefused, match="asked for consent"):
+        policy_store.publish_policy(
+            trusted, as_interest, approved_by="olga", authors=["max"], now=now
+        )
+    assert policy_store.load_live_policy(trusted, known=None) == live
+    assert policy_store.load_live_policy(trusted, known=live) is live
+
+
+def test_an_altered_policy_is_refused(trusted, policy):
+    body = trusted.hget(policy_store.LIVE, "body")
+    trusted.hset(
+        policy_store.LIVE, mapping={"version": 10**6, "body": body.replace(b"365", b"999")}
+    )
+
+    with pytest.raises(policy_store.PolicyRefused, match="verified"):
+        policy_store.load_live_policy(trusted, known=None)
