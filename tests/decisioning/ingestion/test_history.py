@@ -96,5 +96,7 @@ def test_months_ahead_are_made_by_the_runtime_role():
     history.ensure_partitions(months=4)
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_inherits WHERE inhparent = 'decisioning_event'::regclass")
+        cursor.execute(
+            "SELECT count(*) FROM pg_inherits WHERE inhparent = 'decisioning_event'::regclass"
+        )
         assert cursor.fetchone()[0] >= 5
