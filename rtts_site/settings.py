@@ -177,6 +177,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "EXCEPTION_HANDLER": "rtts_site.foundation.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -234,6 +235,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "decisioning.ensure_partitions",
         "schedule": 6 * 3600.0,
     },
+    "consent: finish what broke off": {
+        "task": "consent.settle_fences",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
+    "consent: forget what is settled": {"task": "consent.forget_settled", "schedule": 24 * 3600.0},
     "campaigns: prepare what was published": {
         "task": "campaigns.prepare_waiting",
         "schedule": 1.0,
