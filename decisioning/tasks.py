@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from consent import ledger
+from decisioning import decision_log
 from decisioning.ingestion.archiving import start_archiver
 from decisioning.ingestion.drain import Drain
 from decisioning.ingestion.history import ensure_partitions
@@ -24,7 +25,7 @@ def drain(group: int = 0, **_: Any) -> None:
     partitions = partitions_of(group, groups=settings.RTTS_DRAIN_GROUPS)
     client = redis_client()
     drained = Drain(client, group=group, partitions=partitions, join_consent=_join_consent_later)
-    archiver = start_archiver(client, partitions)
+    archiver = start_archiver(client, partitions, others=(decision_log.archive,))
     if drained.run(DRAIN_SECONDS):
         drain.delay(group=group)
     archiver.stop(patience=ARCHIVE_PATIENCE)

@@ -1,7 +1,7 @@
 """POST /v1/decisions in this process, on a real Valkey."""
 
 from tests.decisioning import making
-from tests.decisioning.making import GOLD, call, campaign, decide, offer
+from tests.decisioning.making import decide
 
 
 async def test_a_matching_person_is_shown_the_offer(store, key):

@@ -1,0 +1,129 @@
+"""``POST /v1/feedback``: what came of shown offers, by tracking token."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from decisioning.api.http import (
+    FEEDBACK_BODY_BYTES,
+    MAX_FEEDBACK,
+    Request,
+    Response,
+    decode,
+    route,
+)
+from decisioning.api.process import this_process
+from decisioning.arbitration.totals import CLOSED_KEY
+from decisioning.messages import Key
+from decisioning.outcomes import COUNT, Kind, Report, report_command, total_slots
+from decisioning.round_trips import Budget, RedisUnavailable
+from decisioning.specs import OfferSpec
+from decisioning.tokens import TokenError, read_token
+from rtts_site.foundation.problems import Problem
+
+FUTURE = timedelta(minutes=5)
+
+
+class Item(Struct, frozen=True, forbid_unknown_fields=True):
+    """One report; without a `message_id` a token counts once for each type."""
+
+    type: Kind
+    tracking_token: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    message_id: Key | None = None
+    timestamp: Annotated[datetime, Meta(tz=True)] | None = None
+    value: float | None = None
+
+
+class Feedback(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body."""
+
+    events: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=MAX_FEEDBACK)]
+
+
+decoder = msgspec.json.Decoder(Feedback)
+encoder = msgspec.json.Encoder()
+
+
+@route("POST", "/v1/feedback", scope="decisions", limit=FEEDBACK_BODY_BYTES)
+async def post_feedback(request: Request) -> Response:
+    """Count each report once; an item refused for what it is gets its reason inside the 200."""
+    items = decode(request.body, decoder).events
+    now = datetime.fromtimestamp(time.time(), UTC)
+    reports: list[Report] = []
+    refused: list[dict[str, Any]] = []
+    for number, item in enumerate(items):
+        try:
+            reports.append(read_item(item, now=now))
+        except TokenError as error:
+            refused.append({"item": number, "pointer": "/tracking_token", "reason": str(error)})
+    accepted, duplicates = await record(reports, now_ms=int(now.timestamp() * 1000))
+    body = {"accepted": accepted, "duplicates": duplicates, "refused": refused}
+    return Response(200, encoder.encode(body))
+
+
+def read_item(item: Item, *, now: datetime) -> Report:
+    """Return an item as a report.
+
+    Raises:
+        TokenError: the token is none of ours.
+    """
+    shown = read_token(item.tracking_token, key=this_process().tracking_key)
+    said = item.timestamp or now
+    occurred = now if said > now + FUTURE else said
+    message_id = item.message_id or implied_id(item)
+    return Report(item.type, shown, message_id, int(occurred.timestamp() * 1000), item.value)
+
+
+def implied_id(item: Item) -> str:
+    """Return the message id of a report that came without one."""
+    return hashlib.sha256(f"{item.type}:{item.tracking_token}".encode()).hexdigest()[:32]
+
+
+async def record(reports: list[Report], *, now_ms: int) -> tuple[int, int]:
+    """Count reports in one round trip and return how many were new, and how many repeats.
+
+    Raises:
+        Problem: 503 where Redis is away or a log is full; send everything again, nothing counts twice.
+    """
+    if not reports:
+        return 0, 0
+    process = this_process()
+    held = process.holder.current.held
+    offers = held.offers if held else {}
+    budget = process.budget()
+    try:
+        replies = await budget.ask([report_command(one, offers, now_ms=now_ms) for one in reports])
+        if any(isinstance(reply, Exception) or reply == b"full" for reply in replies):
+            raise RedisUnavailable("a log is full or refused the report")
+        fresh = [one for one, reply in zip(reports, replies, strict=True) if reply != b"duplicate"]
+        await count_totals(fresh, offers, budget, now_ms=now_ms)
+    except RedisUnavailable as error:
+        raise Problem(
+            503,
+            "Not recorded",
+            "Feedback cannot be recorded now; send it again.",
+            headers=[("Retry-After", "1")],
+        ) from error
+    return len(fresh), len(reports) - len(fresh)
+
+
+async def count_totals(
+    reports: list[Report], offers: Mapping[str, OfferSpec], budget: Budget, *, now_ms: int
+) -> None:
+    """Count what totals of clicks and conversions count, and close offers that reached theirs."""
+    slots = [
+        (one.shown.offer, slot, limit)
+        for one in reports
+        for slot, limit in total_slots(one, offers, now_ms=now_ms)
+    ]
+    if not slots:
+        return
+    replies = await budget.ask([("EVAL", COUNT, 1, slot, limit) for _, slot, limit in slots])
+    closed = [offer for (offer, _, _), full in zip(slots, replies, strict=True) if full == 1]
+    if closed:
+        await budget.ask([("SADD", CLOSED_KEY, *closed)])

@@ -1,0 +1,139 @@
+"""What comes of shown offers: one atomic step per report that counts it once, settles its caps and logs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import msgspec
+
+from consent import people
+from decisioning.arbitration.caps import person_counters
+from decisioning.arbitration.reserve import LOG_HARD_MARK
+from decisioning.arbitration.totals import Credit
+from decisioning.specs import OfferSpec
+from decisioning.tokens import Shown, parse_decision_id
+
+Kind = Literal["impression", "click", "conversion", "dismissal"]
+DEDUPE_MS: Final = 7 * 86_400_000  # a repeat of a message_id within this is not counted again
+
+# KEYS: caps, log, seen, then balance and holds of each total cap.
+# ARGV: now ms, dedupe ms, reservation field ("" where the kind settles none), nonce|offer, log body, hard mark,
+# counters (JSON), last of all.  Returns "duplicate", "full", or the stream id.
+SCRIPT: Final = """
+if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[6]) then return 'full' end
+if not redis.call('SET', KEYS[3], '1', 'NX', 'PX', ARGV[2]) then return 'duplicate' end
+local late = '0'
+if ARGV[3] ~= '' then
+  local expiry = redis.call('HGET', KEYS[1], ARGV[3])
+  if expiry then redis.call('HDEL', KEYS[1], ARGV[3]) end
+  for i = 4, #KEYS, 2 do
+    local expires = redis.call('ZSCORE', KEYS[i + 1], ARGV[4])
+    redis.call('ZREM', KEYS[i + 1], ARGV[4])
+    if expires and tonumber(expires) > tonumber(ARGV[1]) then
+      redis.call('HINCRBY', KEYS[i], 'spent', 1)
+    else
+      if expires then redis.call('HINCRBY', KEYS[i], 'balance', 1) end
+      redis.call('HINCRBY', KEYS[i], 'late', 1)
+      late = '1'
+    end
+  end
+end
+for _, add in ipairs(cjson.decode(ARGV[7])) do
+  local times = redis.call('HGET', KEYS[1], add.counter) or ''
+  local kept, count = {ARGV[1]}, 1
+  for moment in string.gmatch(times, '%d+') do
+    if count < add.keep then kept[count + 1] = moment; count = count + 1 end
+  end
+  redis.call('HSET', KEYS[1], add.counter, table.concat(kept, ','))
+end
+return redis.call('XADD', KEYS[2], '*', 'o', ARGV[5], 'l', late)
+"""
+
+# KEYS: slot.  ARGV: limit.  Returns whether the limit is reached.
+COUNT: Final = """
+return redis.call('HINCRBY', KEYS[1], 'count', 1) >= tonumber(ARGV[1]) and 1 or 0
+"""
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True):
+    """One report as it is logged."""
+
+    kind: Kind
+    shown: Shown
+    message_id: str
+    occurred_ms: int
+    recorded_ms: int
+    value: float | None = None
+    attribution: str = "token"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report of a channel, validated."""
+
+    kind: Kind
+    shown: Shown
+    message_id: str
+    occurred_ms: int
+    value: float | None = None
+
+
+encoder = msgspec.msgpack.Encoder()
+decoder = msgspec.msgpack.Decoder(Outcome)
+
+
+def report_command(
+    report: Report, offers: Mapping[str, OfferSpec], *, now_ms: int
+) -> tuple[Any, ...]:
+    """Return the command that counts a report once.
+
+    A decision of an offer that is no longer live has no caps to settle; it is logged all the same.
+    """
+    shown = report.shown
+    partition = people.partition_of(shown.person)
+    offer = offers.get(shown.offer)
+    nonce = parse_decision_id(shown.decision_id).nonce
+    counters = person_counters(offer, shown.channel, report.kind) if offer else ()
+    settles = report.kind == "impression" and offer is not None
+    credits_ = held_credits(offer, shown, now_ms=now_ms) if settles and offer else []
+    keys = [
+        people.caps_key(shown.person),
+        people.decision_log_key(partition),
+        people.seen_key(partition, f"outcome:{report.message_id}"),
+        *(key for credit in credits_ for key in credit.keys),
+    ]
+    outcome = Outcome(
+        report.kind, shown, report.message_id, report.occurred_ms, now_ms, report.value
+    )
+    arguments = (
+        now_ms,
+        DEDUPE_MS,
+        f"r|{shown.offer}|{shown.channel}|{nonce}" if settles else "",
+        f"{nonce}|{shown.offer}",
+        encoder.encode(outcome),
+        LOG_HARD_MARK,
+        msgspec.json.encode([{"counter": name, "keep": keep} for name, keep in counters]),
+    )
+    return ("EVAL", SCRIPT, len(keys), *keys, *arguments)
+
+
+def held_credits(offer: OfferSpec, shown: Shown, *, now_ms: int) -> list[Credit]:
+    """Return the totals whose credit the decision held for an impression of this offer."""
+    decided_ms = int(parse_decision_id(shown.decision_id).stream_id.partition("-")[0]) or now_ms
+    return [
+        Credit.of(offer, number, person=shown.person, now_ms=decided_ms)
+        for number, cap in enumerate(offer.caps)
+        if cap.scope == "total" and cap.counts == "impression"
+    ]
+
+
+def total_slots(
+    report: Report, offers: Mapping[str, OfferSpec], *, now_ms: int
+) -> list[tuple[str, int]]:
+    """Return (slot, limit) of the totals that count this kind; no decision can reserve those."""
+    offer = offers.get(report.shown.offer)
+    return [
+        (Credit.of(offer, number, person=report.shown.person, now_ms=now_ms).slot, cap.limit)
+        for number, cap in enumerate(offer.caps if offer else ())
+        if offer and cap.scope == "total" and cap.counts == report.kind
+    ]
