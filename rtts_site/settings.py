@@ -133,6 +133,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # a rule of 200 conditions, and the form around it
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 

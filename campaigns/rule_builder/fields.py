@@ -1,5 +1,6 @@
 """The only place that checks a whole rule when its form is saved."""
 
+import json
 from typing import Any
 
 from django import forms
@@ -54,6 +55,7 @@ class ConditionField(forms.Field):
         tree = value.tree if isinstance(value, Posted) else read_condition(value)
         complete(tree, catalogue)
         written = write_condition(tree, catalogue)
-        if "\\u0000" in repr(written.condition):
+        if "\\u0000" in json.dumps(written.condition):
+            # PostgreSQL cannot store NUL inside JSON.
             return {}, ["Remove the characters that cannot be seen."]
         return written.condition, [one.text for one in check(written, catalogue)]
