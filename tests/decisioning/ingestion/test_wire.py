@@ -343,7 +343,7 @@ def test_examples_of_the_segment_spec_are_read():
     refused = []
     for example in lines("segment_spec_payloads", "payloads.jsonl"):
         payload = example["payload"]
-        items = payload["batch"] if "batch" in payload else [payload]
+        items = payload.get("batch", [payload])
         for item in items:
             if not ("type" in item and ({"userId", "anonymousId"} & set(item))):
                 continue  # a fragment
