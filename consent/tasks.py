@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from consent import ledger, relay
+from rtts_site.foundation import idempotency
 from rtts_site.foundation.redis_clients import redis_client
 
 
@@ -21,6 +22,7 @@ def settle_fences(**_: Any) -> None:
 def forget_settled(**_: Any) -> None:
     """Run by beat each day."""
     relay.forget_settled(now=timezone.now())
+    idempotency.forget_old_answers(now=timezone.now())
 
 
 @shared_task(
