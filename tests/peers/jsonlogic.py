@@ -7,6 +7,7 @@ Source: jsonlogic.com, tests.json.
 from tests.peers.judging import OutOfScope, Translation, anything, everything, opposite
 
 COMPARISONS = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
+EQUALITIES = ("==", "===", "!=", "!==")
 TURNED = {"lt": "gt", "lte": "gte", "gt": "lt", "gte": "lte"}
 
 COERCES = "compares values of different types: we coerce nothing"
@@ -67,15 +68,14 @@ class _JsonLogic(Translation):
                 return opposite(self.tree(operands[0]), self.never())
             case "!!":
                 return self.tree(operands[0])
-            case "==" | "===":
-                return self.equal(*operands, strict=key == "===")
-            case "!=" | "!==":
-                return opposite(self.equal(*operands, strict=key == "!=="), self.never())
             case "in":
                 return self.contained(*operands)
-        if key not in COMPARISONS:
+        if key in COMPARISONS:
+            return self.compared(COMPARISONS[key], operands)
+        if key not in EQUALITIES:
             raise OutOfScope(f"operator {key}")
-        return self.compared(COMPARISONS[key], operands)
+        found = self.equal(*operands, strict=len(key) == 3)
+        return found if key[0] == "=" else opposite(found, self.never())
 
     def truth(self, value):
         if not isinstance(value, bool):
