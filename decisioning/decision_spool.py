@@ -41,7 +41,7 @@ class DecisionSpool:
         self._directory = directory
         self._path = directory / f"decisions.{os.getpid()}"
         self._client = client
-        self._queue: queue.Queue[Spooled] = queue.Queue(MAX_WAITING)
+        self._queue: queue.Queue[Spooled | None] = queue.Queue(MAX_WAITING)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -62,6 +62,7 @@ class DecisionSpool:
     def stop(self) -> None:
         """End the thread once what waits is on disk."""
         self._stop.set()
+        self._queue.put(None)  # wakes the thread
         if self._thread is not None:
             self._thread.join(timeout=5)
 
@@ -76,15 +77,16 @@ class DecisionSpool:
 
     def write_waiting(self, *, seconds: float) -> None:
         """Move what waits in memory to disk; waits up to `seconds` for a first row."""
-        rows = []
+        rows: list[Spooled | None] = []
         try:
             rows.append(self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait())
             while True:
                 rows.append(self._queue.get_nowait())
         except queue.Empty:
             pass
-        if rows:
-            self._append(rows)
+        waiting = [row for row in rows if row is not None]
+        if waiting:
+            self._append(waiting)
 
     def _append(self, rows: list[Spooled]) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)

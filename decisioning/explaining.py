@@ -9,20 +9,28 @@ from msgspec import UNSET, UnsetType
 from decisioning.arbitration import reasons
 from decisioning.held import Candidate, Held
 from decisioning.messages import Considered, Decision, ExperimentOut, Explain, Explained, TermOut
-from decisioning.rules.conditions import Explanation, Group, Leaf, SegmentUse, Truth, explain
+from decisioning.rules.conditions import (
+    Catalogue,
+    Explanation,
+    Group,
+    Leaf,
+    SegmentUse,
+    Truth,
+    explain,
+)
 from decisioning.rules.words import explanation_words, sentence
 
 
 def explain_decision(
-    decision: Decision, held: Held, *, level: Explain, now: float, show_values: bool = True
+    decision: Decision, held: Held | None, *, level: Explain, now: float, show_values: bool = True
 ) -> tuple[Explained, ...]:
     """Return what became of every candidate, in words; for the dropped ones the conditions not met.
 
-    `level` "trace" adds the whole condition tree. Without `show_values` (browser keys) no fact is told.
+    `level` "trace" adds the whole condition tree; without `held` no conditions are told. Without `show_values` (browser keys) no fact is told.
     """
     candidates = {
         (key, one.campaign.key, one.offer.key): one
-        for key, every in held.candidates.items()
+        for key, every in (held.candidates if held else {}).items()
         for one in every
     }
     teller = _Teller(held, candidates, decision.used, now, level == "trace", show_values)
@@ -54,7 +62,7 @@ def _explained(one: Considered, conditions: tuple[dict[str, Any], ...] | UnsetTy
 
 @dataclass(frozen=True, slots=True)
 class _Teller:
-    held: Held
+    held: Held | None
     candidates: Mapping[tuple[str, str, str], Candidate]
     facts: Mapping[str, Any]
     now: float
@@ -63,7 +71,8 @@ class _Teller:
 
     def conditions(self, one: Considered) -> tuple[dict[str, Any], ...] | UnsetType:
         candidate = self.candidates.get((one.placement, one.campaign, one.offer))
-        if candidate is None or not (self.trace or one.code == reasons.NOT_ELIGIBLE):
+        wanted = self.trace or one.code == reasons.NOT_ELIGIBLE
+        if self.held is None or candidate is None or not wanted:
             return UNSET
         needs = self.held.needs.get(candidate.group)
         seen = {key: self.facts[key] for key in needs.keys & self.facts.keys()} if needs else {}
@@ -71,11 +80,11 @@ class _Teller:
         if self.trace and self.show_values:
             return tuple(explanation_words(every, self.held.catalogue) for every in explanations)
         failing = (leaf for explanation in explanations for leaf in failures(explanation))
-        return tuple(self.told(leaf) for leaf in failing)
+        return tuple(self.told(leaf, self.held.catalogue) for leaf in failing)
 
-    def told(self, explanation: Explanation) -> dict[str, Any]:
+    def told(self, explanation: Explanation, catalogue: Catalogue) -> dict[str, Any]:
         told: dict[str, Any] = {
-            "words": sentence(explanation.node, self.held.catalogue),
+            "words": sentence(explanation.node, catalogue),
             "truth": "unknown" if explanation.truth is Truth.UNKNOWN else "false",
         }
         if self.show_values and isinstance(explanation.node, Leaf):

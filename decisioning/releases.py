@@ -222,6 +222,24 @@ def load_published(client: redis.Redis, fields: dict[bytes, bytes]) -> Published
         ) from error
 
 
+def load_released(client: redis.Redis, release_digest: str) -> Verified | None:
+    """Return a release that was live once, to explain or replay by; None where it is gone.
+
+    What is found by its own digest needs no seal. One round trip.
+
+    Raises:
+        ReleaseRefused: what is there is not the release of that name.
+    """
+    body: Any = client.hgetall(ARTIFACT_KEY + release_digest)
+    if not body:
+        return None
+    release = decode_release(body[b"release"])
+    artifact = decode_artifact(body[b"artifact"])
+    if digest(release) != release_digest or artifact.digest != release_digest:
+        raise ReleaseRefused(f"Redis holds something else under {release_digest}.")
+    return Verified(0, release_digest, 0, release, artifact)
+
+
 def save_copy(published: Published, directory: Path) -> None:
     """Keep the last good release on disk, whole or not at all."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

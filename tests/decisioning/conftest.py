@@ -7,18 +7,25 @@ from decisioning.api.process import this_process
 from tests.decisioning import making
 
 
-@pytest_asyncio.fixture
-async def store(redis):
-    """Return an empty Valkey whose consents can be trusted, with a policy in force."""
+@pytest.fixture
+def kept(redis):
+    """Return an empty Valkey whose consents can be trusted, with a policy in force; for `making.run`."""
     making.trust(redis)
     making.publish_policy(redis)
     yield redis
     if this_process.cache_info().currsize:
         this_process().stop()
-        await this_process().close_connections()
     this_process.cache_clear()
 
 
+@pytest_asyncio.fixture
+async def store(kept):
+    """Return the same for tests that are coroutines."""
+    yield kept
+    if this_process.cache_info().currsize:
+        await this_process().close_connections()
+
+
 @pytest.fixture
-def key(store):
-    return making.make_key(store, "decisions", "decisions:trace", "decisions:now")
+def key(kept):
+    return making.make_key(kept, "decisions", "decisions:trace", "decisions:now")

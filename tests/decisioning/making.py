@@ -1,15 +1,18 @@
 """A small release, people and keys that tests of deciding share."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
+from django.conf import settings
 
 from consent import people, state
 from consent.policy import PurposeSpec, State, Status, encode_policy, seal_policy
 from consent.policy_store import LIVE
 from decisioning.api.app import app
+from decisioning.api.process import this_process
 from decisioning.ingestion.records import Record
 from decisioning.profiles.aggregates import Aggregates
 from decisioning.profiles.folding import fold
@@ -31,7 +34,6 @@ from decisioning.specs import (
     SegmentSpec,
     VariantSpec,
 )
-from django.conf import settings
 from rtts_site.foundation import api_keys
 from rtts_site.foundation.redis_clients import server_run_id
 
@@ -244,6 +246,18 @@ async def call(method, path, body=None, *, key="", headers=None, raw=None):
 
     reply.answered = await app(scope, receive, send)
     return reply
+
+
+def run(coroutine):
+    """Run requests from a test that uses the database, which a coroutine would not share."""
+
+    async def whole():
+        try:
+            return await coroutine
+        finally:
+            await this_process().close_connections()
+
+    return asyncio.run(whole())
 
 
 async def decide(key, user_id="ana", *placements, **body):

@@ -1,0 +1,104 @@
+"""Decisions and outcomes on their way from the partitions' logs to PostgreSQL."""
+
+import pytest
+
+from consent import people
+from decisioning import decision_log
+from decisioning.api.process import this_process
+from decisioning.models import DecisionRecord, OutcomeRecord, ShownRecord
+from decisioning.replay import explain_logged, replay
+from decisioning.tokens import parse_decision_id
+from tests.decisioning import making
+from tests.decisioning.making import call, campaign, decide, offer, run
+
+ALL = range(people.PARTITIONS)
+pytestmark = pytest.mark.django_db
+
+
+async def decide_and_report(kept, key):
+    """Publish, decide for ana, report an impression and a conversion; return the answer."""
+    spec = making.release()
+    making.publish(kept, spec)
+    making.consent(kept, "ana")
+    making.remember(kept, "ana", spec, attributes={"loyalty_tier": "gold", "age": 40})
+    reply = await decide(key)
+    token = reply.json["placements"][0]["offers"][0]["tracking_token"]
+    events = [
+        {"type": "impression", "tracking_token": token},
+        {"type": "conversion", "tracking_token": token, "value": 12.5},
+    ]
+    await call("POST", "/v1/feedback", {"events": events}, key=key)
+    return reply.json
+
+
+def test_archives_decisions_and_outcomes_once(kept, key):
+    answer = run(decide_and_report(kept, key))
+
+    assert decision_log.archive(kept, ALL) == 3
+    kept.hdel(people.position_key(people.partition_of(answer["person_id"])), "decisions")
+    decision_log.archive(kept, ALL)
+
+    record = DecisionRecord.objects.get()
+    assert record.decision_id == answer["decision_id"]
+    assert record.state == "recorded"
+    shown = ShownRecord.objects.get()
+    assert (shown.offer, shown.status, shown.propensity) == ("winter-sale", "offers", 1.0)
+    kinds = set(OutcomeRecord.objects.values_list("kind", "decision_id"))
+    assert kinds == {
+        ("impression", answer["decision_id"]),
+        ("conversion", answer["decision_id"]),
+    }
+
+
+def test_a_body_is_encrypted_and_holds_only_what_was_used(kept, key):
+    answer = run(decide_and_report(kept, key))
+    row = decision_log.find_in_stream(kept, parse_decision_id(answer["decision_id"]))
+
+    decision_log.archive(kept, ALL)
+
+    assert row.state.facts == {"loyalty_tier": "gold"}  # age was known, but nothing asked
+    record = DecisionRecord.objects.get()
+    assert b"gold" not in bytes(record.body)
+    assert decision_log.open_body(record) == row
+
+
+def test_a_replay_gives_the_same_answer(kept, key):
+    answer = run(decide_and_report(kept, key))
+    decision_log.archive(kept, ALL)
+    row = decision_log.find_in_archive(answer["decision_id"])
+    current = this_process().holder.current
+
+    again = replay(row, current.held, policy=current.policy)
+
+    assert again == row.decision
+    assert [one.code for one in explain_logged(row, kept)] == ["SHOWN"]
+
+
+def test_a_rich_decision_replays_the_same(kept, key):
+    offers = (
+        offer("gold-only", "web.home.hero", "web.home.rail", eligibility=making.GOLD, value=0.9),
+        offer("for-buyers", "web.home.rail", eligibility=making.BUYER),
+        offer("for-all", "web.home.rail", purposes=making.SHOP, priority=0.1),
+    )
+    weights = {"priority": 1.0, "value": 2.0, "recency": 1.0}
+    spec = making.release(
+        offers=offers,
+        campaigns=(campaign("winter", *(one.key for one in offers), weights=weights),),
+        experiments=(making.split("winter"),),
+    )
+    making.publish(kept, spec)
+    making.consent(kept, "ana")
+    making.remember(
+        kept,
+        "ana",
+        spec,
+        attributes={"loyalty_tier": "gold"},
+        events=[making.track("ana", "Order Completed", message_id=f"m{n}") for n in range(2)],
+    )
+    answer = run(decide(key, "ana", "web.home.hero", ("web.home.rail", 3))).json
+
+    row = decision_log.find_in_stream(kept, parse_decision_id(answer["decision_id"]))
+
+    current = this_process().holder.current
+    assert replay(row, current.held, policy=current.policy) == row.decision
+    assert row.decision.arms.keys() == {"split"}
