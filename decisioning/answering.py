@@ -18,7 +18,15 @@ from decisioning.held import Held
 from decisioning.holder import Current
 from decisioning.ingestion.log import LogFull, accept_async
 from decisioning.ingestion.records import Record
-from decisioning.messages import Ask, Decision, LogRow, Options, PersonState, row_encoder
+from decisioning.messages import (
+    Ask,
+    Decision,
+    LogRow,
+    Options,
+    PersonState,
+    PlacementAsk,
+    row_encoder,
+)
 from decisioning.person_state import Found, find_person, state_of
 from decisioning.profiles.folding import fold
 from decisioning.round_trips import Budget, RedisUnavailable
@@ -129,8 +137,10 @@ class Sitting:
             return found
         return replace(found, profile=fold(found.profile, records, self.held.kept))
 
-    def decide(self, found: Found) -> Made:
-        ask = msgspec.structs.replace(self.call.ask, person=found.person)
+    def decide(self, found: Found, *, placements: tuple[PlacementAsk, ...] | None = None) -> Made:
+        """Return the decision for what was found; `placements` instead of those asked for."""
+        asked = self.call.ask.placements if placements is None else placements
+        ask = msgspec.structs.replace(self.call.ask, person=found.person, placements=asked)
         closed = self.current.closed | self.closed
         state = state_of(
             found,
