@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import pwd
 import secrets
 import shutil
 import socket
@@ -30,6 +31,7 @@ POSTGRES_SETTINGS = {
     "random_page_cost": "1.1",
     "max_wal_size": "2GB",
 }
+NOBODY = 65534  # has a name on every system
 START_ATTEMPTS = 20
 _started: dict[tuple[Path, str], subprocess.Popen[bytes]] = {}  # what this process started
 SOCKET_DIRECTORY_LIMIT = 89  # bytes; a socket's whole path may hold 107
@@ -148,14 +150,26 @@ def _read_secret(path: Path) -> str:
 
 
 def unroot(argv: list[str], data: Path) -> list[str]:
-    """Return argv as a user that PostgreSQL accepts: it refuses to run as root."""
-    if os.geteuid():
+    """Return argv as a user that PostgreSQL accepts: not root, and one with a name."""
+    if os.geteuid() and _has_name(os.geteuid()):
         return argv
-    namespace = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    namespace = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
     owner = data.stat().st_uid
-    if owner == 0 and subprocess.run([*namespace, "true"], capture_output=True).returncode == 0:
+    is_own = owner == os.geteuid()
+    if is_own and subprocess.run([*namespace, "true"], capture_output=True).returncode == 0:
         return [*namespace, *argv]
-    uid = owner or 65534  # namespaces forbidden, or the data belongs to a user
+    return argv if os.geteuid() else _as_other_user(argv, data, owner or NOBODY)
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        return bool(pwd.getpwuid(uid))
+    except KeyError:
+        return False
+
+
+def _as_other_user(argv: list[str], data: Path, uid: int) -> list[str]:
+    """Hand the data over where namespaces are forbidden, or to the user whom it belongs to."""
     for path in [data, run_directory(data.parent), *data.rglob("*")]:
         os.chown(path, uid, -1)
     identity = [f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
