@@ -37,6 +37,11 @@ def load_states(persons: Collection[str]) -> dict[str, States]:
 
 def save_states(person: str, states: Mapping[tuple[str, str], State]) -> None:
     """Write a person's states; one query."""
+    save_states_of({person: states})
+
+
+def save_states_of(states_of: Mapping[str, Mapping[tuple[str, str], State]]) -> None:
+    """Write the states of many people; one query."""
     rows = [
         ConsentState(
             person=person,
@@ -47,6 +52,7 @@ def save_states(person: str, states: Mapping[tuple[str, str], State]) -> None:
             expires_at=moment(said.expires_at) if said.expires_at is not None else None,
             event_id=uuid.UUID(said.record),
         )
+        for person, states in states_of.items()
         for (purpose, channel), said in states.items()
     ]
     ConsentState.objects.bulk_create(

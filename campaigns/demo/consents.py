@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from campaigns.demo.catalogue import ANALYTICS, EMAIL, OFFERS, PERSONALISATION
 from campaigns.demo.identifiers import share_of, user_id
-from consent import ledger
 from consent.changes import Actor, ConsentChange, Evidence
+from consent.importing import Import, import_changes
 from consent.people import Identifier, person_id
 from consent.policy import Status
 
@@ -30,6 +30,7 @@ EVIDENCE = Evidence(
     service="loyalty card",
     source="rtts_demo",
 )
+SOURCE = Import(name="rtts_demo", evidence=EVIDENCE, actor=Actor(kind="system", id="rtts_demo"))
 
 
 def said_by(household: int) -> Said:
@@ -66,16 +67,12 @@ def record_consents(
     Raises:
         consent.ledger.StoreUnavailableError: PostgreSQL is away; run it again.
     """
-    for done, household in enumerate(households, start=1):
-        changes = list(changes_of(household, now=now))
-        if changes:
-            ledger.record_change(
-                person_id(Identifier("user", user_id(household)), pepper=pepper),
-                changes,
-                evidence=EVIDENCE,
-                actor=Actor(kind="system", id="rtts_demo"),
-                now=now,
-                idempotency_key=f"demo-consent-{household}",
-            )
-        if done % 50 == 0 or done == len(households):
-            progress("consents", done, len(households))
+    said = {
+        person_id(Identifier("user", user_id(one)), pepper=pepper): list(changes_of(one, now=now))
+        for one in households
+        if said_by(one)
+    }
+    done = 0
+    for count in import_changes(said, source=SOURCE, now=now):
+        done += count
+        progress("consents", done, len(said))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 
-from campaigns import drafts, publishing
+from campaigns import drafts, publishing, tasks
 from campaigns.candidates import live_release
 from campaigns.drafts import Draft
 from campaigns.models import Change, Release
@@ -50,7 +50,8 @@ def launch(
         )
         change.refresh_from_db()
     if change.state == Change.State.APPROVED:
-        publishing.publish(change, by=approver, now=now)
+        candidate = publishing.publish(change, by=approver, now=now)
+        tasks.prepare(int(candidate.job))  # done here or by the worker that was first to claim it
     return _wait_until_live(change, progress)
 
 

@@ -1,0 +1,151 @@
+"""Consents of many people at once, such as an import: the ledger's order of steps, taken for hundreds in one go."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+
+import redis
+from django.db import transaction
+
+from consent import people, state
+from consent.changes import Actor, ConsentChange, Evidence, apply_changes
+from consent.entries import make_entry, seal_entry
+from consent.ids import uuid7
+from consent.ledger import record_change
+from consent.models import ConsentChange as ChangeRow
+from consent.models import ConsentEvent, Person
+from consent.person_keys import PersonCipher, person_ciphers
+from consent.projection import States, load_states, save_states_of
+from rtts_site.foundation.redis_clients import redis_client
+
+CHUNK = 250  # people in one transaction
+
+Said = Mapping[str, Sequence[ConsentChange]]  # by person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """What is the same for everybody in an import; `name` makes a repeat record nothing."""
+
+    name: str  # "rtts_demo"
+    evidence: Evidence
+    actor: Actor
+
+    def key(self, person: str) -> str:
+        """Return the idempotency key of a person's part."""
+        return f"import:{self.name}:{person}"
+
+
+def import_changes(said: Said, *, source: Import, now: datetime) -> Iterator[int]:
+    """Record what people say and put it in force; yield after each chunk how many people it had.
+
+    Who was recorded under the import's name before is left alone; who was merged into another, or has changes under
+    way, is recorded one by one. About a dozen queries for each chunk.
+
+    Raises:
+        consent.ledger.StoreUnavailableError, django.db.OperationalError, redis.RedisError: run it again.
+    """
+    client = redis_client()
+    persons = iter(said)
+    while chunk := list(islice(persons, CHUNK)):
+        left = _not_recorded(chunk, source)
+        moved = _import_chunk(client, {one: said[one] for one in left}, source=source, now=now)
+        for person in moved:
+            record_change(
+                person,
+                said[person],
+                evidence=source.evidence,
+                actor=source.actor,
+                now=now,
+                idempotency_key=source.key(person),
+            )
+        yield len(chunk)
+
+
+def _not_recorded(persons: Sequence[str], source: Import) -> list[str]:
+    keys = {source.key(person): person for person in persons}
+    known = ChangeRow.objects.filter(idempotency_key__in=keys).values_list(
+        "idempotency_key", flat=True
+    )
+    recorded = {keys[key] for key in known if key}
+    return [person for person in persons if person not in recorded]
+
+
+def _import_chunk(client: redis.Redis, said: Said, *, source: Import, now: datetime) -> list[str]:
+    """Record a chunk; return those who belong to somebody else by now."""
+    tokens = {person: f"{state.CHANGE}{uuid7(now)}" for person in said}
+    for person, token in tokens.items():
+        state.add_fence(client, person, token, now_ms=int(now.timestamp() * 1000))
+    ciphers = person_ciphers(list(said), now=now)
+    with transaction.atomic(durable=True):
+        rows = _lock(sorted(said), now=now)
+        moved = [row.id for row in rows if row.merged_into]
+        mine = [row for row in rows if not row.merged_into]
+        states = _write(mine, said, ciphers, source=source, now=now)
+        ChangeRow.objects.bulk_create(_outbox(mine, states, tokens, source=source, now=now))
+    for row in mine:
+        packed = state.pack_states(states[row.id], restricted=row.restricted)
+        state.write_state_if_newer(client, row.id, row.version, packed, tokens=[tokens[row.id]])
+    settled = [tokens[row.id] for row in mine]
+    ChangeRow.objects.filter(token__in=settled, settled_at=None).update(settled_at=now)
+    for person in moved:
+        state.remove_fence(client, person, tokens[person])
+    return moved
+
+
+def _lock(persons: Sequence[str], *, now: datetime) -> list[Person]:
+    fresh = [
+        Person(id=person, partition=people.partition_of(person), changed_at=now)
+        for person in persons
+    ]
+    Person.objects.bulk_create(fresh, ignore_conflicts=True)
+    return list(Person.objects.select_for_update().filter(id__in=persons).order_by("id"))
+
+
+def _write(
+    rows: Sequence[Person],
+    said: Said,
+    ciphers: Mapping[str, PersonCipher],
+    *,
+    source: Import,
+    now: datetime,
+) -> dict[str, States]:
+    """Write events, states and versions of people who are locked; return their states."""
+    before = load_states([row.id for row in rows])
+    after: dict[str, States] = {}
+    events: list[ConsentEvent] = []
+    for row in rows:
+        changes = [replace(change, event_id=str(uuid7(now))) for change in said[row.id]]
+        after[row.id] = apply_changes(before.get(row.id, {}), changes, now=now)
+        for change in changes:
+            entry = make_entry(
+                row.id, change, evidence=source.evidence, actor=source.actor, now=now
+            )
+            events.append(seal_entry(entry, ciphers[row.id]))
+        row.version += 1
+        row.changed_at = now
+    ConsentEvent.objects.bulk_create(events)
+    save_states_of(after)
+    Person.objects.bulk_update(rows, ["version", "changed_at"])
+    return after
+
+
+def _outbox(
+    rows: Sequence[Person],
+    states: Mapping[str, States],
+    tokens: Mapping[str, str],
+    *,
+    source: Import,
+    now: datetime,
+) -> Iterator[ChangeRow]:
+    for row in rows:
+        yield ChangeRow(
+            token=tokens[row.id],
+            person=row.id,
+            version=row.version,
+            events=[uuid.UUID(one.record) for one in states[row.id].values()],
+            idempotency_key=source.key(row.id),
+            recorded_at=now,
+        )

@@ -1,0 +1,91 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from consent import ledger, state
+from consent.changes import Actor, ConsentChange, Evidence
+from consent.importing import Import, import_changes
+from consent.models import ConsentChange as ChangeRow
+from consent.models import ConsentEvent, ConsentState
+from consent.people import PARTITIONS
+from consent.policy import Status
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+SOURCE = Import(name="test", evidence=Evidence(source="crm"), actor=Actor(kind="system"))
+ANA, BEN, CLEO = ("p001" + letter * 20 for letter in "abc")
+
+
+@pytest.fixture(autouse=True)
+def trusted(redis):
+    run_id, _ = state.trusted_runs(redis)
+    state.trust(redis, run_id, range(PARTITIONS), watermark_ms=0)
+
+
+def said(status, *, hours_ago=1):
+    return ConsentChange(
+        purpose="offers", status=status, event_time=NOW - timedelta(hours=hours_ago)
+    )
+
+
+def bring(people, *, source=SOURCE, now=NOW):
+    return list(import_changes(people, source=source, now=now))
+
+
+def record(person, status, *, hours_ago=1):
+    ledger.record_change(
+        person,
+        [said(status, hours_ago=hours_ago)],
+        evidence=Evidence(),
+        actor=Actor(kind="subject"),
+        now=NOW,
+    )
+
+
+def status_of(client, person):
+    view = state.load_view(client, person)
+    assert not view.fenced
+    return view.states["offers", "*"].status
+
+
+def test_many_people_are_recorded_and_in_force(db, redis):
+    done = bring({ANA: [said(Status.GIVEN)], BEN: [said(Status.GIVEN), said(Status.WITHDRAWN)]})
+
+    assert done == [2]
+    assert status_of(redis, ANA) is Status.GIVEN
+    assert status_of(redis, BEN) is Status.WITHDRAWN
+    assert ConsentEvent.objects.count() == 3
+    assert ChangeRow.objects.filter(settled_at=None).count() == 0
+
+
+def test_repeating_an_import_records_nothing(db, redis):
+    for _ in range(2):
+        bring({ANA: [said(Status.GIVEN)]})
+
+    assert ConsentEvent.objects.count() == 1
+
+
+def test_an_import_never_overrides_a_later_withdrawal(db, redis):
+    record(ANA, Status.WITHDRAWN, hours_ago=1)
+
+    bring({ANA: [said(Status.GIVEN, hours_ago=2)]})
+
+    assert status_of(redis, ANA) is Status.WITHDRAWN
+    assert ConsentState.objects.get(person=ANA).status == "withdrawn"
+
+
+def test_what_belongs_to_a_merged_person_reaches_who_they_are_now(db, redis):
+    record(CLEO, Status.GIVEN)
+    state.begin_merge(redis, CLEO, ANA, now_ms=int(NOW.timestamp() * 1000))
+    ledger.merge_people(CLEO, ANA, now=NOW)
+
+    bring({CLEO: [said(Status.WITHDRAWN, hours_ago=0)]})
+
+    assert status_of(redis, ANA) is Status.WITHDRAWN
+
+
+@pytest.mark.parametrize("count", [0, 1, 251])
+def test_counts_everybody_once(db, redis, count):
+    people = {f"p002{number:020d}": [said(Status.REFUSED)] for number in range(count)}
+
+    assert sum(bring(people)) == count
+    assert ConsentState.objects.filter(status="refused").count() == count
