@@ -231,6 +231,8 @@ def _fold_merge_in(profile: Profile, record: Record, aggregates: Aggregates) -> 
 
 def _fold_backfill(profile: Profile, record: Record, aggregates: Aggregates) -> None:
     history = decode_profile(record.payload) or Profile()
+    for key, generation in history.given_up.items():
+        profile.given_up[key] = max(profile.given_up.get(key, 0), generation)
     _absorb_series(profile, history, aggregates)
 
 
