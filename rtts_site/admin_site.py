@@ -13,11 +13,6 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 import campaigns.urls
-from campaigns import simulation
-from campaigns.candidates import candidate_of
-from campaigns.drafts import current_change
-from campaigns.rule_builder.urls import builder_urls
-from decisioning.rules.catalogue import Catalogue
 from rtts_site import home
 
 SEARCH_LIMIT: Final = 8  # per kind of thing
@@ -109,7 +104,6 @@ class TargetingAdminSite(AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [
             path("search/", self.admin_view(self.search), name="rtts-search"),
-            *self._guarded(builder_urls(catalogue=_catalogue, audience=simulation.audience)),
             *self._guarded(campaigns.urls.urlpatterns),
         ]
         return own + super().get_urls()
@@ -181,10 +175,6 @@ class TargetingAdminSite(AdminSite):
                 hits = _hits(admin, request, query)
                 if hits:
                     yield {"kind": capfirst(model._meta.verbose_name_plural), "hits": hits}
-
-
-def _catalogue(user: Any) -> Catalogue:
-    return Catalogue.of(candidate_of(current_change(user)).spec)
 
 
 def _link(request: HttpRequest, entry: Entry, models: dict[str, dict[str, Any]]) -> Link | None:

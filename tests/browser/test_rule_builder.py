@@ -1,0 +1,283 @@
+"""What the builder must do under a person's hands, at the keyboard and on a slow line."""
+
+import re
+import time
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+ADD = "/admin/campaigns/segment/add/"
+
+
+@pytest.fixture
+def builder(visit):
+    with visit("marketer") as visitor:
+        visitor.open(ADD)
+        yield visitor.page
+        assert visitor.errors == []
+
+
+def slow(page, milliseconds=400):
+    """Make every edit take this long."""
+
+    def wait(route):
+        time.sleep(milliseconds / 1000)
+        route.continue_()
+
+    page.route("**/rule-builder/edit", wait)
+
+
+def rows(page):
+    return page.locator(".rb-leaf")
+
+
+def add_condition(page, subject="", *, within=None):
+    place = within or page.locator(".rb-group").first
+    count = rows(page).count()
+    place.locator(":scope > .rb-add").get_by_role("button", name="Condition").click()
+    page.wait_for_function("n => document.querySelectorAll('.rb-leaf').length === n", arg=count + 1)
+    row = place.locator(":scope > .rb-children > .rb-leaf").last
+    if subject:
+        choose(page, row.get_by_label("What to look at"), subject)
+    return row
+
+
+def choose(page, select, value):
+    with page.expect_response("**/rule-builder/edit"):
+        select.select_option(value)
+    settled(page)
+
+
+def settled(page):
+    page.wait_for_function("() => !document.querySelector('.rb[aria-busy], .htmx-settling')")
+
+
+def words(page):
+    return page.locator(".rb-panel .words")
+
+
+def has_words(page, text):
+    words(page).get_by_text(text).wait_for()
+
+
+def test_a_condition_is_said_in_words_while_it_is_made(builder):
+    row = add_condition(builder, "attribute:lifetime_value")
+    choose(builder, row.get_by_label("Comparison"), "gt")
+    row.get_by_label("Value").fill("500")
+
+    has_words(builder, "Spend so far is more than 500 USD.")
+
+
+def test_people_are_counted_in_all_and_by_part(builder):
+    row = add_condition(builder, "attribute:loyalty_tier")
+    row.get_by_label("gold").check()
+    row = add_condition(builder, "event:Order Completed")
+
+    builder.locator(".rb-parts").get_by_text("Loyalty tier is any of gold").wait_for()
+
+    assert re.search(
+        r"[\d,]+ of [\d,]+", builder.locator(".rb-count").inner_text().replace("\n", " ")
+    )
+
+
+def test_known_values_are_chips_and_bring_no_swap(builder):
+    row = add_condition(builder, "attribute:loyalty_tier")
+    requests = []
+    builder.on("request", lambda request: requests.append(request.url))
+
+    row.get_by_label("gold").check()
+    row.get_by_label("silver").check()
+    has_words(builder, "Loyalty tier is any of silver or gold.")
+
+    assert not [url for url in requests if url.endswith("/edit")]
+
+
+def test_what_is_typed_during_a_swap_stays(builder):
+    row = add_condition(builder, "attribute:lifetime_value")
+    slow(builder)
+
+    builder.locator(".rb-foot + *, .rb-group").first.get_by_role(
+        "button", name="Condition"
+    ).last.click()
+    row.get_by_label("Value").press_sequentially("1234", delay=30)
+    builder.wait_for_function("() => document.querySelectorAll('.rb-leaf').length === 2")
+    settled(builder)
+
+    assert rows(builder).first.get_by_label("Value").input_value() == "1234"
+
+
+def test_a_chip_ticked_during_a_swap_stays(builder):
+    row = add_condition(builder, "attribute:loyalty_tier")
+    slow(builder)
+
+    builder.get_by_role("button", name="Condition", exact=True).click()
+    row.get_by_label("gold").check()
+    builder.wait_for_function("() => document.querySelectorAll('.rb-leaf').length === 2")
+    settled(builder)
+
+    assert rows(builder).first.get_by_label("gold").is_checked()
+
+
+def test_clicks_in_a_row_are_all_made(builder):
+    slow(builder)
+    button = builder.get_by_role("button", name="Condition", exact=True)
+
+    for _ in range(3):
+        button.click(no_wait_after=True)
+    builder.wait_for_function("() => document.querySelectorAll('.rb-leaf').length === 3")
+
+
+def test_the_new_row_has_the_focus(builder):
+    add_condition(builder)
+    settled(builder)
+
+    assert (
+        builder.evaluate("document.activeElement.getAttribute('aria-label')") == "What to look at"
+    )
+
+
+def test_the_focus_stays_on_a_choice_after_its_swap(builder):
+    row = add_condition(builder, "attribute:lifetime_value")
+    row.get_by_label("Comparison").focus()
+
+    choose(builder, row.get_by_label("Comparison"), "between")
+
+    assert builder.evaluate("document.activeElement.getAttribute('aria-label')") == "Comparison"
+    assert row.get_by_label("From").is_visible()
+
+
+def test_undo_brings_back_what_was_removed(builder):
+    row = add_condition(builder, "attribute:lifetime_value")
+    row.get_by_label("Value").fill("750")
+
+    row.get_by_role("button", name="Remove this condition").click()
+    builder.get_by_text("Removed. Undo is available.").wait_for(state="attached")
+    builder.get_by_role("button", name="Undo last change").click()
+
+    rows(builder).first.get_by_label("Value").wait_for()
+    assert rows(builder).first.get_by_label("Value").input_value() == "750"
+
+
+def test_moving_and_copying(builder):
+    add_condition(builder, "attribute:loyalty_tier")
+    second = add_condition(builder, "attribute:lifetime_value")
+    second.get_by_label("Value").fill("5")
+
+    second.get_by_role("button", name="Copy this condition").click()
+    builder.wait_for_function("() => document.querySelectorAll('.rb-leaf').length === 3")
+    settled(builder)
+    rows(builder).nth(2).get_by_role("button", name="Move this condition up").click()
+    builder.get_by_text("Moved up.").wait_for(state="attached")
+    settled(builder)
+
+    subjects = [row.get_by_label("What to look at").input_value() for row in rows(builder).all()]
+    assert subjects == ["attribute:loyalty_tier", *["attribute:lifetime_value"] * 2]
+
+
+def test_messages_come_when_the_focus_leaves_the_row(builder):
+    row = add_condition(builder, "attribute:lifetime_value")
+    value = row.get_by_label("Value")
+    value.press_sequentially("lots")
+    builder.wait_for_timeout(700)
+    assert row.locator(".rb-error").inner_text() == ""
+
+    builder.get_by_label("Name").first.focus()
+
+    row.get_by_text("Write a number, for example 500.").wait_for()
+    assert value.get_attribute("aria-invalid") == "true"
+    value.fill("500")
+    row.get_by_text("Write a number").wait_for(state="detached")
+
+
+def test_the_signed_out_lose_nothing(builder):
+    row = add_condition(builder, "attribute:lifetime_value")
+    row.get_by_label("Value").fill("500")
+    builder.context.clear_cookies()
+
+    builder.get_by_role("button", name="Condition", exact=True).click()
+
+    builder.get_by_role("alert").get_by_text("You are signed out").wait_for()
+    assert row.get_by_label("Value").input_value() == "500"
+    assert builder.get_by_label("User name").count() == 0
+
+
+def test_a_broken_line_loses_nothing(visit):
+    with visit("marketer") as visitor:
+        page = visitor.page
+        visitor.open(ADD)
+        row = add_condition(page, "attribute:lifetime_value")
+        row.get_by_label("Value").fill("500")
+        page.route("**/rule-builder/**", lambda route: route.abort())
+
+        page.get_by_role("button", name="Condition", exact=True).click()
+
+        page.get_by_role("alert").get_by_text("cannot be reached").wait_for()
+        assert row.get_by_label("Value").input_value() == "500"
+
+
+def test_an_empty_group_is_red_and_cannot_be_saved(builder):
+    builder.get_by_label("Name").first.fill("Nobody knows")
+    builder.get_by_label("Key").fill("nobody-knows")
+    builder.get_by_role("button", name="Group", exact=True).click()
+    rows(builder).first.wait_for()
+    settled(builder)
+    rows(builder).first.get_by_role("button", name="Remove this condition").click()
+    builder.get_by_text("This group is empty").wait_for()
+    settled(builder)
+
+    builder.get_by_role("button", name="Save", exact=True).click()
+
+    builder.get_by_text("Add at least one condition to this group").first.wait_for()
+    assert builder.get_by_label("Name").first.input_value() == "Nobody knows"
+
+
+def press(page, *keys):
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def tab_to(page, name):
+    """Press Tab until the control of this name has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        label = page.evaluate(
+            "document.activeElement.getAttribute('aria-label') || document.activeElement.textContent.trim()"
+        )
+        if label == name:
+            return
+    raise AssertionError(f"{name} cannot be reached with Tab")
+
+
+def test_the_keyboard_is_enough_for_three_levels(builder):
+    builder.get_by_label("Key").focus()
+    for level in (1, 2):
+        tab_to(builder, "Group")
+        press(builder, "Enter")
+        builder.wait_for_function(
+            "n => document.querySelectorAll('.rb-group').length === n", arg=level + 1
+        )
+        settled(builder)
+    with builder.expect_response("**/rule-builder/edit"):
+        builder.keyboard.type("Spend so far")
+    settled(builder)
+    tab_to(builder, "Value")
+    builder.keyboard.type("500")
+    has_words(builder, "Spend so far is 500 USD")
+    press(builder, "Shift+Tab", "Shift+Tab")
+
+    assert builder.locator(".rb-level-3 .rb-leaf").count() == 1
+
+
+def test_slash_finds_and_control_s_saves(builder):
+    builder.locator("h1").click()
+    builder.keyboard.press("/")
+    assert builder.evaluate("document.activeElement.id") == "site-search-box"
+    builder.keyboard.type("gold")
+    builder.keyboard.press("Enter")
+    builder.get_by_role("heading", name="Segments").wait_for()
+
+    builder.go_back()
+    builder.get_by_label("Name").first.fill("")
+    builder.keyboard.press("Control+s")
+    builder.locator(".errornote").wait_for()
