@@ -9,6 +9,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="rtts-home"),
     path("admin/", admin.site.urls),
     path("v1/", include("consent.urls")),
+    path("v1/", include("decisioning.urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="rtts-api-schema"),
     path(
         "api/docs", SpectacularSwaggerView.as_view(url_name="rtts-api-schema"), name="rtts-api-docs"
