@@ -30,7 +30,14 @@ from decisioning.rules.conditions import (
 from decisioning.rules.literals import member
 from decisioning.rules.paths import Atom, Comparison, Computed, Paths, expand
 from decisioning.rules.tree import leaves
-from decisioning.specs import AggregateSpec, Condition, OfferSpec, ReleaseSpec, ValueType
+from decisioning.specs import (
+    AggregateSpec,
+    CampaignSpec,
+    Condition,
+    OfferSpec,
+    ReleaseSpec,
+    ValueType,
+)
 
 MAX_RULESET_PATHS: Final = 48
 MAX_PROPERTIES: Final = 200
@@ -85,13 +92,19 @@ def rules_of(release: ReleaseSpec) -> Rules:
     rules: Rules = {}
     for campaign in release.campaigns:
         shared = _read(campaign.eligibility, catalogue, f"campaign {campaign.key}")
-        for key in campaign.offers:
+        for key in _offers_of(campaign):
             if key not in offers:
                 raise CompileError(f"campaign {campaign.key}: take out {key}, which is no offer")
             tree = Group("all", (own[key], shared))
             for group in _keys(offers[key]):
                 rules.setdefault(group, {})[f"{campaign.key}/{key}"] = tree
     return rules
+
+
+def _offers_of(campaign: CampaignSpec) -> Iterable[str]:
+    """Return the keys of a campaign's offers, its fallback among them."""
+    named = (*campaign.offers, campaign.fallback_offer)
+    return dict.fromkeys(key for key in named if key)
 
 
 def _keys(offer: OfferSpec) -> Iterator[GroupKey]:

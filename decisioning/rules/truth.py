@@ -1,8 +1,9 @@
 """The reference evaluator: the three-valued truth of a tree, and the explanation of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 from decisioning.rules.operators import TYPE_OF
 from decisioning.rules.tree import Denied, Group, Leaf, Node, SegmentUse
@@ -17,7 +18,10 @@ class Truth(IntEnum):
     TRUE = 2
 
     def __invert__(self) -> "Truth":
-        return Truth(2 - self.value)
+        return _OPPOSITE[self]
+
+
+_OPPOSITE: Final = (Truth.TRUE, Truth.UNKNOWN, Truth.FALSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def evaluate(node: Node, facts: Facts, now: float) -> Truth:
         case SegmentUse():
             return evaluate(node.tree, facts, now)
         case Group():
-            return _combine(node, [evaluate(child, facts, now) for child in node.children])
+            return _combine(node, (evaluate(child, facts, now) for child in node.children))
 
 
 def explain(node: Node, facts: Facts, now: float) -> Explanation:
@@ -60,7 +64,7 @@ def explain(node: Node, facts: Facts, now: float) -> Explanation:
             return Explanation(node, inner.truth, parts=(inner,))
         case Group():
             parts = tuple(explain(child, facts, now) for child in node.children)
-            return Explanation(node, _combine(node, [part.truth for part in parts]), parts=parts)
+            return Explanation(node, _combine(node, (part.truth for part in parts)), parts=parts)
 
 
 def _known(leaf: Leaf, facts: Facts) -> Any:
@@ -77,8 +81,13 @@ def _judge(leaf: Leaf, fact: Any, now: float) -> Truth:
     return Truth.TRUE if operator.test(fact, leaf.prepared, now) else Truth.FALSE
 
 
-def _combine(group: Group, truths: list[Truth]) -> Truth:
-    if group.kind == "all":
-        return min(truths, default=Truth.TRUE)
-    any_of = max(truths, default=Truth.FALSE)
-    return ~any_of if group.kind == "none" else any_of
+def _combine(group: Group, truths: Iterable[Truth]) -> Truth:
+    deciding = Truth.FALSE if group.kind == "all" else Truth.TRUE
+    found = ~deciding
+    for truth in truths:
+        if truth is deciding:
+            found = deciding
+            break
+        if truth is Truth.UNKNOWN:
+            found = truth
+    return ~found if group.kind == "none" else found

@@ -39,6 +39,12 @@ def family(value):
             raise OutOfScope(COERCES)
 
 
+def _item(holder, key):
+    if isinstance(holder, list) and key.isdigit():
+        return dict(enumerate(holder)).get(int(key))
+    return holder.get(key) if isinstance(holder, dict) else None
+
+
 class _JsonLogic(Translation):
     def __init__(self, rule, data):
         super().__init__()
@@ -89,10 +95,10 @@ class _JsonLogic(Translation):
         if set(operand) != {"var"}:
             raise OutOfScope(COMPUTES)
         path = operand["var"]
-        path, default = (*path, None)[:2] if isinstance(path, list) else (path, None)
+        path, default = (*path, "", None)[:2] if isinstance(path, list) else (path, None)
         found = self.data
         for part in str(path).split(".") if path != "" else ():
-            found = found.get(part) if isinstance(found, dict) else None
+            found = _item(found, part)
         return f"var {path}", default if found is None else found
 
     def equal(self, left, right, *, strict):

@@ -49,7 +49,7 @@ def compare(found, samples, seen):
         assert len(ruleset.properties) <= MAX_PROPERTIES
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=CALM)
+@settings(max_examples=100, deadline=None, suppress_health_check=CALM)
 @given(cases)
 def test_compiled_rules_agree_with_the_reference(case):
     compare(*case, Counter())
@@ -85,7 +85,7 @@ def holds(node, facts):
             return any(holds(child, facts) for child in node.children)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=CALM)
+@settings(max_examples=100, deadline=None, suppress_health_check=CALM)
 @given(cases)
 def test_normal_form_with_missing_as_false_is_the_three_valued_answer(case):
     found, samples = case
