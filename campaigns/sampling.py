@@ -11,8 +11,9 @@ import redis
 from consent import people
 from decisioning.ingestion.records import Record, decode_record
 from decisioning.models import EventRecord
-from decisioning.profiles.aggregates import Aggregates, families_of, load_live
+from decisioning.profiles.aggregates import Aggregates, families_of
 from decisioning.profiles.folding import fold
+from decisioning.profiles.live_set import load_live
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.store import load_profiles
 from decisioning.profiles.windows import facts

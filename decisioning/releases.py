@@ -15,7 +15,7 @@ import msgspec
 import redis
 from django.conf import settings
 
-from decisioning.profiles.aggregates import announce
+from decisioning.profiles.live_set import announce
 from decisioning.rules.artifact import Artifact, ArtifactError, decode_artifact, encode_artifact
 from decisioning.rules.canonical import CanonicalError, canonical, decode_release, digest
 from decisioning.specs import AggregateSpec, ReleaseSpec

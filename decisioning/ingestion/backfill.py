@@ -14,13 +14,9 @@ from decisioning.ingestion.log import HARD_MARK, LogFull, accept
 from decisioning.ingestion.positions import load_positions, taken_up
 from decisioning.ingestion.records import Record, decode_record, stream_order
 from decisioning.models import EventRecord
-from decisioning.profiles.aggregates import (
-    Aggregates,
-    LiveSet,
-    families_of,
-    load_live,
-)
+from decisioning.profiles.aggregates import Aggregates, LiveSet, families_of
 from decisioning.profiles.folding import fold
+from decisioning.profiles.live_set import load_live
 from decisioning.profiles.profile import Profile, encode_profile
 from decisioning.specs import AggregateSpec
 

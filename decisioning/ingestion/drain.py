@@ -16,7 +16,8 @@ from decisioning.ingestion.log import FIELD, QUARANTINE_LENGTH
 from decisioning.ingestion.planning import Entry, Plan, plan
 from decisioning.ingestion.positions import Position, load_positions, take_up
 from decisioning.ingestion.records import decode_record, encode_record
-from decisioning.profiles.aggregates import VERSION_KEY, Aggregates, load_live
+from decisioning.profiles.aggregates import Aggregates
+from decisioning.profiles.live_set import VERSION_KEY, load_live
 from decisioning.profiles.profile import Profile, encode_profile
 from decisioning.profiles.store import Batch, commit, load_profiles
 from rtts_site.foundation import metrics

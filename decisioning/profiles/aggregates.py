@@ -7,16 +7,12 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
-import redis
 
 from decisioning.profiles.profile import ACTIVITY_GRAIN_MS, SESSION_HORIZON_MS
 from decisioning.rules.durations import grain_seconds, parse_duration
 from decisioning.rules.tree import Node, load, property_facts
 from decisioning.rules.truth import Truth, evaluate
 from decisioning.specs import AggregateSpec, Condition
-
-LIVE_KEY = "aggregates:live"  # packed LiveSet
-VERSION_KEY = "aggregates:version"  # its version, for cheap polls
 
 FamilyKind = Literal["tally", "number", "distinct"]
 _KINDS: dict[str, FamilyKind] = {
@@ -135,43 +131,3 @@ class Aggregates:
         kept = tuple(specs)
         keys = {family.key for spec in kept for family in families_of(spec)}
         return cls(LiveSet(version, kept, dict.fromkeys(keys, version)))
-
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(LiveSet)
-
-
-def load_live(connection: "redis.Redis") -> LiveSet:
-    """Return the published set; empty before the first."""
-    data: Any = connection.get(LIVE_KEY)
-    return LiveSet() if data is None else _decoder.decode(data)
-
-
-def announce(connection: "redis.Redis", specs: Iterable[AggregateSpec]) -> LiveSet:
-    """Publish all that workers are to keep from now on, and return it; unchanged where it is the same.
-
-    Families that were not kept before begin a new generation; `ingestion.backfill` completes those.
-    One announcer at a time wins, the others read again.
-    """
-    wanted = tuple(sorted({spec.key: spec for spec in specs}.values(), key=lambda one: one.key))
-    with connection.pipeline() as pipe:
-        while True:
-            try:
-                pipe.watch(LIVE_KEY)  # type: ignore[no-untyped-call]  # redis-py leaves it so
-                now = load_live(pipe)
-                if now.specs == wanted and now.version:
-                    return now
-                following = _following(now, wanted)
-                pipe.multi()
-                pipe.set(LIVE_KEY, _encoder.encode(following))
-                pipe.set(VERSION_KEY, following.version)
-                pipe.execute()
-                return following
-            except redis.WatchError:
-                continue
-
-
-def _following(now: LiveSet, wanted: tuple[AggregateSpec, ...]) -> LiveSet:
-    version = now.version + 1
-    keys = {family.key for spec in wanted for family in families_of(spec)}
-    return LiveSet(version, wanted, {key: now.generations.get(key, version) for key in keys})

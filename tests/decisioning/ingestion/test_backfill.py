@@ -10,7 +10,7 @@ from decisioning.ingestion import drain as drain_module
 from decisioning.ingestion import history
 from decisioning.ingestion.backfill import BackfillStalled, backfill
 from decisioning.ingestion.log import accept
-from decisioning.profiles.aggregates import announce
+from decisioning.profiles.live_set import announce
 from decisioning.profiles.store import load_profile
 from decisioning.profiles.windows import aggregate_value
 from decisioning.rules.tree import make_aggregate

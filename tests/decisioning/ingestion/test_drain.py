@@ -11,8 +11,9 @@ from decisioning.ingestion import drain as drain_module
 from decisioning.ingestion.log import accept
 from decisioning.ingestion.positions import load_positions, taken_up
 from decisioning.ingestion.records import Join
-from decisioning.profiles.aggregates import Aggregates, announce, families_of
+from decisioning.profiles.aggregates import Aggregates, families_of
 from decisioning.profiles.folding import fold
+from decisioning.profiles.live_set import announce
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.store import Batch, commit, load_profile
 from decisioning.profiles.windows import aggregate_value
