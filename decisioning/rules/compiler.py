@@ -30,6 +30,7 @@ from decisioning.rules.conditions import (
 from decisioning.rules.literals import member
 from decisioning.rules.paths import Atom, Comparison, Computed, Paths, expand
 from decisioning.rules.tree import leaves
+from decisioning.rules.visibility import may_serve, without_hidden
 from decisioning.specs import (
     AggregateSpec,
     CampaignSpec,
@@ -80,6 +81,8 @@ def compile_trees(trees: Mapping[str, Node], *, digest: str = "") -> Artifact:
 def rules_of(release: ReleaseSpec) -> Rules:
     """Return what each rule of a release means: the offer's and the campaign's conditions together.
 
+    What an offer's purposes may not see is unknown, whether it is set too.
+
     Raises:
         CompileError: a condition cannot be read, or a campaign names an offer that is not there.
     """
@@ -95,10 +98,15 @@ def rules_of(release: ReleaseSpec) -> Rules:
         for key in _offers_of(campaign):
             if key not in offers:
                 raise CompileError(f"campaign {campaign.key}: take out {key}, which is no offer")
-            tree = Group("all", (own[key], shared))
+            hidden = _hidden(release, offers[key].purposes)
+            tree = without_hidden(Group("all", (own[key], shared)), hidden)
             for group in _keys(offers[key]):
                 rules.setdefault(group, {})[f"{campaign.key}/{key}"] = tree
     return rules
+
+
+def _hidden(release: ReleaseSpec, purposes: Iterable[str]) -> frozenset[str]:
+    return frozenset(one.key for one in release.attributes if not may_serve(one, purposes))
 
 
 def _offers_of(campaign: CampaignSpec) -> Iterable[str]:

@@ -107,10 +107,42 @@ def test_an_offer_needs_its_own_and_its_campaigns_conditions():
     engine.close()
 
 
-def test_rules_for_everyone_need_no_ruleset():
-    everyone = {"none": [{"attribute": "tier", "is": "is_set"}, {"attribute": "tier", "is": "is_not_set"}]}  # fmt: skip
+@pytest.mark.parametrize("operator", ["is_set", "is_not_set"])
+@pytest.mark.parametrize("group", ["all", "none"])
+def test_what_the_purposes_may_not_see_is_unknown(operator, group):
+    spend = AttributeSpec(key="spend", name="Spend", type="number", purposes=("ads",))
+    page = AttributeSpec(key="page", name="Page", type="text", source="context")
+    unseen = {group: [{"attribute": "spend", "is": operator}]}
+    seen = {"attribute": "page", "is": "is_not_set"}
     release = make_release(
-        offers=(offer("free", {}), offer("nobody", everyone)),
+        attributes=(spend, page),
+        segments=(),
+        offers=(
+            offer("hidden", unseen, purposes=("mail",)),
+            offer("open", unseen, purposes=("ads",)),
+            offer("page", seen, purposes=()),
+        ),
+        campaigns=(
+            CampaignSpec(key="c", name="C", offers=("hidden", "open", "page"), goal_event="x"),
+        ),
+    )
+    artifact = compile_release(release)
+    engine = Engine(artifact)
+
+    for facts in ({}, {"spend": 1}):
+        known = (operator == "is_set") == ("spend" in facts)
+        expected = {"c/open"} if known == (group == "all") else set()
+        assert engine.match(GroupKey("web.hero", ("mail",)), facts, NOW) == frozenset()
+        assert engine.match(GroupKey("web.hero", ("ads",)), facts, NOW) == expected
+    assert engine.match(GroupKey("web.hero", ()), {}, NOW) == {"c/page"}
+    assert self_test(artifact, release, [{}, {"spend": 1}], NOW) == []
+    engine.close()
+
+
+def test_rules_for_everyone_need_no_ruleset():
+    nobody = {"all": [GOLD, {"none": [GOLD]}]}
+    release = make_release(
+        offers=(offer("free", {}), offer("nobody", nobody)),
         campaigns=(
             CampaignSpec(key="c", name="C", offers=("free", "nobody"), goal_event="x"),
             CampaignSpec(key="d", name="D", offers=(), goal_event="x"),
