@@ -17,9 +17,13 @@ CHUNK = 500  # people in one round trip
 
 def lock_person(person: str, *, now: datetime) -> Person:
     """Return the person's row, locked until the transaction ends; made where there is none."""
-    fresh = Person(id=person, partition=people.partition_of(person), changed_at=now)
-    Person.objects.bulk_create([fresh], ignore_conflicts=True)
-    return Person.objects.select_for_update().get(id=person)
+    locked = Person.objects.select_for_update().filter(id=person)
+    row = locked.first()
+    if row is None:
+        fresh = Person(id=person, partition=people.partition_of(person), changed_at=now)
+        Person.objects.bulk_create([fresh], ignore_conflicts=True)
+        row = locked.get()
+    return row
 
 
 def load_states(persons: Collection[str]) -> dict[str, States]:
