@@ -24,6 +24,10 @@ LAST_MS = int(datetime(2018, 1, 1, 4, 1, 20, tzinfo=UTC).timestamp() * 1000)  # 
 FIRST_MS = int(datetime(2017, 1, 1, 11, 53, 26, tzinfo=UTC).timestamp() * 1000)
 BASKETS = 155_848
 REDEMPTIONS = 2_102
+LINE_COLUMNS = (
+    *("household_id", "store_id", "basket_id", "product_id", "quantity"),
+    *("sales_value", "retail_disc", "coupon_disc", "coupon_match_disc"),
+)
 
 
 class DemoDataMissing(RuntimeError):
@@ -108,7 +112,7 @@ class Journey:
         self.folder = folder or _installed_folder()
 
     def _table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        return pq.read_table(self.folder / f"{name}.parquet", columns=columns)
+        return pq.ParquetFile(self.folder / f"{name}.parquet").read(columns=columns)
 
     @cached_property
     def products(self) -> dict[int, tuple[str, str]]:
@@ -123,21 +127,17 @@ class Journey:
     @cached_property
     def _lines(self) -> dict[str, Any]:
         """All lines as columns, newest basket first, with the row at which each basket starts."""
-        table = self._table("transactions")
-        at = pc.cast(table["transaction_timestamp"], pa.timestamp("ms"), safe=False)
-        table = table.set_column(table.column_names.index("transaction_timestamp"), "at", at)
+        table = self._table("transactions", [*LINE_COLUMNS, "transaction_timestamp"])
+        stamps = pc.cast(table["transaction_timestamp"], pa.timestamp("ms"), safe=False)
+        at_ms = _numbers(pc.cast(stamps, pa.int64()))
+        baskets = _numbers(table["basket_id"])
         # Lines of one basket may differ by seconds, so a basket is dated by its last line.
-        table = table.append_column("at_ms", pc.cast(table["at"], pa.int64()))
-        latest = table.group_by("basket_id").aggregate([("at_ms", "max")])
-        order = dict(
-            zip(latest["basket_id"].to_pylist(), latest["at_ms_max"].to_pylist(), strict=True)
-        )
-        baskets = table["basket_id"].to_numpy()
-        dated = np.fromiter((order[b] for b in baskets.tolist()), np.int64, len(baskets))
-        rows = np.lexsort((table["product_id"].to_numpy(), baskets, -dated))
-        columns = {
-            name: table[name].to_numpy()[rows] for name in table.column_names if name != "at"
-        }
+        _, basket_of = np.unique(baskets, return_inverse=True)
+        latest = np.zeros(BASKETS, np.int64)
+        np.maximum.at(latest, basket_of, at_ms)
+        dated = latest[basket_of]
+        rows = np.lexsort((_numbers(table["product_id"]), baskets, -dated))
+        columns = {name: _numbers(table[name])[rows] for name in LINE_COLUMNS}
         columns["at_ms"] = dated[rows]
         changes = np.flatnonzero(np.diff(columns["basket_id"])) + 1
         columns["starts"] = np.concatenate(([0], changes, [len(rows)]))
@@ -272,13 +272,21 @@ class Journey:
     @property
     def _favourites(self) -> dict[int, tuple[str, ...]]:
         lines = self._table("transactions", ["household_id", "product_id", "sales_value"])
-        sums = lines.group_by(["household_id", "product_id"]).aggregate([("sales_value", "sum")])
-        spend: defaultdict[int, Counter[str]] = defaultdict(Counter)
-        for household, product, value in zip(*(c.to_pylist() for c in sums.columns), strict=True):
-            spend[household][self.products.get(product, (OTHER, ""))[0]] += value
+        names = (*DEPARTMENTS.values(), OTHER)
+        codes = {name: code for code, name in enumerate(names)}
+        known = np.array(sorted(self.products))
+        department = np.array([codes[self.products[product][0]] for product in known.tolist()])
+        bought = _numbers(lines["product_id"])
+        place = np.minimum(np.searchsorted(known, bought), len(known) - 1)
+        code = np.where(known[place] == bought, department[place], codes[OTHER])
+        buyer = _numbers(lines["household_id"])
+        cells = (int(buyer.max()) + 1) * len(names)
+        paid = _numbers(lines["sales_value"])
+        spend = np.bincount(buyer * len(names) + code, weights=paid, minlength=cells)
         return {
-            household: tuple(name for name, _ in departments.most_common(3))
-            for household, departments in spend.items()
+            household: tuple(names[best] for best in np.argsort(-row)[:3].tolist() if row[best] > 0)
+            for household, row in enumerate(spend.reshape(-1, len(names)))
+            if row.any()
         }
 
     @property
@@ -288,6 +296,11 @@ class Journey:
             row.pop("household_id"): {name: value for name, value in row.items() if value}
             for row in rows
         }
+
+
+def _numbers(column: pa.ChunkedArray) -> Any:
+    # Its own to_numpy() imports pandas, which takes longer than all of the reading.
+    return np.from_dlpack(column.combine_chunks())
 
 
 def _commonest(kinds: Counter[tuple[str, str]]) -> tuple[str, str]:
