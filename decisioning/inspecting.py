@@ -1,5 +1,6 @@
 """A logged decision with everything that a person needs to understand it; from its log or the archive."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,9 +11,13 @@ from django.db import Error
 from decisioning import decision_log
 from decisioning.messages import Explained, LogRow
 from decisioning.models import DecisionRecord, OutcomeRecord
+from decisioning.releases import ReleaseRefused, Verified, load_released
 from decisioning.replay import explain_logged
+from decisioning.specs import ReleaseSpec
 from decisioning.tokens import DecisionId
 from rtts_site.foundation.redis_clients import Down
+
+logger = logging.getLogger("decisioning")
 
 
 class DecisionUnavailable(Exception):
@@ -28,6 +33,7 @@ class Inspected:
     row: LogRow
     explanation: tuple[Explained, ...]
     outcomes: tuple[OutcomeRecord, ...] = ()
+    release: ReleaseSpec | None = None  # None where it is gone from Redis
 
     @property
     def decided_at(self) -> datetime:
@@ -64,12 +70,22 @@ def inspect(decision_id: DecisionId, client: redis.Redis) -> Inspected | None:
         row = decision_log.open_body(record)
     if row is None:
         return None
+    verified = _released(client, row.release_digest)
     return Inspected(
         name,
         record.state if record else str(DecisionRecord.State.RECORDED),
         row,
-        explain_logged(row, client),
+        explain_logged(row, verified),
         tuple(OutcomeRecord.objects.filter(decision_id=name).order_by("occurred_at"))
         if record
         else (),
+        verified.release if verified else None,
     )
+
+
+def _released(client: redis.Redis, digest: str) -> Verified | None:
+    try:
+        return load_released(client, digest)
+    except (ReleaseRefused, *Down) as error:
+        logger.warning("inspect.without_release reason=%s", error)
+        return None

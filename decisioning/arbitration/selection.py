@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from decisioning.arbitration import reasons
+
 
 @dataclass(frozen=True, slots=True)
 class Contender:
@@ -17,7 +19,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Why a contender was not picked: ``outranked``, ``duplicate`` or ``category``; `to` is who won instead."""
+    """Why a contender was not picked: a code of `reasons`; `to` is who won instead."""
 
     index: int
     code: str
@@ -49,10 +51,10 @@ def objection(
 ) -> Loss | None:
     """Return why a contender cannot follow the winners so far, or None."""
     if contender.offer in taken:
-        return Loss(contender.index, "duplicate", contender.offer)
+        return Loss(contender.index, reasons.DUPLICATE, contender.offer)
     for winner in winners:
         if contender.category and winner.category == contender.category:
-            return Loss(contender.index, "category", winner.offer)
+            return Loss(contender.index, reasons.CATEGORY, winner.offer)
     if len(winners) >= count:
-        return Loss(contender.index, "outranked", winners[-1].offer if winners else "")
+        return Loss(contender.index, reasons.OUTRANKED, winners[-1].offer if winners else "")
     return None

@@ -6,6 +6,7 @@ from consent import people
 from decisioning import decision_log
 from decisioning.api.process import this_process
 from decisioning.models import DecisionRecord, OutcomeRecord, ShownRecord
+from decisioning.releases import load_released
 from decisioning.replay import explain_logged, replay
 from decisioning.tokens import parse_decision_id
 from tests.decisioning import making
@@ -71,7 +72,9 @@ def test_a_replay_gives_the_same_answer(kept, key):
     again = replay(row, current.held, policy=current.policy)
 
     assert again == row.decision
-    assert [one.code for one in explain_logged(row, kept)] == ["SHOWN"]
+    assert [one.code for one in explain_logged(row, load_released(kept, row.release_digest))] == [
+        "SHOWN"
+    ]
 
 
 def test_a_rich_decision_replays_the_same(kept, key):
