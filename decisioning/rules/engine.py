@@ -14,6 +14,7 @@ from decisioning.rules.values import typed
 
 _MATCHED = 0
 _NO_RULE = 1  # result code: nothing matched, a normal answer
+_NOTHING = "{}"
 _names = count()
 
 
@@ -138,6 +139,9 @@ class _Loaded:
 
     def _load(self) -> int:
         handle: int = durable_rules_engine.create_ruleset(f"rules{next(_names)}", self.definition)
+        # The first fact makes the engine lay out its state, for milliseconds: not in a request.
+        durable_rules_engine.assert_fact(handle, _NOTHING)
+        durable_rules_engine.retract_fact(handle, _NOTHING)
         return handle
 
     def match(self, members: dict[str, str | None], names: set[str]) -> None:
