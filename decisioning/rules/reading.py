@@ -70,6 +70,14 @@ class _Wrong(Exception):
 def parse(condition: Any, catalogue: Catalogue) -> Node:
     """Return the tree of a condition; ``{}`` and a group without conditions at the top are everyone.
 
+    Groups hold conditions: ``{"all": […]}``, ``{"any": […]}``, ``{"none": […]}``. Conditions are
+    ``{"attribute": "tier", "is": "any_of", "value": ["gold"]}`` with an operator of `OPERATORS`,
+    ``{"segment": "loyal"}``,
+    ``{"event": "Order Completed", "count": {"is": "gte", "value": 1}, "within": "30d", "where": {…}}`` with any
+    of `FUNCTIONS` (``{"property": "total", "is": …}`` for those of `READS`), and
+    ``{"event": "Cart Updated", "without": {"event": "Order Completed"}, "within": "2h"}``, or "then":
+    both events lie in the rolling window, or no later one does.
+
     Raises:
         ConditionError: it names what is not in the catalogue, compares wrongly or passes a limit.
     """
