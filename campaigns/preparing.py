@@ -12,6 +12,7 @@ from campaigns.models import Release
 from campaigns.sampling import sampled_facts
 from consent.policy import decode_policy
 from consent.policy_store import PolicyRefused, publish_policy, put_live
+from decisioning.ingestion.backfill import BackfillStalled, backfill
 from decisioning.releases import LIVE_KEY, publish_release, want_aggregates
 from decisioning.rules.artifact import Artifact, decode_artifact, encode_artifact
 from decisioning.rules.canonical import decode_release, digest_of
@@ -21,12 +22,17 @@ from decisioning.specs import ReleaseSpec
 from rtts_site.foundation.redis_clients import redis_client
 
 Report = Callable[[int, int, str], None]  # done, total, what is being done
-STEPS = 5
+WHOLE = 100
+# Where each step begins, of WHOLE.
+TESTING, COMPLETING, POLICY, SWAPPING = 5, 15, 90, 95
 JOB_KIND = publishing.JOB_KIND
 
 
 class NotPrepared(Exception):
     """The release cannot go live; the message says why."""
+
+
+REFUSALS = (NotPrepared, publishing.NotPossible, PolicyRefused, CompileError, BackfillStalled)
 
 
 def prepare_release(release: Release, *, report: Report, now: Callable[[], datetime]) -> Release:
@@ -41,7 +47,7 @@ def prepare_release(release: Release, *, report: Report, now: Callable[[], datet
         return release
     try:
         return _prepare(client, release, report=report, now=now)
-    except (NotPrepared, publishing.NotPossible, PolicyRefused, CompileError) as error:
+    except REFUSALS as error:
         publishing.give_up(release, why=str(error), now=now())
         raise NotPrepared(str(error)) from error
 
@@ -50,21 +56,20 @@ def _prepare(
     client: redis.Redis, release: Release, *, report: Report, now: Callable[[], datetime]
 ) -> Release:
     spec = _approved_spec(release)
-    report(0, STEPS, "Compiling the rules")
+    report(0, WHOLE, "Compiling the rules")
     artifact = compile_release(spec)
-    report(1, STEPS, "Testing them on sampled people")
+    report(TESTING, WHOLE, "Testing them on sampled people")
     _test(client, artifact, spec, now=now())
-    report(2, STEPS, "Completing what is counted of events")
-    want_aggregates(client, release.digest, artifact.aggregates)
-    report(3, STEPS, "Putting the consent policy in force")
+    _complete(client, release, artifact, report=report)
+    report(POLICY, WHOLE, "Putting the consent policy in force")
     _publish_policy(client, release, now=now())
-    report(4, STEPS, "Going live")
+    report(SWAPPING, WHOLE, "Going live")
     packed = encode_artifact(artifact)
     release.artifact, release.artifact_digest = packed, digest_of(packed)
     release.save(update_fields=["artifact", "artifact_digest"])
     live = publishing.take_live(release, now=now())
     push_live(client, now=now())
-    report(STEPS, STEPS, f"Release {live.version} is live")
+    report(WHOLE, WHOLE, f"Release {live.version} is live")
     return live
 
 
@@ -84,6 +89,18 @@ def _test(client: redis.Redis, artifact: Artifact, spec: ReleaseSpec, *, now: da
         raise NotPrepared(
             f"The compiled rules and their meaning differ for {found[0].rule}: nothing was published."
         )
+
+
+def _complete(client: redis.Redis, release: Release, artifact: Artifact, *, report: Report) -> None:
+    words = "Completing what is counted of events"
+    report(COMPLETING, WHOLE, words)
+
+    def progress(done: int, total: int) -> None:
+        share = done / total if total else 1.0
+        report(COMPLETING + round(share * (POLICY - COMPLETING)), WHOLE, words)
+
+    want_aggregates(client, release.digest, artifact.aggregates)
+    backfill(client, artifact.aggregates, progress)
 
 
 def _publish_policy(client: redis.Redis, release: Release, *, now: datetime) -> None:

@@ -202,3 +202,16 @@ def _result(
         dismissals=count("dismissal"),
         value=outcomes.get((name, "conversion"), (0, 0.0))[1],
     )
+
+
+def total(rows: Sequence[Result]) -> Result:
+    """Return the sum of results."""
+    return Result(
+        "",
+        decisions=sum(row.decisions for row in rows),
+        impressions=sum(row.impressions for row in rows),
+        clicks=sum(row.clicks for row in rows),
+        conversions=sum(row.conversions for row in rows),
+        dismissals=sum(row.dismissals for row in rows),
+        value=sum(row.value for row in rows),
+    )

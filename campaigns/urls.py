@@ -8,7 +8,7 @@ from campaigns import simulation
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
 from campaigns.rule_builder.urls import builder_urls
-from campaigns.views import forms, review
+from campaigns.views import connect, decisions, forms, people, reporting, review
 from decisioning.rules.catalogue import Catalogue
 
 
@@ -27,5 +27,14 @@ urlpatterns = [
     path("jobs/<int:pk>/", review.job, name="rtts-job"),
     path("items/<int:pk>/", review.item, name="rtts-item"),
     path("rows/<slug:kind>/<slug:field>/", forms.new_row, name="rtts-row"),
+    path("simulator/", people.simulator, name="rtts-simulator"),
+    path("people/", people.people_page, name="rtts-people"),
+    path("decisions/", decisions.decisions, name="rtts-decisions"),
+    path("decisions/<str:decision_id>/", decisions.decision, name="rtts-decision"),
+    path("reports/", reporting.overview, name="rtts-reports"),
+    path("reports/<slug:kind>/<str:key>/", reporting.report, name="rtts-report"),
+    path("connect/", connect.connect, name="rtts-connect"),
+    path("connect/<uuid:pk>/rotate/", connect.rotate_key, name="rtts-key-rotate"),
+    path("connect/<uuid:pk>/revoke/", connect.revoke_key, name="rtts-key-revoke"),
     *builder_urls(catalogue=_catalogue, audience=simulation.audience),
 ]

@@ -54,7 +54,8 @@ class AttributeForm(ItemForm):
 
 class PropertyForm(forms.Form):
     key = forms.CharField(max_length=100, label="Property")
-    type = forms.ChoiceField(choices=TYPES)
+    # A row whose choices stand as offered is an empty row.
+    type = forms.ChoiceField(choices=TYPES, initial=TYPES[0][0])
     values = forms.CharField(
         required=False, max_length=2000, label="Known values", help_text="Separated by commas."
     )

@@ -51,7 +51,7 @@ class SegmentForm(ItemForm):
 class VariantForm(forms.Form):
     key = forms.CharField(max_length=100, label="Variant", help_text="E.g. a")
     placements = forms.MultipleChoiceField(widget=forms.SelectMultiple(attrs={"size": 4}))
-    content_type = forms.ChoiceField(choices=CONTENT_TYPES)
+    content_type = forms.ChoiceField(choices=CONTENT_TYPES, initial=CONTENT_TYPES[0][0])
 
     def __init__(self, *args: Any, placements: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -66,7 +66,8 @@ class CapForm(forms.Form):
             ("person", "per person"),
             ("channel", "per person and channel"),
             ("total", "for everybody together"),
-        ]
+        ],
+        initial="person",
     )
     limit = forms.IntegerField(min_value=1, max_value=limits.CAP_LIMIT, label="At most")
     counts = forms.ChoiceField(
@@ -75,7 +76,8 @@ class CapForm(forms.Form):
             ("decision", "decisions"),
             ("click", "clicks"),
             ("conversion", "conversions"),
-        ]
+        ],
+        initial="impression",
     )
     window = forms.IntegerField(
         required=False, min_value=1, max_value=100_000, label="Within", help_text="Empty: for ever."

@@ -1,0 +1,111 @@
+"""Who may manage through the API: a signed-in person by their role, or a program by its key's scope."""
+
+from typing import Any, ClassVar, cast
+
+from django.contrib.auth.models import AbstractUser, Group, User
+from django.core.exceptions import PermissionDenied
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from campaigns.checking import Finding
+from campaigns.drafts import ChangeClosed, StaleDraft
+from campaigns.mapping import FieldError, Refused
+from campaigns.publishing import NotPossible, NotPublishable
+from rtts_site.foundation.api_access import ApiKeyAuthentication, KeyedView, Program
+from rtts_site.foundation.api_keys import KeyRecord
+from rtts_site.foundation.problems import FieldProblem, Problem, exception_handler
+
+SCOPE = "management"
+
+
+class MayManage(BasePermission):
+    """Lets people pass by permission and keys by scope; what a view keeps for people, keys never do."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        managed = cast("ManagementView", view)
+        permission = managed.permissions.get(request.method or "", "")
+        if isinstance(request.auth, KeyRecord):
+            self.message = f"This needs a secret API key with the scope {SCOPE}."
+            if managed.people_only and request.method != "GET":
+                self.message = "This needs a signed-in person: a key cannot approve or publish."
+                return False
+            return request.auth.kind == "secret" and request.auth.allows(SCOPE)
+        self.message = "Your role does not allow this."
+        user = cast("User", request.user)
+        return user.is_authenticated and user.has_perm(f"campaigns.{permission}")
+
+
+class ManagementView(KeyedView):
+    """A view of the management API: `permissions` maps the method to what a person's role needs."""
+
+    authentication_classes = [ApiKeyAuthentication, SessionAuthentication]
+    permission_classes = [MayManage]
+    permissions: ClassVar[dict[str, str]] = {}
+    people_only: ClassVar[bool] = False
+
+    @property
+    def actor(self) -> AbstractUser:
+        """The person who is signed in, else the account under which the key's edits are kept."""
+        if isinstance(self.request.user, Program):
+            return account_of(self.request.user.key)
+        return cast("User", self.request.user)
+
+    def check_throttles(self, request: Request) -> None:
+        if isinstance(request.auth, KeyRecord):
+            super().check_throttles(request)
+
+    def get_exception_handler(self) -> Any:
+        return handle
+
+
+def account_of(key: KeyRecord) -> User:
+    """Return the account that stands for a key in histories; nobody can sign in with it."""
+    account, created = User.objects.get_or_create(
+        username=f"key-{key.id}", defaults={"first_name": key.name, "password": "!"}
+    )
+    if created:
+        account.groups.add(Group.objects.get(name="Marketer"))
+    return account
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Any:
+    """Answer what authoring refuses as problem details that name the fields."""
+    return exception_handler(_as_problem(error) or error, context)
+
+
+def _as_problem(error: Exception) -> Problem | None:
+    if isinstance(error, NotPublishable):
+        return _unprocessable([_of_finding(one) for one in error.findings])
+    if isinstance(error, Refused):
+        return _unprocessable([_of_field(one) for one in error.errors])
+    if isinstance(error, StaleDraft):
+        return Problem(412, "Changed meanwhile", str(error))
+    if isinstance(error, NotPossible | ChangeClosed):
+        return Problem(409, "Not possible now", str(error))
+    if isinstance(error, PermissionDenied):
+        return Problem(403, "Not allowed", str(error))
+    return None
+
+
+def _unprocessable(errors: list[FieldProblem]) -> Problem:
+    first = errors[0]
+    return Problem(
+        422, "Request not valid", f"{first['pointer'] or '/'}: {first['detail']}", errors=errors
+    )
+
+
+def _of_field(error: FieldError) -> FieldProblem:
+    return FieldProblem(pointer=pointer(error.field, root="/body"), detail=error.message)
+
+
+def _of_finding(finding: Finding) -> FieldProblem:
+    place = pointer(finding.field, root=f"/{finding.kind}/{finding.key}")
+    return FieldProblem(pointer=place, detail=finding.message)
+
+
+def pointer(field: str, *, root: str) -> str:
+    """Return a JSON pointer for a field, e.g. ``variants[0].content`` -> ``/body/variants/0/content``."""
+    steps = field.replace("[", ".").replace("]", "")
+    return root + "".join(f"/{step}" for step in steps.split(".") if step)

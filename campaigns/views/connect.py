@@ -1,0 +1,133 @@
+"""The page on which channels get their keys: make, rotate, revoke, and a line to paste."""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from campaigns.candidates import candidate_of
+from campaigns.forms.fields import LinesField, choices
+from campaigns.models.items import Kind
+from campaigns.views.pages import needs, page, user_of
+from rtts_site.foundation.api_keys import SCOPES
+from rtts_site.foundation.api_keys import Kind as KeyKind
+from rtts_site.foundation.key_issuing import KeyIssueError, issue, last_uses, revoke, rotate
+from rtts_site.foundation.models import ApiKey
+from rtts_site.foundation.redis_clients import Down, redis_client
+
+AWAY = "Redis does not answer now, so no process would know the key. Try again shortly."
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(max_length=100, help_text="Who uses it, e.g. “Web shop”.")
+    kind = forms.ChoiceField(
+        choices=[
+            ("secret", "For servers: secret"),
+            ("browser", "For browsers: visible to visitors"),
+        ]
+    )
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, words) for scope, words in SCOPES.items()],
+        widget=forms.CheckboxSelectMultiple,
+        initial=["decisions", "events"],
+        help_text="A browser key may ask for decisions and send events only.",
+    )
+    origins = LinesField(
+        required=False, help_text="Of a browser key, one per line, e.g. https://shop.example."
+    )
+    placements = forms.MultipleChoiceField(
+        required=False,
+        widget=forms.SelectMultiple(attrs={"size": 5}),
+        help_text="Of a browser key; none chosen: all.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        places = choices(candidate_of(None).bodies, Kind.PLACEMENT)
+        self.fields["placements"].choices = places  # type: ignore[attr-defined]  # a ChoiceField
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@needs("foundation.view_apikey")
+def connect(request: HttpRequest) -> HttpResponse:
+    form = KeyForm(request.POST or None)
+    context: dict[str, Any] = {"form": form, "may_add": _may(request, "add")}
+    if request.method == "POST" and context["may_add"] and form.is_valid():
+        said = form.cleaned_data
+        try:
+            context["key"], context["secret"] = issue(
+                redis_client(),
+                said["name"],
+                scopes=said["scopes"],
+                kind=cast("KeyKind", said["kind"]),
+                origins=said["origins"],
+                placements=said["placements"],
+            )
+            context["form"] = KeyForm()
+        except KeyIssueError as error:
+            form.add_error(None, str(error))
+        except Down:
+            form.add_error(None, AWAY)
+    return _connect_page(request, context)
+
+
+def _connect_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    used = _last_uses()
+    rows = [
+        {"key": key, "used": used.get(str(key.id))}
+        for key in ApiKey.objects.order_by("-created_at")
+    ]
+    placement = next(iter(choices(candidate_of(None).bodies, Kind.PLACEMENT)), ("web.home", ""))[0]
+    address = request.build_absolute_uri("/").rstrip("/")
+    more = {"rows": rows, "address": address, "placement": placement, "now": timezone.now()}
+    more |= {"may_change": _may(request, "change")}
+    return page(request, "campaigns/connect.html", more | context, title="Connect a channel")
+
+
+def _may(request: HttpRequest, verb: str) -> bool:
+    return user_of(request).has_perm(f"foundation.{verb}_apikey")
+
+
+def _last_uses() -> dict[str, datetime]:
+    try:
+        return {
+            key: datetime.fromtimestamp(seconds, UTC)
+            for key, seconds in last_uses(redis_client()).items()
+        }
+    except Down:
+        return {}
+
+
+@never_cache
+@require_POST
+@needs("foundation.change_apikey")
+def rotate_key(request: HttpRequest, pk: str) -> HttpResponse:
+    key = get_object_or_404(ApiKey, pk=pk)
+    try:
+        successor, secret = rotate(redis_client(), key, now=timezone.now())
+    except (KeyIssueError, *Down) as error:
+        messages.error(request, str(error) if isinstance(error, KeyIssueError) else AWAY)
+        return HttpResponseRedirect(reverse("admin:rtts-connect"))
+    context = {"form": KeyForm(), "key": successor, "secret": secret, "may_add": True}
+    return _connect_page(request, context)
+
+
+@require_POST
+@needs("foundation.change_apikey")
+def revoke_key(request: HttpRequest, pk: str) -> HttpResponse:
+    key = get_object_or_404(ApiKey, pk=pk)
+    try:
+        revoke(redis_client(), key, now=timezone.now())
+    except Down:
+        messages.error(request, AWAY)
+    else:
+        messages.success(request, f"{key.name} is revoked; it is refused within 5 seconds.")
+    return HttpResponseRedirect(reverse("admin:rtts-connect"))
