@@ -3,15 +3,18 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="rtts-home"),
     path("admin/", admin.site.urls),
     path("v1/", include("consent.urls")),
     path("v1/", include("decisioning.urls")),
+    path("v1/", include("campaigns.api_urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="rtts-api-schema"),
     path(
-        "api/docs", SpectacularSwaggerView.as_view(url_name="rtts-api-schema"), name="rtts-api-docs"
+        "api/docs",
+        SpectacularSwaggerSplitView.as_view(url_name="rtts-api-schema"),
+        name="rtts-api-docs",
     ),
 ]
