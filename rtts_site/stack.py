@@ -107,6 +107,18 @@ def services() -> tuple[Service, ...]:
     )
 
 
+def trickle_service() -> Service:
+    """Return the process that keeps the demo's windows alive with about one made-up event a second."""
+    return Service(
+        name="trickle", argv=(sys.executable, MANAGE, "rtts_demo", "--trickle"), env=environment()
+    )
+
+
+def wants_trickle() -> bool:
+    """Return whether the demo is there and its trickle not declined."""
+    return os.environ.get("RTTS_TRICKLE", "1") == "1" and load_welcome() is not None
+
+
 def is_web_alive() -> bool:
     """Return whether the web process answers."""
     host = base_url().removeprefix("http://").rpartition(":")[0].strip("[]")
@@ -278,5 +290,7 @@ def _start(supervisor: Supervisor, *, with_demo: bool) -> None:
         supervisor.start(*services())
     if with_demo and not supervisor.is_stopping and wants_demo():
         run_command("rtts_demo", cancelled=lambda: supervisor.is_stopping)
+    if with_demo and not supervisor.is_stopping and wants_trickle():
+        supervisor.start(trickle_service())
     if not supervisor.is_stopping:
         print_line("up", "\n".join(welcome_lines()))

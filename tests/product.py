@@ -151,6 +151,7 @@ def running(*, demo=False, **env: str) -> Iterator[Product]:
         "RTTS_VAR": str(var),
         "RTTS_PORT": str(port),
         "RTTS_DEMO": "1" if demo else "0",
+        "RTTS_TRICKLE": "0",  # a test says itself what happens
         **env,
     }
     try:

@@ -251,21 +251,28 @@ class Journey:
             for number in sorted(spend)
         ]
 
+    @cached_property
+    def _visits(self) -> tuple[Any, Any]:
+        """The household and the store of each basket, in no order."""
+        lines = self._table("transactions", ["household_id", "store_id", "basket_id"])
+        _, first = np.unique(_numbers(lines["basket_id"]), return_index=True)
+        return _numbers(lines["household_id"])[first], _numbers(lines["store_id"])[first]
+
     @property
     def _sums(self) -> tuple[dict[int, float], dict[int, int]]:
-        lines = self._table("transactions", ["household_id", "basket_id", "sales_value"])
-        sums = lines.group_by("household_id").aggregate(
-            [("sales_value", "sum"), ("basket_id", "count_distinct")]
-        )
-        numbers, spend, visits = (column.to_pylist() for column in sums.columns)
-        return dict(zip(numbers, spend, strict=True)), dict(zip(numbers, visits, strict=True))
+        lines = self._table("transactions", ["household_id", "sales_value"])
+        paid = np.bincount(_numbers(lines["household_id"]), weights=_numbers(lines["sales_value"]))
+        visits = np.bincount(self._visits[0])
+        numbers = np.flatnonzero(visits).tolist()
+        return {one: float(paid[one]) for one in numbers}, {
+            one: int(visits[one]) for one in numbers
+        }
 
     @property
     def _home_stores(self) -> dict[int, str]:
-        lines = self._table("transactions", ["household_id", "store_id", "basket_id"])
-        counts = lines.group_by(["household_id", "store_id"]).aggregate([("basket_id", "count")])
         best: dict[int, tuple[int, int]] = {}
-        for household, store, count in zip(*(c.to_pylist() for c in counts.columns), strict=True):
+        pairs = Counter(zip(*(column.tolist() for column in self._visits), strict=True))
+        for (household, store), count in pairs.items():
             best[household] = max(best.get(household, (0, 0)), (count, store))
         return {household: str(store) for household, (_, store) in best.items()}
 
