@@ -3,8 +3,9 @@
 import hashlib
 import json
 import uuid
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -15,9 +16,8 @@ from rest_framework.response import Response
 from consent import ledger, policy_store, receipts
 from consent.forms import ConsentRequest, ConsentStanding, RecordedAnswer, parse_person
 from consent.identities import link_identity
-from consent.models import Person
-from consent.policy import ConsentView, PolicySpec, permits
-from consent.projection import load_states, moment
+from consent.policy import PolicySpec
+from consent.standing import load_view_of_record, standings
 from rtts_site.foundation.api_access import KeyedView
 from rtts_site.foundation.idempotency import Answer, Repeatable, answer_once
 from rtts_site.foundation.limits import CONSENTS, Rate
@@ -88,15 +88,15 @@ class PersonConsentsView(KeyedView):
     )
     def get(self, _request: Request, person: str) -> Response:
         owner = ledger.current_person(_person(person))
-        row = Person.objects.filter(id=owner).first()
-        view = ConsentView(
-            version=row.version if row else 0,
-            fenced=False,
-            trusted=True,
-            restricted=row.restricted if row else False,
-            states=load_states([owner]).get(owner, {}),
-        )
-        return Response(_standing(owner, view, _policy(), now=timezone.now()))
+        policy, view = _policy(), load_view_of_record(owner)
+        body = {
+            "person_id": owner,
+            "version": view.version,
+            "restricted": view.restricted,
+            "policy": {"version": policy.version, "digest": policy.digest},
+            "purposes": [asdict(line) for line in standings(policy, view, now=timezone.now())],
+        }
+        return Response(body)
 
 
 class ReceiptView(KeyedView):
@@ -155,34 +155,3 @@ def _answer(recorded: ledger.Recorded) -> Answer:
         words = "Recorded, and in force shortly; repeat with the same Idempotency-Key to be sure."
         return Answer(503, problem_body(Problem(503, "Not yet in force", words, extra=body)))
     return Answer(200 if recorded.repeated else 201, json.dumps(body).encode())
-
-
-def _standing(
-    person: str, view: ConsentView, policy: PolicySpec, *, now: datetime
-) -> dict[str, Any]:
-    rows = []
-    asked = {(purpose.key, "*") for purpose in policy.purposes} | set(view.states)
-    for purpose, channel in sorted(asked):
-        gate = permits(policy, view, [purpose], channel=channel, now=now)
-        said = view.states.get((purpose, channel))
-        rows.append(
-            {
-                "purpose": purpose,
-                "channel": channel,
-                "status": str(said.status) if said else "unknown",
-                "since": moment(said.since) if said else None,
-                "allowed": gate.allowed,
-                "basis": gate.basis,
-                "reason": gate.reasons[0].code,
-                "words": gate.reasons[0].words,
-                "expires_at": moment(gate.expires_at) if gate.expires_at is not None else None,
-                "receipt": said.record if said else None,
-            }
-        )
-    return {
-        "person_id": person,
-        "version": view.version,
-        "restricted": view.restricted,
-        "policy": {"version": policy.version, "digest": policy.digest},
-        "purposes": rows,
-    }

@@ -31,6 +31,7 @@ from consent.projection import (
     put_in_force,
     save_states,
 )
+from rtts_site.foundation.metrics import CONSENT_CHANGES
 from rtts_site.foundation.redis_clients import Down, redis_client
 
 logger = logging.getLogger("consent")
@@ -232,6 +233,7 @@ def _write(
 def _finish(client: redis.Redis, row: ChangeRow, *, now: datetime, sent_for: str = "") -> Recorded:
     """Put a recorded change in force and say what became of it."""
     in_force = settle_change(client, row, now=now)
+    CONSENT_CHANGES.labels("in_force" if in_force else "late").inc()
     if in_force and sent_for and sent_for != row.person:
         _lower_fence(client, sent_for, row.token)
     return Recorded(

@@ -15,6 +15,7 @@ from consent.ledger import StoreUnavailableError, merge_people, settle_change
 from consent.models import ConsentChange
 from consent.projection import put_all_in_force, put_in_force
 from rtts_site.foundation import key_issuing
+from rtts_site.foundation.metrics import FENCES
 
 logger = logging.getLogger("consent")
 
@@ -39,11 +40,9 @@ def _settle_changes(client: redis.Redis, *, now: datetime) -> int:
 
 
 def _settle_tokens(client: redis.Redis, *, now: datetime) -> int:
-    before_ms = _ms(now - SETTLE_AFTER)
-    return sum(
-        _settle_token(client, person, token, now=now)
-        for person, token in state.standing_fences(client, before_ms=before_ms)
-    )
+    standing = state.standing_fences(client, before_ms=_ms(now - SETTLE_AFTER))
+    FENCES.set(len(standing))
+    return sum(_settle_token(client, person, token, now=now) for person, token in standing)
 
 
 def _settle_token(client: redis.Redis, person: str, token: str, *, now: datetime) -> bool:

@@ -1,0 +1,61 @@
+"""Where a person stands on every purpose, as programs and staff are told."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from consent.models import Person
+from consent.policy import EVERY_CHANNEL, ConsentView, PolicySpec, permits
+from consent.projection import load_states, moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One purpose on one channel."""
+
+    purpose: str
+    channel: str  # "*": all that have no line of their own
+    status: str  # as last said
+    since: datetime | None
+    allowed: bool  # at the asked time, with no signal from a request
+    basis: str
+    reason: str  # a key of policy.REASONS
+    words: str
+    expires_at: datetime | None
+    receipt: str | None
+
+
+def load_view_of_record(person: str) -> ConsentView:
+    """Return a person's consent from PostgreSQL, which has all that was ever acknowledged; two queries."""
+    row = Person.objects.filter(id=person).first()
+    return ConsentView(
+        version=row.version if row else 0,
+        fenced=False,
+        trusted=True,
+        restricted=row.restricted if row else False,
+        states=load_states([person]).get(person, {}),
+    )
+
+
+def standings(policy: PolicySpec, view: ConsentView, *, now: datetime) -> list[Standing]:
+    """Return a line for each purpose of the policy and for each channel that something was said about, sorted."""
+    asked = {(purpose.key, EVERY_CHANNEL) for purpose in policy.purposes} | set(view.states)
+    return [_standing(policy, view, *one, now=now) for one in sorted(asked)]
+
+
+def _standing(
+    policy: PolicySpec, view: ConsentView, purpose: str, channel: str, *, now: datetime
+) -> Standing:
+    gate = permits(policy, view, [purpose], channel=channel, now=now)
+    said = view.states.get((purpose, channel))
+    return Standing(
+        purpose=purpose,
+        channel=channel,
+        status=str(said.status) if said else "unknown",
+        since=moment(said.since) if said else None,
+        allowed=gate.allowed,
+        basis=gate.basis,
+        reason=gate.reasons[0].code,
+        words=gate.reasons[0].words,
+        expires_at=moment(gate.expires_at) if gate.expires_at is not None else None,
+        receipt=said.record if said else None,
+    )
