@@ -1,9 +1,12 @@
 """The only place that says which attributes rules may see, and makes the others unknown to them."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from decisioning.rules.tree import Denied, Group, Leaf, Node, SegmentUse, make_leaf
 from decisioning.specs import AttributeSpec
+
+HIDDEN: Final = "hidden:"  # before the key of an attribute; no fact is ever called so
 
 
 def may_serve(attribute: AttributeSpec, purposes: Iterable[str]) -> bool:
@@ -33,4 +36,4 @@ def _tells(leaf: Leaf, hidden: frozenset[str]) -> bool:
 
 
 def _unknown(leaf: Leaf) -> Leaf:
-    return make_leaf(f"hidden:{leaf.fact}", "boolean", "eq", True)
+    return make_leaf(HIDDEN + leaf.fact, "boolean", "eq", True)

@@ -10,6 +10,7 @@ from decisioning.rules.durations import duration_words, grain_seconds, seconds_w
 from decisioning.rules.tree import Denied, Group, Leaf, Node, SegmentUse, load
 from decisioning.rules.truth import Explanation, Truth
 from decisioning.rules.values import parse_date
+from decisioning.rules.visibility import HIDDEN
 from decisioning.specs import AggregateSpec, AttributeSpec, Condition
 
 _IGNORING_CASE: Final = "_ignoring_case"
@@ -116,6 +117,9 @@ def _inner(node: Node, catalogue: Catalogue) -> str:
 
 
 def _attribute(leaf: Leaf, catalogue: Catalogue) -> str:
+    if leaf.fact.startswith(HIDDEN):
+        name = catalogue.name_of(leaf.fact.removeprefix(HIDDEN))
+        return f"{name} may not be seen for these purposes"
     name = catalogue.name_of(leaf.fact)
     spec = catalogue.attributes.get(leaf.fact)
     unit = f" {spec.unit}" if isinstance(spec, AttributeSpec) and spec.unit else ""

@@ -22,6 +22,7 @@ from decisioning.rules.conditions import (
     property_facts,
     to_plain,
 )
+from decisioning.rules.visibility import without_hidden
 from decisioning.rules.words import explanation_words, outline, sentence
 from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec, SegmentSpec
 
@@ -284,6 +285,14 @@ def test_groups_follow_three_valued_logic(kind, parts, truth):
 )  # fmt: skip
 def test_conditions_read_as_sentences(condition, words):
     assert sentence(condition, shop()) == words
+
+
+def test_what_may_not_be_seen_is_said_so():
+    tree = parse({"none": [{"attribute": "spend", "is": "is_set"}]}, shop())
+    hidden = without_hidden(tree, frozenset({"spend"}))
+
+    assert evaluate(hidden, {}, NOW) is Truth.UNKNOWN
+    assert sentence(hidden, shop()) == "not (Total spend may not be seen for these purposes)"
 
 
 def test_an_outline_indents_groups():
