@@ -9,6 +9,7 @@ from itertools import islice
 
 import redis
 from django.db import transaction
+from django.db.models.functions import Now
 
 from consent import people, state
 from consent.changes import Actor, ConsentChange, Evidence, apply_changes
@@ -127,7 +128,7 @@ def _write(
             )
             events.append(seal_entry(entry, ciphers[row.id]))
         row.version += 1
-        row.changed_at = now
+        row.changed_at = Now()
     ConsentEvent.objects.bulk_create(events)
     save_states_of(after)
     Person.objects.bulk_update(rows, ["version", "changed_at"])

@@ -14,6 +14,7 @@ from datetime import datetime
 import msgspec
 import redis
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models.functions import Now
 
 from consent import state
 from consent.changes import Actor, ConsentChange, Evidence, apply_changes, strictest
@@ -200,7 +201,7 @@ def _commit(person: str, token: str, said: _Said, *, now: datetime) -> ChangeRow
             make_entry(person, change, evidence=said.evidence, actor=said.actor, now=now)
             for change in changes
         ]
-        _write(row, cipher, entries, _difference(before, after), now=now)
+        _write(row, cipher, entries, _difference(before, after))
         return ChangeRow.objects.create(
             token=token,
             person=person,
@@ -220,13 +221,11 @@ def _write(
     cipher: PersonCipher,
     entries: Sequence[Entry],
     states: States,
-    *,
-    now: datetime,
 ) -> None:
     ConsentEvent.objects.bulk_create([seal_entry(entry, cipher) for entry in entries])
     save_states(row.id, states)
     row.version += 1
-    row.changed_at = now
+    row.changed_at = Now()
     row.save(update_fields=["version", "changed_at", "merged_into", "restricted"])
 
 
@@ -271,8 +270,8 @@ def _commit_merge(source: str, target: str, *, now: datetime) -> None:
             for key, what in stamped.items()
         ]
         rows[source].merged_into, rows[source].restricted = target, True
-        _write(rows[source], cipher, [], {}, now=now)
-        _write(rows[target], cipher, entries, stamped, now=now)
+        _write(rows[source], cipher, [], {})
+        _write(rows[target], cipher, entries, stamped)
 
 
 def _merge_entry(

@@ -38,7 +38,7 @@ class Person(models.Model):
     version = models.PositiveBigIntegerField(default=0)  # one more with every change
     merged_into = models.CharField(max_length=24, blank=True, default="")
     restricted = models.BooleanField(default=False)
-    changed_at = models.DateTimeField()
+    changed_at = models.DateTimeField()  # by the database's clock, when the transaction began
 
     class Meta:
         verbose_name_plural = "people"
