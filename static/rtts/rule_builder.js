@@ -2,6 +2,7 @@
 // The rule builder's only script: it sends edits one after another, keeps what is typed meanwhile, and asks for the preview after a pause.
 (() => {
   const PAUSE_MS = 400;
+  const KEYS_MS = 500;
   const PARTS = { value: ["value", "low", "high", "amount", "km", "lat", "lon"] };
   const builderOf = (element) => element.closest?.(".rb");
   // htmx sends the whole form around the target along.
@@ -48,13 +49,34 @@
     if (button && !button.disabled) edit(builderOf(button), { do: button.dataset.rbDo });
   });
 
+  const set = (select) => {
+    clearTimeout(select.rbTimer);
+    select.rbTimer = null;
+    const earlier = [...select.options].find((option) => option.defaultSelected)?.value ?? "";
+    if (select.value !== earlier) edit(builderOf(select), { do: "set", was: `${select.name}=${earlier}` });
+  };
+
   document.addEventListener("change", (event) => {
-    const builder = builderOf(event.target);
+    const select = event.target;
+    const builder = builderOf(select);
     if (!builder) return;
-    if (event.target.matches("[data-rb-set]")) {
-      const earlier = [...event.target.options].find((option) => option.defaultSelected)?.value ?? "";
-      edit(builder, { do: "set", was: `${event.target.name}=${earlier}` });
-    } else preview(builder);
+    if (!select.matches("[data-rb-set]")) return preview(builder);
+    // Letters and arrows pass over other choices on their way: wait until the keys rest.
+    if (select.rbKeyed) select.rbTimer = setTimeout(() => set(select), KEYS_MS);
+    else set(select);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const select = event.target;
+    if (!select.matches?.("[data-rb-set]")) return;
+    select.rbKeyed = event.key !== "Enter";
+    if (!select.rbTimer) return;
+    clearTimeout(select.rbTimer);
+    select.rbTimer = setTimeout(() => set(select), KEYS_MS);
+  });
+
+  document.addEventListener("pointerdown", (event) => {
+    if (event.target.matches?.("[data-rb-set]")) event.target.rbKeyed = false;
   });
 
   document.addEventListener("input", (event) => {
@@ -65,6 +87,7 @@
   });
 
   document.addEventListener("focusout", (event) => {
+    if (event.target.rbTimer) set(event.target);
     const row = event.target.closest?.(".rb-leaf");
     if (!row || row.contains(event.relatedTarget)) return;
     const seen = row.querySelector("[data-rb-seen]");
@@ -113,6 +136,8 @@
       event.detail.shouldSwap = false;
       complain(builder, "You are signed out. Sign in again in another tab, then go on here: nothing is lost.");
     } else if (event.detail.shouldSwap) complain(builder, "");
+    // Who types meanwhile keeps the focus.
+    if (builder.rbTyped?.size) event.detail.serverResponse = event.detail.serverResponse.replaceAll(" autofocus", "");
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
