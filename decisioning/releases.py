@@ -222,6 +222,16 @@ def load_published(client: redis.Redis, fields: dict[bytes, bytes]) -> Published
         ) from error
 
 
+def load_live(client: redis.Redis) -> Verified | None:
+    """Return the live release, verified; None before the first. Two round trips.
+
+    Raises:
+        ReleaseRefused: what Redis holds must not be used.
+    """
+    fields: Any = client.hgetall(LIVE_KEY)
+    return verify(load_published(client, fields), key=seal_key()) if fields else None
+
+
 def load_released(client: redis.Redis, release_digest: str) -> Verified | None:
     """Return a release that was live once, to explain or replay by; None where it is gone.
 

@@ -12,7 +12,10 @@ from decisioning.ingestion.archiving import start_archiver
 from decisioning.ingestion.drain import Drain
 from decisioning.ingestion.history import ensure_partitions
 from decisioning.ingestion.leases import missing, partitions_of
+from decisioning.learning import tasks as learning  # its tasks are found through this module
 from rtts_site.foundation.redis_clients import redis_client
+
+__all__ = ["drain", "ensure_months", "join_consent", "learning", "seed_drains"]
 
 DRAIN_SECONDS = 30.0
 ARCHIVE_PATIENCE = 2.0  # seconds that a drain waits for the history to end its run

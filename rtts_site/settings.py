@@ -236,6 +236,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "decisioning.ensure_partitions",
         "schedule": 6 * 3600.0,
     },
+    "decisioning: learn from outcomes": {
+        "task": "decisioning.learn",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "consent: finish what broke off": {
         "task": "consent.settle_fences",
         "schedule": 1.0,
