@@ -13,7 +13,7 @@ from campaigns.checking import Finding
 from campaigns.drafts import ChangeClosed, StaleDraft
 from campaigns.mapping import FieldError, Refused
 from campaigns.publishing import NotPossible, NotPublishable
-from rtts_site.foundation.api_access import ApiKeyAuthentication, KeyedView, Program
+from rtts_site.foundation.api_access import ApiKeyAuthentication, KeyedView
 from rtts_site.foundation.api_keys import KeyRecord
 from rtts_site.foundation.problems import FieldProblem, Problem, exception_handler
 
@@ -33,8 +33,7 @@ class MayManage(BasePermission):
                 return False
             return request.auth.kind == "secret" and request.auth.allows(SCOPE)
         self.message = "Your role does not allow this."
-        user = cast("User", request.user)
-        return user.is_authenticated and user.has_perm(f"campaigns.{permission}")
+        return bool(request.user.has_perm(f"campaigns.{permission}"))
 
 
 class ManagementView(KeyedView):
@@ -48,8 +47,8 @@ class ManagementView(KeyedView):
     @property
     def actor(self) -> AbstractUser:
         """The person who is signed in, else the account under which the key's edits are kept."""
-        if isinstance(self.request.user, Program):
-            return account_of(self.request.user.key)
+        if isinstance(self.request.auth, KeyRecord):
+            return account_of(self.request.auth)
         return cast("User", self.request.user)
 
     def check_throttles(self, request: Request) -> None:

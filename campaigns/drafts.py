@@ -52,7 +52,7 @@ def open_change(author: AbstractUser, *, now: datetime, title: str = "") -> Chan
 
 def current_change(author: AbstractBaseUser | AnonymousUser) -> Change | None:
     """Return the change that the author's next save goes into, None before the first; one query."""
-    row = OpenChange.objects.filter(user__pk=author.pk).select_related("change").first()
+    row = OpenChange.objects.filter(user_id=author.pk or 0).select_related("change").first()
     return row.change if row is not None and row.change.is_editable else None
 
 

@@ -52,7 +52,8 @@ def draw(client: redis.Redis) -> Drawn:
     scanned, cursor = 0, 0
     match = "{p*}:profile:*"
     while True:
-        cursor, keys = client.scan(cursor, match=match, count=5_000)
+        page: Any = client.scan(cursor, match=match, count=5_000)
+        cursor, keys = page
         scanned += 5_000
         found.update(key.decode().rpartition(":")[2] for key in keys)
         if cursor == 0 or scanned >= MAX_SCANNED:

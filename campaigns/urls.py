@@ -8,7 +8,7 @@ from campaigns import simulation
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
 from campaigns.rule_builder.urls import builder_urls
-from campaigns.views import connect, decisions, forms, people, reporting, review
+from campaigns.views import connect, forms, people, reporting, review
 from decisioning.rules.catalogue import Catalogue
 
 
@@ -29,8 +29,6 @@ urlpatterns = [
     path("rows/<slug:kind>/<slug:field>/", forms.new_row, name="rtts-row"),
     path("simulator/", people.simulator, name="rtts-simulator"),
     path("people/", people.people_page, name="rtts-people"),
-    path("decisions/", decisions.decisions, name="rtts-decisions"),
-    path("decisions/<str:decision_id>/", decisions.decision, name="rtts-decision"),
     path("reports/", reporting.overview, name="rtts-reports"),
     path("reports/<slug:kind>/<str:key>/", reporting.report, name="rtts-report"),
     path("connect/", connect.connect, name="rtts-connect"),

@@ -6,11 +6,13 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.db.models import F, JSONField, OuterRef, QuerySet, Subquery
+from django.core.exceptions import PermissionDenied
+from django.db.models import F, JSONField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -43,8 +45,8 @@ class StateFilter(admin.SimpleListFilter):
         archived = queryset.filter(archived_at__isnull=False, live_revision=None)
         answers: dict[str | None, QuerySet[Item]] = {
             "live": queryset.filter(live_revision__isnull=False),
-            "draft": queryset.filter(pending_state__isnull=False),
-            "mine": queryset.filter(mine_body__isnull=False),
+            "draft": queryset.filter(Q(("pending_state__isnull", False))),
+            "mine": queryset.filter(Q(("mine_body__isnull", False))),
             "archived": archived,
         }
         chosen = answers.get(self.value())
@@ -100,13 +102,13 @@ class ItemAdmin(admin.ModelAdmin[Item]):
         self, request: HttpRequest, obj: Item | None = None, change: bool = False, **kwargs: Any
     ) -> type[ModelForm[Item]]:
         current = drafts.current_change(request.user)
-        kind = cast("type[Item]", self.model).KIND
+        kind = self.model.KIND
         self_form = author_of(FORMS[kind], current, candidate_of(current))
         kwargs |= {"form": self_form, "fields": []}
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Item | None = None) -> Any:
-        names = list(FORMS[cast("type[Item]", self.model).KIND].base_fields)
+        names = list(FORMS[self.model.KIND].base_fields)
         between = [name for name in names if name not in ENDS]
         return [
             (None, {"fields": ["name", "key", *between]}),
@@ -135,7 +137,7 @@ class ItemAdmin(admin.ModelAdmin[Item]):
         revision = drafts.save_draft(target, draft, author=user, now=now, expect=expect)
         obj.pk = revision.item_id
         obj.kind = form.kind
-        url = f"/admin/changes/{target.pk}/"
+        url = reverse("admin:rtts-change", args=[target.pk])
         self.message_user(
             request,
             format_html('Saved as a draft in your change <a href="{}">{}</a>.', url, target.title),
@@ -150,7 +152,7 @@ class ItemAdmin(admin.ModelAdmin[Item]):
         object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponseBase:
+    ) -> HttpResponse:
         try:
             return super().changeform_view(
                 request,
@@ -186,10 +188,10 @@ class ItemAdmin(admin.ModelAdmin[Item]):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         item = self.get_object(request, object_id)
-        if item is None or not self.has_view_permission(request, item):
-            return cast(
-                "HttpResponse", self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
-            )
+        if item is None:
+            raise Http404("There is no such thing.")
+        if not self.has_view_permission(request, item):
+            raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
             "title": f"History of {item}",
@@ -198,6 +200,13 @@ class ItemAdmin(admin.ModelAdmin[Item]):
             "entries": list(_history(item, wording.names_of(candidate_of(None)))),
         }
         return TemplateResponse(request, "campaigns/history.html", context)
+
+    def message_user(
+        self, request: HttpRequest, message: Any, level: int | str = messages.INFO, **kwargs: Any
+    ) -> None:
+        # The admin's own "was changed successfully" would be read as live.
+        if level != messages.SUCCESS:
+            super().message_user(request, message, level, **kwargs)
 
     @admin.action(description="Archive", permissions=["archive"])
     def archive(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
@@ -211,9 +220,6 @@ class ItemAdmin(admin.ModelAdmin[Item]):
             f"{queryset.count()} will be archived once “{target}” is published. "
             "What is still in use is named when you submit.",
         )
-
-    def response_post_save_add(self, request: HttpRequest, obj: Item) -> HttpResponse:
-        return self.response_post_save_change(request, obj)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:  # type: ignore[override]
         """Leave the log to revisions."""

@@ -34,7 +34,7 @@ class ChangeAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
-        rows = super().get_queryset(request).prefetch_related("authors")
+        rows: QuerySet[Change] = super().get_queryset(request).prefetch_related("authors")
         return rows.annotate(edit_count=Count("revisions__item", distinct=True))
 
     @admin.display(description="State", ordering="state")

@@ -121,7 +121,7 @@ class OfferForm(ItemForm):
         fill_choices(self, "purposes", Kind.PURPOSE)
         self.fields["eligibility"] = eligibility_field(self, "Who may see this offer?")
         placements = choices(self.candidate.bodies, Kind.PLACEMENT)
-        self.fields["variants"].widget.form_kwargs = {"placements": placements}  # type: ignore[attr-defined]  # a RowsWidget
+        self.fields["variants"].widget.form_kwargs = {"placements": placements}
 
     def times_of(self, body: Body, zone: str) -> Body:
         return local_times(body, zone)
@@ -270,7 +270,7 @@ class ExperimentForm(ItemForm):
         campaigns = with_blank(choices(self.candidate.bodies, Kind.CAMPAIGN))
         self.fields["campaign"].choices = campaigns  # type: ignore[attr-defined]  # a ChoiceField
         offers = choices(self.candidate.bodies, Kind.OFFER)
-        self.fields["arms"].widget.form_kwargs = {"offers": offers}  # type: ignore[attr-defined]  # a RowsWidget
+        self.fields["arms"].widget.form_kwargs = {"offers": offers}
 
 
 def catalogue_of(form: ItemForm) -> Catalogue:

@@ -1,7 +1,5 @@
 """The few filters that the pages of authoring need."""
 
-from datetime import UTC, datetime
-
 from django import template
 
 register = template.Library()
@@ -17,9 +15,3 @@ def percent(share: float | None) -> str:
 def times(share: float, whole: int) -> str:
     """Return a share of a whole, for the width of a bar."""
     return f"{min(1.0, max(0.0, share)) * whole:.1f}"
-
-
-@register.filter
-def from_ms(milliseconds: int) -> datetime:
-    """Return the instant of epoch milliseconds."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

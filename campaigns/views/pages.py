@@ -38,7 +38,7 @@ def needs(permission: str) -> Callable[[View[P]], View[P]]:
                 raise PermissionDenied("Your role does not open this page.")
             return view(request, *args, **kwargs)
 
-        return guarded
+        return cast("View[P]", guarded)
 
     return decorate
 

@@ -116,8 +116,8 @@ def _discard(request: HttpRequest, change: Change) -> object:
     return publishing.discard(change, by=user_of(request), now=timezone.now())
 
 
-def _switch(request: HttpRequest, change: Change) -> object:
-    return drafts.switch_change(user_of(request), change)
+def _switch(request: HttpRequest, change: Change) -> None:
+    drafts.switch_change(user_of(request), change)
 
 
 def _take_out(request: HttpRequest, change: Change) -> object:
@@ -125,8 +125,8 @@ def _take_out(request: HttpRequest, change: Change) -> object:
     return drafts.withdraw_draft(change, item, author=user_of(request), now=timezone.now())
 
 
-def _rename(request: HttpRequest, change: Change) -> object:
-    return drafts.rename_change(change, request.POST.get("title", ""))
+def _rename(request: HttpRequest, change: Change) -> None:
+    drafts.rename_change(change, request.POST.get("title", ""))
 
 
 def _number(text: str) -> int:

@@ -1,0 +1,157 @@
+import pytest
+from django.urls import reverse
+
+from campaigns import drafts, publishing
+from campaigns.models import Change, Item
+from rtts_site.foundation.key_issuing import issue
+from tests.campaigns.conftest import GOLD
+from tests.campaigns.test_authoring import browser
+
+
+@pytest.fixture
+def key(redis):
+    """Return the headers of a program that may manage."""
+    _, secret = issue(redis, "Planner", scopes=["management"])
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def put(client, path, body, **more):
+    return client.put(f"/v1/catalogue/{path}", body, content_type="application/json", **more)
+
+
+def post(client, path, body=None, **more):
+    return client.post(f"/v1/{path}", body or {}, content_type="application/json", **more)
+
+
+def segment(**fields):
+    return {"body": {"name": "Silver", "condition": GOLD, **fields}}
+
+
+def test_lists_what_is_live_in_words(live, client, key):
+    answer = client.get("/v1/catalogue/segments", headers=key)
+
+    (item,) = answer.json()["items"]
+    assert item["live"]["condition"] == GOLD
+    assert item["words"].startswith("Tier is")
+
+
+def test_program_authors_and_submits_but_never_approves(live, client, key, ada):
+    saved = put(client, "segments/silver", segment(), headers=key)
+    change = Change.objects.get(state="draft")
+
+    submitted = post(client, f"changes/{change.pk}/submit", headers=key)
+    refused = post(client, f"changes/{change.pk}/approve", headers=key)
+
+    assert saved.status_code == 200
+    assert Item.objects.get(key="silver").live_revision is None
+    assert submitted.json()["state"] == "in_review"
+    assert submitted.json()["told"][0]["verb"] == "new"
+    assert refused.status_code == 403
+    assert "signed-in person" in refused.json()["detail"]
+
+    digest = submitted.json()["candidate_digest"]
+    approved = post(browser(ada), f"changes/{change.pk}/approve", {"digest": digest})
+    assert approved.json()["state"] == "approved"
+    published = post(browser(ada), f"changes/{change.pk}/publish")
+    assert published.json()["state"] == "preparing"
+
+
+def test_author_never_approves_over_the_api(live, mia, ada):
+    mia.groups.add(*ada.groups.all())
+    client = browser(mia)
+    put(client, "segments/silver", segment())
+    change = drafts.current_change(mia)
+    post(client, f"changes/{change.pk}/submit")
+    digest = publishing.candidate_for(change).digest
+
+    answer = post(client, f"changes/{change.pk}/approve", {"digest": digest})
+
+    assert answer.status_code == 403
+    assert "colleague" in answer.json()["detail"]
+
+
+def test_stale_save_is_refused(live, mia):
+    client = browser(mia)
+    etag = client.get("/v1/catalogue/segments/gold").headers["ETag"]
+
+    first = put(client, "segments/gold", segment(), headers={"If-Match": etag})
+    second = put(client, "segments/gold", segment(), headers={"If-Match": etag})
+
+    assert first.status_code == 200
+    assert second.status_code == 412
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("segments/silver", {"body": {"name": "S", "condition": {}}}, "/body/condition"),
+        ("segments/silver", {"body": {"name": "", "condition": GOLD}}, "/body/name"),
+        ("segments/silver", {"body": {"name": 3, "condition": GOLD}}, "/body/name"),
+        ("segments/silver", segment(extra=1), "/body/extra"),
+        ("segments/silver", segment(key="other"), "/body/key"),
+        ("segments/Silver!", segment(), "/body/key"),
+        ("segments/silver", {"body": []}, "/body"),
+        ("segments/silver", {"boddy": {}}, "/boddy"),
+        ("offers/o", {"body": {"name": "O", "variants": [], "purposes": []}}, "/body/variants"),
+    ],
+)
+def test_bad_bodies_name_the_field(live, mia, path, body, pointer):
+    answer = put(browser(mia), path, body)
+
+    assert 400 <= answer.status_code < 500
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+def test_candidate_with_faults_is_not_submitted(live, mia):
+    client = browser(mia)
+    unknown = {"all": [{"attribute": "mood", "is": "eq", "value": "good"}]}
+    put(client, "segments/silver", segment(condition=unknown))
+    change = drafts.current_change(mia)
+
+    answer = post(client, f"changes/{change.pk}/submit")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/segment/silver/condition"
+
+
+def test_keys_need_the_scope_and_people_the_role(live, client, redis, ana):
+    _, secret = issue(redis, "Shop", scopes=["decisions"])
+
+    assert client.get("/v1/releases").status_code in (401, 403)
+    by_key = client.get("/v1/releases", headers={"Authorization": f"Bearer {secret}"})
+    assert by_key.status_code == 403
+    assert "management" in by_key.json()["detail"]
+    assert browser(ana).get("/v1/releases").status_code == 200
+    assert put(browser(ana), "segments/silver", segment()).status_code == 403
+
+
+def test_releases_and_reports_are_read(live, client, key):
+    releases = client.get("/v1/releases", headers=key).json()["releases"]
+    report = client.get("/v1/reports/offers/winter-sale?by=placement", headers=key)
+
+    assert [one["version"] for one in releases] == [1]
+    assert client.get("/v1/releases/1", headers=key).json()["digest"] == live.digest
+    assert client.get("/v1/releases/9", headers=key).status_code == 404
+    assert report.json() == {"results": []}
+    assert client.get("/v1/reports/offers/winter-sale?days=0", headers=key).status_code == 422
+    assert client.get("/v1/catalogue/moods", headers=key).status_code == 404
+    assert client.get("/v1/changes?page=x", headers=key).status_code == 422
+
+
+def test_archiving_waits_for_review(live, mia):
+    client = browser(mia)
+
+    answer = client.delete(
+        "/v1/catalogue/campaigns/winter", {"why": "Over"}, content_type="application/json"
+    )
+
+    assert answer.json()["draft"] == {"archived": True}
+    assert answer.json()["live"] is not None
+
+
+def test_documentation_opens(live, client, mia):
+    page = browser(mia).get(reverse("rtts-api-docs"))
+
+    assert page.status_code == 200
+    assert b"<script>" not in page.content

@@ -1,0 +1,265 @@
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from campaigns import drafts, reports, sampling, simulation
+from campaigns.candidates import candidate_of
+from campaigns.models.items import Kind
+from consent import people
+from consent.models import RecordRead
+from consent.people import Identifier, person_id
+from decisioning.decision_log import copy_in
+from decisioning.models import OutcomeRecord, ShownRecord
+from decisioning.profiles.profile import Cell, Profile, encode_profile
+from decisioning.rules.catalogue import Catalogue
+from decisioning.specs import SegmentSpec
+from rtts_site.foundation.models import ApiKey
+from tests.campaigns.conftest import GOLD, NOW, person, save
+from tests.campaigns.test_authoring import browser, marketer  # noqa: F401 - a fixture
+
+
+def put_person(redis, user_id, **attributes):
+    from django.conf import settings
+
+    identifier = Identifier("user", user_id)
+    known = person_id(identifier, pepper=settings.RTTS_PEPPER)
+    cells = {key: Cell(value, 1_700_000_000_000, "m", "k") for key, value in attributes.items()}
+    profile = Profile(attributes=cells, identifiers={f"user:{user_id}": 1})
+    redis.set(people.profile_key(known), encode_profile(profile))
+    return known
+
+
+@pytest.fixture
+def crowd(redis):
+    """Return ten people, four of them gold."""
+    for number in range(10):
+        tier = "gold" if number < 4 else "silver"
+        put_person(redis, f"c-{number}", tier=tier, spend=number * 100)
+    return redis
+
+
+def test_audience_counts_whole_and_parts(live, crowd):
+    catalogue = Catalogue.of(candidate_of(None).spec)
+    spends = {"attribute": "spend", "is": "gt", "value": 150}
+    condition = {"all": [*GOLD["all"], spends]}
+
+    found = simulation.audience(condition, catalogue, now=NOW, parts=(GOLD["all"][0], spends))
+
+    assert (found.matched, found.sampled, found.population) == (2, 10, 10)
+    assert found.parts == (4, 8)
+
+
+def test_effect_tells_before_and_after_of_what_moves(live, mia, crowd):
+    change = drafts.open_change(mia, now=NOW)
+    silver = {"all": [{"attribute": "tier", "is": "eq", "value": "silver"}]}
+    spec = SegmentSpec(key="gold", name="Members", condition=silver)
+    save(change, Kind.SEGMENT, spec, author=mia)
+
+    effects = {one.key: one for one in simulation.effect_of(change, now=NOW)}
+
+    assert set(effects) == {"gold", "winter-sale"}
+    assert (effects["gold"].before.people, effects["gold"].after.people) == (4, 6)
+    assert effects["winter-sale"].difference == 2
+
+
+def test_sample_estimates_from_what_it_scanned(crowd, monkeypatch):
+    monkeypatch.setattr(sampling, "SAMPLE", 5)
+
+    sample = sampling.load_sample(crowd, most=5)
+
+    assert len(sample.profiles) == 5
+    assert sample.population == 10
+
+
+def test_effect_page_says_people(live, mia, crowd, marketer):  # noqa: F811
+    change = drafts.open_change(mia, now=NOW)
+    spec = SegmentSpec(
+        key="rich",
+        name="Rich",
+        condition={"all": [{"attribute": "spend", "is": "gte", "value": 700}]},
+    )
+    save(change, Kind.SEGMENT, spec, author=mia)
+
+    page = marketer.get(reverse("admin:rtts-effect", args=[change.pk])).content.decode()
+
+    assert "3 people" in page
+    assert "not there" in page
+
+
+def test_simulator_explains_why_not(live, crowd, marketer):  # noqa: F811
+    url = reverse("admin:rtts-simulator")
+
+    shown = marketer.get(url, {"person": "c-9"}).content.decode()
+    supposed = marketer.get(url, {"person": "c-9", "given": "tier=gold"})
+
+    assert "Hero" in shown
+    assert "fallback" in shown
+    assert supposed.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        ({"person": "x" * 300}, "person"),
+        ({"person": "c-1", "given": "mood=good"}, "given"),
+        ({"person": "c-1", "given": "spend=lots"}, "given"),
+        ({"person": "c-1", "placements": "nowhere"}, "placements"),
+        ({"person": "c-1", "at": "soon"}, "at"),
+        ({"person": "c-1", "under": "9999"}, "under"),
+    ],
+)
+def test_simulator_names_the_wrong_field(live, crowd, marketer, bad, field):  # noqa: F811
+    page = marketer.get(reverse("admin:rtts-simulator"), bad)
+
+    assert list(page.context["form"].errors) == [field]
+
+
+def test_reading_a_person_is_recorded(live, crowd, db):
+    compliance = browser(person("cora", "Compliance"))
+
+    page = compliance.get(reverse("admin:rtts-people"), {"person": "user:c-1"}).content.decode()
+
+    assert "gold" in page
+    assert "Gold members" in page
+    assert RecordRead.objects.get().reader == "cora"
+
+
+def test_person_page_is_closed_to_marketers(live, marketer):  # noqa: F811
+    assert marketer.get(reverse("admin:rtts-people")).status_code == 403
+
+
+def shown_row(number, at, **fields):
+    row = {
+        "shown_id": f"d{number}/web.hero/1",
+        "decision_id": f"d{number}",
+        "decided_at": at,
+        "person_id": "p",
+        "release_version": 1,
+        "placement": "web.hero",
+        "channel": "web",
+        "status": "offers",
+        "reason": "ELIGIBLE",
+        "rank": 1,
+        "offer": "winter-sale",
+        "variant": "a",
+        "campaign": "winter",
+        "experiment": "",
+        "arm": "",
+        "score": 0.5,
+        "propensity": 1.0,
+    } | fields
+    return tuple(row[one.attname] for one in ShownRecord._meta.concrete_fields)
+
+
+def outcome_row(number, kind, at, value=None):
+    row = {
+        "outcome_id": f"o{number}{kind}",
+        "recorded_at": at,
+        "occurred_at": at,
+        "kind": kind,
+        "attribution": "token",
+        "decision_id": f"d{number}",
+        "person_id": "p",
+        "placement": "web.hero",
+        "offer": "winter-sale",
+        "variant": "a",
+        "campaign": "winter",
+        "experiment": "",
+        "arm": "",
+        "message_id": f"m{number}{kind}",
+        "value": value,
+        "late": False,
+    }
+    return tuple(row[one.attname] for one in OutcomeRecord._meta.concrete_fields)
+
+
+def record(shown, outcomes):
+    names = [one.attname for one in ShownRecord._meta.concrete_fields]
+    copy_in("decisioning_shown", names, shown)
+    names = [one.attname for one in OutcomeRecord._meta.concrete_fields]
+    copy_in("decisioning_outcome", names, outcomes)
+
+
+def test_reports_count_what_came_of_offers(live, marketer):  # noqa: F811
+    now = timezone.now()
+    earlier = now - timedelta(days=1)
+    record(
+        [shown_row(number, earlier) for number in range(4)],
+        [outcome_row(number, "impression", earlier) for number in range(4)]
+        + [outcome_row(0, "conversion", earlier, value=30.0)],
+    )
+    since = now - timedelta(days=7)
+
+    rows = reports.results(kind="offer", key="winter-sale", by="placement", since=since, until=now)
+    page = marketer.get(reverse("admin:rtts-report", args=["campaign", "winter"]))
+    overview = marketer.get(reverse("admin:rtts-reports"))
+
+    assert [(r.name, r.decisions, r.impressions, r.conversions, r.value) for r in rows] == [
+        ("web.hero", 4, 4, 1, 30.0)
+    ]
+    assert rows[0].conversion_rate == 0.25
+    assert "<svg" in page.content.decode()
+    assert "25.0%" in page.content.decode()
+    assert "Winter sale" in overview.content.decode()
+
+
+def test_home_numbers_are_bounded_in_queries(live, django_assert_max_num_queries):
+    now = timezone.now()
+    record([shown_row(1, now - timedelta(minutes=5))], [])
+
+    with django_assert_max_num_queries(6):
+        today = reports.today(now)
+        hours = reports.decisions_per_hour(now, hours=24)
+        warned = reports.warnings(now)
+
+    assert today.decisions == 0
+    assert len(hours) == 24
+    assert [one.text for one in warned] == []
+
+
+def test_keys_are_made_rotated_and_revoked(live, redis):
+    admin = browser(person("root", "Admin"))
+    url = reverse("admin:rtts-connect")
+    fields = {"name": "Web shop", "kind": "secret", "scopes": ["decisions", "events"]}
+
+    made = admin.post(url, fields)
+    key = ApiKey.objects.get()
+    assert made.context["secret"].startswith("rtts_sk_")
+    assert made.context["secret"] in made.content.decode()
+    assert made.context["secret"] not in admin.get(url).content.decode()
+
+    rotated = admin.post(reverse("admin:rtts-key-rotate", args=[key.pk]))
+    assert rotated.context["secret"] != made.context["secret"]
+    admin.post(reverse("admin:rtts-key-revoke", args=[key.pk]))
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    assert admin.post(reverse("admin:rtts-key-revoke", args=[uuid.uuid4()])).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"name": ""},
+        {"scopes": ["everything"]},
+        {"kind": "browser"},
+        {"kind": "browser", "origins": "shop"},
+    ],
+)
+def test_bad_keys_are_refused_in_words(live, redis, bad):
+    admin = browser(person("root", "Admin"))
+    fields = {"name": "Web", "kind": "secret", "scopes": ["decisions"], **bad}
+
+    answer = admin.post(reverse("admin:rtts-connect"), fields)
+
+    assert answer.context["form"].errors
+    assert not ApiKey.objects.exists()
+
+
+def test_marketer_makes_no_keys(live, redis, marketer):  # noqa: F811
+    fields = {"name": "Mine", "kind": "secret", "scopes": ["decisions"]}
+    marketer.post(reverse("admin:rtts-connect"), fields)
+
+    assert not ApiKey.objects.exists()

@@ -1,0 +1,100 @@
+import pytest
+from django.urls import reverse
+
+from campaigns import drafts, preparing, publishing
+from campaigns.models import Change, Release
+from campaigns.models.items import Kind
+from campaigns.tasks import prepare_waiting
+from consent.policy_store import live_policy, load_live_policy
+from decisioning.releases import LIVE_KEY
+from decisioning.specs import SegmentSpec
+from rtts_site.foundation.jobs import Job
+from tests.campaigns.conftest import GOLD, NOW, save, specs
+from tests.campaigns.test_authoring import browser
+
+
+@pytest.fixture
+def published(mia, ada):
+    """Return a first release that waits to be prepared."""
+    change = drafts.open_change(mia, now=NOW, title="First")
+    for kind, spec in specs():
+        save(change, kind, spec, author=mia)
+    publishing.submit(change, by=mia, now=NOW)
+    digest = publishing.candidate_for(change).digest
+    publishing.approve(change, by=ada, digest=digest, now=NOW)
+    return publishing.publish(change, by=ada, now=NOW)
+
+
+def test_worker_takes_the_release_and_its_policy_live(published, redis):
+    prepare_waiting()
+    published.refresh_from_db()
+    job = Job.objects.get()
+
+    assert published.state == Release.State.LIVE
+    assert redis.hget(LIVE_KEY, "version") == b"1"
+    assert redis.hget(LIVE_KEY, "digest").decode() == published.approved_digest
+    assert load_live_policy(redis, known=None).purpose("ads") is not None
+    assert (job.state, job.percent) == (Job.State.DONE, 100)
+
+
+def test_changed_bytes_are_not_published(published, redis):
+    Release.objects.filter(pk=published.pk).update(spec=bytes(published.spec) + b" ")
+
+    prepare_waiting()
+    published.refresh_from_db()
+
+    assert published.state == Release.State.FAILED
+    assert Change.objects.get().state == Change.State.DRAFT
+    assert Job.objects.get().state == Job.State.FAILED
+    assert not redis.exists(LIVE_KEY)
+
+
+def test_killed_worker_is_followed_by_another(published, redis):
+    job = Job.objects.get()
+    Job.objects.update(state=Job.State.RUNNING)
+    prepare_waiting()
+    published.refresh_from_db()
+    assert published.state == Release.State.PREPARING
+
+    Job.objects.filter(pk=job.pk).update(updated_at=NOW.replace(year=2020))
+    prepare_waiting()
+    published.refresh_from_db()
+    assert published.state == Release.State.LIVE
+
+
+def test_emptied_redis_gets_the_live_release_again(published, redis):
+    prepare_waiting()
+    redis.flushall()
+
+    assert preparing.push_live(redis, now=NOW)
+    assert redis.hget(LIVE_KEY, "version") == b"1"
+    assert not preparing.push_live(redis, now=NOW)
+
+
+def test_policy_moves_forward_through_a_roll_back(published, redis, mia, ada):
+    prepare_waiting()
+    published.refresh_from_db()
+    change = drafts.open_change(mia, now=NOW)
+    save(change, Kind.SEGMENT, SegmentSpec(key="gold", name="G", condition=GOLD), author=mia)
+    publishing.submit(change, by=mia, now=NOW)
+    digest = publishing.candidate_for(change).digest
+    publishing.approve(change, by=ada, digest=digest, now=NOW)
+    publishing.publish(change, by=ada, now=NOW)
+    prepare_waiting()
+    before = live_policy().version
+
+    publishing.roll_back(published, by=ada, why="Mistake", now=NOW)
+    prepare_waiting()
+
+    assert Release.objects.get(state="live").version == 3
+    assert redis.hget(LIVE_KEY, "version") == b"3"
+    assert live_policy().version == before
+
+
+def test_progress_is_polled_until_it_is_over(published, redis, ada):
+    client = browser(ada)
+    url = reverse("admin:rtts-job", args=[published.job])
+
+    assert client.get(url).status_code == 200
+    prepare_waiting()
+    assert client.get(url).status_code == 286
