@@ -6,7 +6,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from decisioning.api.decisions import BatchRequest
+from decisioning.api.feedback import Feedback
 from decisioning.api.http import ROUTES
+from decisioning.api.ofrep import Evaluation
 from decisioning.ingestion.cloudevents import CloudEvent
 from decisioning.ingestion.wire import Message
 from decisioning.messages import Answer, DecisionRequest
@@ -49,6 +52,28 @@ class Taken(Struct):
     refused: list[RefusedItem]
 
 
+class Answers(Struct):
+    """The answers of a batch, in the order asked."""
+
+    decisions: list[Answer]
+
+
+class Flag(Struct, rename="camel"):
+    """One evaluated flag, as OpenFeature's protocol has it."""
+
+    key: str
+    value: Any
+    reason: str
+    variant: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Flags(Struct):
+    """All evaluated flags."""
+
+    flags: list[Flag]
+
+
 class MessageBatch(Struct, rename="camel"):
     """Several messages at once."""
 
@@ -64,7 +89,7 @@ class Operation:
     summary: str
     tag: str
     body: Any = None  # a msgspec type, or None
-    answer: Any = dict[str, Any]
+    answer: Any = None
     media: tuple[str, ...] = ("application/json",)
     statuses: tuple[int, ...] = (400, 401, 403, 413, 415, 422, 429, 503)
     parameters: tuple[Json, ...] = field(default=())
@@ -95,6 +120,23 @@ def _operations() -> dict[tuple[str, str], Operation]:
     known: dict[tuple[str, str], Operation] = {
         ("POST", "/v1/decisions"): Operation(
             "Decide what each placement shows to a person", "decisions", DecisionRequest, Answer
+        ),
+        ("POST", "/v1/decisions/batch"): Operation(
+            "Decide for up to 100 people", "decisions", BatchRequest, Answers
+        ),
+        ("POST", "/v1/feedback"): Operation(
+            "Say what came of shown offers, by tracking token", "decisions", Feedback, Taken
+        ),
+        ("POST", "/ofrep/v1/evaluate/flags"): Operation(
+            "Evaluate every placement and experiment", "openfeature", Evaluation, Flags
+        ),
+        ("POST", "/ofrep/v1/evaluate/flags/*"): Operation(
+            "Evaluate one placement or experiment",
+            "openfeature",
+            Evaluation,
+            Flag,
+            statuses=(400, 401, 403, 404, 413, 429, 503),
+            parameters=(_path_parameter("key", "The key of a placement or an experiment."),),
         ),
         ("POST", "/v1/events"): Operation(
             "Take CloudEvents 1.0, structured, batched or binary",
@@ -143,7 +185,9 @@ def document() -> tuple[Json, Json]:
     schema_of = dict(zip(map(repr, types), schemas, strict=True))
     paths: Json = {}
     for (method, path), found in ROUTES.items():
-        operation = OPERATIONS.get((method, path), Operation(f"{method} {path}", "other"))
+        operation = OPERATIONS.get((method, path))
+        if operation is None:
+            continue  # a test holds that there is none
         described = _describe(operation, schema_of, scope=found.scope)
         described["operationId"] = _operation_id(method, path)
         paths.setdefault(_public(path), {})[method.lower()] = described
