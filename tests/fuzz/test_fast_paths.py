@@ -42,19 +42,25 @@ CLOUD_EVENT = {
     "data": {"department": "Produce", "price": 2.5},
 }
 FEEDBACK = {
-    "items": [{"tracking_token": "x.y", "outcome": "click", "value": 1.5, "message_id": "f-1"}]
+    "events": [{"tracking_token": "x.y", "type": "click", "value": 1.5, "message_id": "f-1"}]
 }
 BODIES = {
     "/v1/decisions": DECISION,
-    "/v1/decisions/batch": {"requests": [DECISION, DECISION]},
+    "/v1/decisions/batch": {"decisions": [DECISION, DECISION]},
     "/v1/batch": {"batch": [{"type": "track", **MESSAGE}], "sentAt": "2026-11-22T09:00:01Z"},
     "/v1/events": CLOUD_EVENT,
     "/v1/feedback": FEEDBACK,
     "/ofrep/v1/evaluate/flags/web.home.hero": {"context": {"targetingKey": "household-1"}},
     "/ofrep/v1/evaluate/flags": {"context": {"targetingKey": "household-1", "country": "US"}},
     "/v1/consents": {
-        "person": {"user_id": "fuzz-person"},
-        "changes": [{"purpose": "personalised_offers", "status": "withdrawn"}],
+        "person": "user:fuzz-person",
+        "changes": [
+            {
+                "purpose": "personalised_offers",
+                "status": "withdrawn",
+                "event_time": "2026-11-22T00:00:00Z",
+            }
+        ],
         "actor": {"kind": "subject"},
         "evidence": {"controller": "Shop", "language": "en"},
     },
@@ -171,7 +177,7 @@ NAMED = [
     ("/v1/decisions", ("placements",), [], "/placements"),
     ("/v1/batch", ("batch",), "no", "/batch"),
     ("/v1/consents", ("changes",), "no", "/changes"),
-    ("/v1/feedback", ("items",), "no", "/items"),
+    ("/v1/feedback", ("events",), "no", "/events"),
 ]
 
 
