@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from consent import ledger, relay
+from consent import relay
 from rtts_site.foundation import idempotency
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -23,16 +23,3 @@ def forget_settled(**_: Any) -> None:
     """Run by beat each day."""
     relay.forget_settled(now=timezone.now())
     idempotency.forget_old_answers(now=timezone.now())
-
-
-@shared_task(
-    name="consent.merge_people",
-    ignore_result=True,
-    autoretry_for=(ledger.StoreUnavailableError,),
-    retry_backoff=True,
-    retry_backoff_max=30,
-    max_retries=None,
-)
-def merge_people(*, source: str, target: str, **_: Any) -> None:
-    """Queued when a merge has arrived in the target's profile."""
-    ledger.merge_people(source, target, now=timezone.now())

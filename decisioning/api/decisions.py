@@ -10,6 +10,7 @@ from django.conf import settings
 from msgspec import Meta, Struct
 
 from consent.people import Identifier, person_id
+from consent.signals import gpc_header
 from decisioning.answering import Call, Sitting
 from decisioning.api.answers import compose, unready
 from decisioning.api.http import (
@@ -39,8 +40,16 @@ encoder = msgspec.json.Encoder()
 @route("POST", "/v1/decisions", scope="decisions", limit=DECISION_BODY_BYTES)
 async def post_decision(request: Request) -> Response:
     """Answer one decision."""
-    asked = decode(request.body, request_decoder)
+    asked = narrowed(decode(request.body, request_decoder), request.headers)
     return Response(200, encoder.encode(await answer(asked, request.key)))
+
+
+def narrowed(asked: DecisionRequest, headers: Mapping[str, str]) -> DecisionRequest:
+    """Return the request with what its headers say about consent."""
+    if asked.consent.gpc or not gpc_header([headers.get("sec-gpc", "")]):
+        return asked
+    consent = msgspec.structs.replace(asked.consent, gpc=True)
+    return msgspec.structs.replace(asked, consent=consent)
 
 
 class BatchRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +70,7 @@ async def post_decisions(request: Request) -> Response:
     calls = []
     for number, one in enumerate(asked):
         try:
-            calls.append(await translate(one, request.key))
+            calls.append(await translate(narrowed(one, request.headers), request.key))
         except Problem as problem:
             raise within(problem, f"/decisions/{number}") from problem
     answers = [await settle(call) for call in calls]
