@@ -21,7 +21,8 @@ redis = redis_client()
 making.trust(redis)
 making.publish_policy(redis)
 once = {{"event": "Order Completed", "count": {{"is": "gte", "value": 1}}, "within": "30d"}}
-making.publish(redis, making.release(offers=(making.offer("thanks", eligibility=once),)))
+spec = making.release(offers=(making.offer("thanks", eligibility=once),))
+making.publish(redis, spec, version={int(time.time())})
 for number in range({PROBES}):
     making.consent(redis, f"probe-{{number}}")
 """
