@@ -11,9 +11,9 @@ from django.conf import settings
 
 from decisioning.decision_spool import DecisionSpool
 from decisioning.holder import ReleaseHolder
-from decisioning.round_trips import Budget, HotLine
+from decisioning.round_trips import Budget, HotLine, RedisUnavailable
 from rtts_site.foundation.api_keys import KeyRing
-from rtts_site.foundation.redis_clients import Breaker, hot_client, redis_client
+from rtts_site.foundation.redis_clients import Breaker, Down, hot_client, redis_client
 
 HOLDER_TIMEOUT_MS = 1_000
 
@@ -51,6 +51,14 @@ class Process:
         if line is None:
             line = self._lines[loop] = HotLine(self.breaker)
         return Budget(line, timeout_ms=settings.RTTS_REDIS_TIMEOUT_MS, deadline_ms=deadline_ms)
+
+    async def warm_up(self) -> None:
+        """Connect this event loop to Redis, so that the first request need not."""
+        try:
+            await self.budget().ask([("PING",)])
+            await hot_client().ping()
+        except (RedisUnavailable, *Down):
+            return  # it decides without Redis until that is there
 
     async def close_connections(self) -> None:
         """Close this event loop's connections to Redis."""
