@@ -51,19 +51,15 @@ def _copy(profile: Profile) -> Profile:
         profile,
         attributes=dict(profile.attributes),
         series={
-            key: Series(series.generation, _copied(series.buckets))
+            key: Series(series.generation, dict(series.buckets))  # cells are replaced, not changed
             for key, series in profile.series.items()
         },
-        activity={index: list(times) for index, times in profile.activity.items()},
+        activity=dict(profile.activity),
         identifiers=dict(profile.identifiers),
         absorbed=dict(profile.absorbed),
         given_up=dict(profile.given_up),
         awaited=dict(profile.awaited),
     )
-
-
-def _copied(buckets: dict[int, Any]) -> dict[int, Any]:
-    return {key: list(one) if isinstance(one, list) else one for key, one in buckets.items()}
 
 
 # Events
@@ -106,9 +102,8 @@ def _order(cell: Cell) -> tuple[int, str]:
 
 
 def _widen(activity: dict[int, list[int]], index: int, times: list[int]) -> None:
-    known = activity.setdefault(index, times)
-    if known is not times:
-        known[0], known[1] = min(known[0], times[0]), max(known[1], times[1])
+    first, last = activity.get(index, times)
+    activity[index] = [min(first, times[0]), max(last, times[1])]
 
 
 def _count(profile: Profile, family: Family, record: Record, generation: int) -> None:
@@ -179,7 +174,7 @@ def _absorb(profile: Profile, other: Profile, aggregates: Aggregates) -> None:
     for key, cell in other.attributes.items():
         _set_attribute(profile, key, cell)
     for index, times in other.activity.items():
-        _widen(profile.activity, index, list(times))
+        _widen(profile.activity, index, times)
     for identifier, at_ms in other.identifiers.items():
         _name(profile, identifier, at_ms)
     for person, at_ms in other.absorbed.items():
@@ -197,7 +192,7 @@ def _absorb_series(profile: Profile, other: Profile, aggregates: Aggregates) -> 
     for key, series in other.series.items():
         known = profile.series.get(key)
         if known is None or known.generation < series.generation:
-            profile.series[key] = Series(series.generation, _copied(series.buckets))
+            profile.series[key] = Series(series.generation, dict(series.buckets))
         elif known.generation == series.generation:
             kind = _kind(key, series, aggregates)
             for index, cell in series.buckets.items():
@@ -280,12 +275,15 @@ def _expire_series(series: Series, family: Family, floor: int) -> None:
 
 
 def _drop_below(buckets: dict[int, Any], floor: int) -> None:
-    for index in [one for one in buckets if one < floor]:
-        del buckets[index]
+    if buckets and min(buckets) < floor:
+        for index in [one for one in buckets if one < floor]:
+            del buckets[index]
 
 
 def _newest_values(values: dict[int, int], floor: int) -> dict[int, int]:
-    kept = {value: index for value, index in values.items() if index >= floor}
+    kept = values
+    if values and min(values.values()) < floor:
+        kept = {value: index for value, index in values.items() if index >= floor}
     if len(kept) <= MAX_DISTINCT:
         return kept
     newest = sorted(kept, key=lambda value: (kept[value], value))[-MAX_DISTINCT:]
