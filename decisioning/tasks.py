@@ -22,7 +22,7 @@ ARCHIVE_PATIENCE = 2.0  # seconds that a drain waits for the history to end its 
 MONTHS_AHEAD = 3
 
 
-@shared_task(name="decisioning.drain", queue="streams")
+@shared_task(name="decisioning.drain")
 def drain(group: int = 0, **_: Any) -> None:
     """Fold a group's streams for a while, then hand over to a successor."""
     partitions = partitions_of(group, groups=settings.RTTS_DRAIN_GROUPS)
