@@ -255,15 +255,23 @@ def trusted_runs(client: redis.Redis) -> tuple[str, list[tuple[str, int]]]:
     ]
 
 
+_TRUST = """
+if string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') == ARGV[1] then
+  redis.call('HSET', KEYS[1], 'run_id', ARGV[1], 'watermark', ARGV[2])
+end
+"""
+
+
 def trust(
     client: redis.Redis, run_id: str, partitions: Iterable[int], *, watermark_ms: int
 ) -> None:
-    """Say that process `run_id` has every consent change recorded up to `watermark_ms` in these partitions."""
+    """Say that process `run_id` has every consent change recorded up to `watermark_ms` in these partitions.
+
+    Nothing is said where another process answers by now: it may have started from an older copy.
+    """
     pipeline = client.pipeline(transaction=False)
     for partition in partitions:
-        pipeline.hset(
-            people.trust_key(partition), mapping={"run_id": run_id, "watermark": watermark_ms}
-        )
+        pipeline.eval(_TRUST, 1, people.trust_key(partition), run_id, watermark_ms)
     pipeline.execute()
 
 

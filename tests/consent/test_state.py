@@ -85,20 +85,33 @@ def stands(client, person, version, run_id):
     return bool(client.eval(CONSENT_STANDS, 3, *keys, version, run_id))
 
 
-def test_the_last_step_sees_version_fence_and_trust(redis):
+@pytest.fixture
+def run_id(redis):
+    return state.trusted_runs(redis)[0]
+
+
+def test_the_last_step_sees_version_fence_and_trust(redis, run_id):
     ana = make_person()
-    state.trust(redis, RUN, [people.partition_of(ana)], watermark_ms=1)
+    state.trust(redis, run_id, [people.partition_of(ana)], watermark_ms=1)
     state.write_state_if_newer(redis, ana, 3, ONE)
 
-    assert stands(redis, ana, 3, RUN)
-    assert not stands(redis, ana, 2, RUN)
+    assert stands(redis, ana, 3, run_id)
+    assert not stands(redis, ana, 2, run_id)
     assert not stands(redis, ana, 3, "b" * 40)
     state.add_fence(redis, ana, "change:1", now_ms=5)
-    assert not stands(redis, ana, 3, RUN)
+    assert not stands(redis, ana, 3, run_id)
 
 
-def test_the_last_step_takes_an_unrecorded_person_as_version_zero(redis):
+def test_the_last_step_takes_an_unrecorded_person_as_version_zero(redis, run_id):
     ana = make_person()
+    state.trust(redis, run_id, [people.partition_of(ana)], watermark_ms=1)
+
+    assert stands(redis, ana, 0, run_id)
+
+
+def test_trust_is_not_put_in_a_server_that_was_exchanged_meanwhile(redis):
+    ana = make_person()
+
     state.trust(redis, RUN, [people.partition_of(ana)], watermark_ms=1)
 
-    assert stands(redis, ana, 0, RUN)
+    assert not redis.exists(people.trust_key(people.partition_of(ana)))
