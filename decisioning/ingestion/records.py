@@ -42,10 +42,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     forwarded: bool = False  # followed a merge from another stream
 
     @property
-    def lateness_ms(self) -> int:
-        return self.received_at_ms - self.event_time_ms
-
-    @property
     def dedupe_id(self) -> str:
         """What a partition takes once; a forwarded record may land in the partition it was sent to."""
         return f"{self.message_id}>{self.person}" if self.forwarded else self.message_id

@@ -1,0 +1,84 @@
+"""The archiver beside the drain: it goes on after a failure, and never makes the drain wait."""
+
+import threading
+import time
+
+import pytest
+from django.db import OperationalError, connection
+
+from consent import people
+from decisioning.ingestion import archiving
+from decisioning.ingestion import drain as drain_module
+from decisioning.ingestion.archiving import start_archiver
+from decisioning.ingestion.log import accept
+from decisioning.models import EventRecord
+from decisioning.profiles.store import load_profile
+from tests.decisioning.ingestion.people_and_records import (
+    drain_all,
+    make_drain,
+    make_record,
+    person,
+)
+
+ALL = list(range(people.PARTITIONS))
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    monkeypatch.setattr(drain_module, "BLOCK_MS", 5)
+    monkeypatch.setattr(archiving, "REST_SECONDS", 0.01)
+    monkeypatch.setattr(archiving, "RETRY_SECONDS", 0.01)
+
+
+def wait_for(condition):
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def committed(django_db_setup, django_db_blocker):
+    """Let the test and its threads commit: history cannot be flushed, so rows stay."""
+    with django_db_blocker.unblock():
+        yield
+        connection.close()
+
+
+def test_goes_on_when_the_store_is_back(redis, committed):
+    tried = []
+
+    def fail_twice(client, partitions):
+        tried.append(1)
+        if len(tried) < 3:
+            raise OperationalError("away")
+        return 0
+
+    before = EventRecord.objects.count()
+    accept(redis, [make_record("archived", "user:ana", event="Order")])
+    drain_all(make_drain(redis))
+
+    archiver = start_archiver(redis, ALL, others=[fail_twice])
+
+    wait_for(lambda: len(tried) >= 3)
+    wait_for(lambda: EventRecord.objects.count() == before + 1)
+    assert archiver.stop(patience=5)
+
+
+def test_one_that_hangs_neither_holds_up_folding_nor_is_doubled(redis):
+    freed = threading.Event()
+
+    def hang(client, partitions):
+        freed.wait(10)
+        return 0
+
+    first = start_archiver(redis, [0], others=[hang])
+    assert not first.stop(patience=0.05)
+
+    assert start_archiver(redis, [0], others=[hang]) is first
+    accept(redis, [make_record(1, "user:ana", event="Order")])
+    drain_all(make_drain(redis))
+
+    assert load_profile(redis, person("user:ana"))[1] is not None
+    freed.set()
+    assert first.stop(patience=5)
