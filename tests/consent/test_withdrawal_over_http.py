@@ -35,7 +35,9 @@ def consented_offers(client, user):
     answer = client.post("/v1/decisions", json=body)
     assert answer.status_code == 200, answer.text
     offers = [offer for one in answer.json()["placements"] for offer in one["offers"]]
-    return [offer for offer in offers if offer["consent"]["basis"] == "consent"]
+    return [
+        offer for offer in offers if offer["consent"] and offer["consent"]["basis"] == "consent"
+    ]
 
 
 def record(client, user, status):
