@@ -160,7 +160,8 @@ def _locked_item(draft: Draft, now: datetime) -> Item:
     item, created = Item.objects.select_for_update(of=("self",)).get_or_create(
         kind=draft.kind, key=draft.key, defaults={"name": name, "created_at": now}
     )
-    if not created and name and item.name != name:
+    # What is live keeps the name that people know until the draft is live.
+    if not created and item.live_revision_id is None and name and item.name != name:
         item.name = name
         item.save(update_fields=["name"])
     return item

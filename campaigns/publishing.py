@@ -322,6 +322,9 @@ def _point_items(release: Release, *, now: datetime) -> None:
     mine = inside.filter(revision__item_id=OuterRef("pk")).values("revision_id")[:1]
     Item.objects.update(live_revision=Subquery(mine))
     Item.objects.filter(live_revision__isnull=False).update(archived_at=None)
+    for row in release.revisions.select_related("item"):
+        if row.item.name != row.body["name"]:
+            Item.objects.filter(pk=row.item_id).update(name=row.body["name"])
     if release.change is not None:
         removed = [draft.item_id for draft in drafts_of(release.change) if draft.removed]
         Item.objects.filter(pk__in=removed).update(archived_at=now)

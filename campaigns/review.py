@@ -1,6 +1,5 @@
 """What a reviewer reads: everything that a change or release says otherwise than what was live before."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from campaigns import mapping, wording
@@ -19,31 +18,37 @@ class Told:
     lines: list[Line]
     is_conflict: bool = False
 
+    @property
+    def name(self) -> str:
+        """Return what the thing is called in this revision."""
+        return str(self.revision.body.get("name") or self.revision.item)
+
 
 def tell(change: Change) -> list[Told]:
     """Return everything that a change says otherwise than what it was written on."""
-    before, after = wording.names_of(candidate_of(None)), wording.names_of(candidate_of(change))
+    # One set of names for both sides: a renamed segment is no news for an offer that uses it.
+    names = Names({**candidate_of(None).bodies, **candidate_of(change).bodies})
     if not change.is_editable and change.state != Change.State.PREPARING:
-        return [told_of(row.base, row, before, after) for row in drafts_of(change)]
+        return [told_of(row.base, row, names) for row in drafts_of(change)]
     stale = {draft.pk for draft in conflicts(change)}
     return [
-        told_of(row.item.live_revision, row, before, after, is_conflict=row.pk in stale)
+        told_of(row.item.live_revision, row, names, is_conflict=row.pk in stale)
         for row in changed_drafts(change)
     ]
 
 
 def told_of(
-    before: Revision | None, after: Revision, old: Names, new: Names, *, is_conflict: bool = False
+    before: Revision | None, after: Revision, names: Names, *, is_conflict: bool = False
 ) -> Told:
     """Return one thing before and after."""
     verb = "archived" if after.removed else "changed" if before else "new"
-    return Told(after, verb, _lines(before, after, old, new), is_conflict)
+    return Told(after, verb, _lines(before, after, names), is_conflict)
 
 
-def _lines(before: Revision | None, after: Revision, old: Names, new: Names) -> list[Line]:
+def _lines(before: Revision | None, after: Revision, names: Names) -> list[Line]:
     kind = after.item.kind
-    was = _described(kind, before, old) if before else {}
-    now = _described(kind, after, new) if not after.removed else {}
+    was = _described(kind, before, names) if before else {}
+    now = _described(kind, after, names) if not after.removed else {}
     return [line for line in wording.diff(was, now) if line.change != "same"]
 
 
@@ -56,9 +61,10 @@ def tell_release(release: Release) -> list[Told]:
     """Return everything that a release says otherwise than the one it followed."""
     after = _by_item(release)
     before = _by_item(release.base) if release.base else {}
-    old, new = _names_of(before.values()), _names_of(after.values())
+    rows = [*before.values(), *after.values()]
+    names = Names({(row.item.kind, row.item.key): row.body for row in rows})
     told = [
-        told_of(before.get(item), row, old, new)
+        told_of(before.get(item), row, names)
         for item, row in after.items()
         if item not in before or before[item].pk != row.pk
     ]
@@ -69,10 +75,6 @@ def tell_release(release: Release) -> list[Told]:
 def _by_item(release: Release) -> dict[int, Revision]:
     rows = release.revisions.select_related("item", "author").order_by("item__kind", "item__key")
     return {row.item_id: row for row in rows}
-
-
-def _names_of(rows: Iterable[Revision]) -> Names:
-    return Names({(row.item.kind, row.item.key): row.body for row in rows})
 
 
 def faults(change: Change) -> list[str]:

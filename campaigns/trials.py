@@ -52,7 +52,16 @@ class PlacementTrial:
     status: str
     reason: str
     shown: tuple[dict[str, Any], ...]  # {"offer", "variant", "content", "score"}
-    explained: tuple[Explained, ...]
+    reasons: tuple["Reason", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why one candidate was shown or dropped, with names in place of keys."""
+
+    offer: str
+    campaign: str
+    told: Explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +147,16 @@ def _told(
         if placement is None:
             continue
         shown = tuple(_shown(held, placement, one) for one in placed.chosen)
-        reasons = tuple(one for one in explained if one.placement == placed.key)
+        reasons = tuple(_reason(held, one) for one in explained if one.placement == placed.key)
         trials.append(PlacementTrial(placement, placed.status, placed.reason, shown, reasons))
     return trials
+
+
+def _reason(held: Held, told: Explained) -> Reason:
+    offer = held.offers.get(told.offer)
+    campaigns = {one.key: one.name for one in held.release.campaigns}
+    name = offer.name if offer else told.offer
+    return Reason(name, campaigns.get(told.campaign, told.campaign), told)
 
 
 def _shown(held: Held, placement: PlacementSpec, chosen: Any) -> dict[str, Any]:

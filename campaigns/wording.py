@@ -142,7 +142,7 @@ def _field(
 
 def _tail(noun: str, row: Body) -> str:
     # Caps have no key: what they count tells them apart.
-    return f" {row['scope']} {row['counts']}" if noun == "Limit" else ""
+    return f" {_SCOPES[row['scope']]}, {row['counts']}s" if noun == "Limit" else ""
 
 
 def _value(field: str, value: Any, *, names: Names, zone: str) -> str:

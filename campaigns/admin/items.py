@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from campaigns import drafts, wording
 from campaigns.candidates import candidate_of
@@ -92,6 +93,12 @@ class ItemAdmin(admin.ModelAdmin[Item]):
                 ),
             )
         )
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title} | (extra_context or {}))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         names = wording.names_of(candidate_of(drafts.current_change(request.user)))
@@ -181,7 +188,7 @@ class ItemAdmin(admin.ModelAdmin[Item]):
         names = wording.names_of(candidate_of(current))
         lines = []
         if revision and item.live_revision and revision.pk != item.live_revision_id:
-            lines = told_of(item.live_revision, revision, names, names).lines
+            lines = told_of(item.live_revision, revision, names).lines
         return about | {"revision": revision, "others": others, "lines": lines}
 
     def history_view(
@@ -202,11 +209,16 @@ class ItemAdmin(admin.ModelAdmin[Item]):
         return TemplateResponse(request, "campaigns/history.html", context)
 
     def message_user(
-        self, request: HttpRequest, message: Any, level: int | str = messages.INFO, **kwargs: Any
+        self,
+        request: HttpRequest,
+        message: Any,
+        level: int | str = messages.INFO,
+        extra_tags: str = "",
+        fail_silently: bool = False,
     ) -> None:
         # The admin's own "was changed successfully" would be read as live.
         if level != messages.SUCCESS:
-            super().message_user(request, message, level, **kwargs)
+            super().message_user(request, message, level, extra_tags, fail_silently)
 
     @admin.action(description="Archive", permissions=["archive"])
     def archive(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
@@ -272,7 +284,7 @@ def _history(item: Item, names: wording.Names) -> list[dict[str, Any]]:
         {
             "revision": revision,
             "is_live": revision.pk == item.live_revision_id,
-            "lines": told_of(earlier.get(revision.number - 1), revision, names, names).lines,
+            "lines": told_of(earlier.get(revision.number - 1), revision, names).lines,
         }
         for revision in revisions
     ]

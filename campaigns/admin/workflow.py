@@ -7,6 +7,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.text import capfirst
 
 from campaigns.models import Change, Release
 
@@ -15,6 +16,12 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
     list_per_page = 50
     actions = None
     change_list_template = "campaigns/change_list.html"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title} | (extra_context or {}))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

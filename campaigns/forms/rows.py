@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 
 class RowsWidget(forms.Widget):
-    """Renders the rows with one empty row at the end; a button asks the server for more."""
+    """Renders the rows, an empty one where one is required; a button asks the server for more."""
 
     template_name = "campaigns/forms/rows.html"
 
@@ -37,6 +37,7 @@ class RowsWidget(forms.Widget):
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         if not isinstance(value, BaseFormSet):
             value = self.formset(initial=value or [], prefix=name, form_kwargs=self.form_kwargs)
+            value.extra = 1 if self.is_required and not value.initial else 0
         context = super().get_context(name, None, attrs)
         add_url = reverse("admin:rtts-row", args=[self.kind, name]) if self.kind else ""
         return context | {"formset": value, "noun": self.noun, "add_url": add_url}

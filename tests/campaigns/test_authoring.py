@@ -6,7 +6,7 @@ from campaigns import drafts, publishing
 from campaigns.models import PROXIES, Change, Item, Release, Revision
 from campaigns.models.items import Kind
 from decisioning.rules.canonical import decode_release
-from tests.campaigns.conftest import GOLD, NOW
+from tests.campaigns.conftest import GOLD, NOW, go_live
 from tests.campaigns.posting import fields_of, group, leaf, rule, without_rule
 
 NESTED = rule(
@@ -172,7 +172,7 @@ BAD = [
     (Kind.PURPOSE, {"validity_days": "0"}, "validity_days"),
     (Kind.PURPOSE, {"tcf": "one"}, "tcf"),
     (Kind.SEGMENT, {"condition-node": ["broken"]}, "condition"),
-    (Kind.SEGMENT, {"condition-2-value": [""]}, "condition"),
+    (Kind.SEGMENT, {"condition-2-subject": [""]}, "condition"),
 ]
 
 
@@ -269,3 +269,84 @@ def test_archive_waits_for_publishing(live, mia, marketer):
     assert draft.removed
     item.refresh_from_db()
     assert item.archived_at is None
+
+
+def step(client, change, name, **fields):
+    return client.post(
+        reverse("admin:rtts-change-step", args=[change.pk, name]), fields, follow=True
+    )
+
+
+def test_sent_back_with_words_and_nothing_else(live, mia, marketer, approver):
+    add_segment(marketer)
+    change = drafts.current_change(mia)
+    step(marketer, change, "submit")
+
+    silent = step(approver, change, "send-back", text=" ")
+    change.refresh_from_db()
+    assert change.state == Change.State.IN_REVIEW
+    assert "Say what has to be different" in silent.content.decode()
+
+    told = step(approver, change, "send-back", text="Too wide")
+    change.refresh_from_db()
+    assert change.state == Change.State.DRAFT
+    assert "Too wide" in told.content.decode()
+
+
+def test_submitted_change_takes_no_edit_by_accident(live, mia, marketer):
+    add_segment(marketer)
+    change = drafts.current_change(mia)
+    step(marketer, change, "submit")
+
+    add_segment(marketer, key="other")
+    change.refresh_from_db()
+
+    assert change.state == Change.State.IN_REVIEW
+    assert drafts.current_change(mia) != change
+
+
+def test_thing_is_taken_out_renamed_and_discarded(live, mia, marketer):
+    item = item_of("channel")
+    post(marketer, change_url(item), {**fields_of(marketer.get(change_url(item))), "name": "W"})
+    add_segment(marketer)
+    change = drafts.current_change(mia)
+
+    step(marketer, change, "take-out", item=item.pk)
+    page = step(marketer, change, "rename", title="Only the segment").content.decode()
+    assert "Only the segment" in page
+    assert "Big spenders" in page
+    assert "Take W out" not in page
+
+    step(marketer, change, "discard")
+    change.refresh_from_db()
+    assert change.state == Change.State.REJECTED
+    assert marketer.get(reverse("admin:rtts-change", args=[change.pk])).status_code == 200
+
+
+def test_unknown_steps_and_changes_are_not_found(live, mia, marketer):
+    change = drafts.ensure_change(mia, now=NOW)
+
+    assert step(marketer, change, "explode").status_code == 404
+    assert marketer.get(reverse("admin:rtts-change", args=[99999])).status_code == 404
+
+
+def test_discarded_rename_leaves_the_live_name(live, mia, marketer):
+    item = item_of("channel")
+    post(marketer, change_url(item), {**fields_of(marketer.get(change_url(item))), "name": "W"})
+    item.refresh_from_db()
+
+    assert item.name == "Web"
+
+
+def test_roll_back_needs_a_reason_and_the_role(live, mia, ada, marketer, approver):
+    add_segment(marketer)
+    change = drafts.current_change(mia)
+    publishing.submit(change, by=mia, now=NOW)
+    go_live(change, by=ada)
+    url = reverse("admin:rtts-roll-back", args=[live.pk])
+
+    assert marketer.post(url, {"why": "x"}).status_code == 403
+    assert "Say why" in approver.post(url, {"why": ""}, follow=True).content.decode()
+    answer = approver.post(url, {"why": "Too many people"}, follow=True)
+    assert "Too many people" in answer.content.decode()
+    assert Release.objects.get(state="preparing").restores == live
