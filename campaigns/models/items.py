@@ -35,7 +35,7 @@ class KindManager(models.Manager["Item"]):
 
 
 class Item(models.Model):
-    """A stable key. `name` follows the newest revision, so that lists can be searched and sorted."""
+    """A stable key. `name` is that of the live revision, else of the newest, so that lists can be searched."""
 
     KIND: ClassVar[str] = ""
 
