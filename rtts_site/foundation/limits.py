@@ -72,13 +72,8 @@ def bucket_key(rate: Rate, key_id: str) -> str:
     return f"rate:{rate.name}:{key_id}"
 
 
-def take_command(rate: Rate, key_id: str, *, cost: int = 1) -> tuple[Any, ...]:
-    """Return the command that takes from a bucket, for the caller's own pipeline; see `parse_allowance`."""
-    return ("EVAL", TAKE_LUA, 1, bucket_key(rate, key_id), rate.quota, rate.window_s, cost)
-
-
 def parse_allowance(rate: Rate, reply: Any) -> Allowance:
-    """Return what a reply to `take_command` says."""
+    """Return what a reply to `TAKE_LUA` says."""
     allowed, remaining, reset_s, retry_s = reply
     return Allowance(rate, bool(allowed), int(remaining), int(reset_s), int(retry_s))
 
