@@ -28,19 +28,30 @@ def api(stack):
         yield client
 
 
-def person(stack, role):
-    """Return a browser in which the role is signed in."""
+def sign_in(client, stack, role):
+    """Sign the role in."""
     user, password = stack.sign_in(role)
-    client = httpx.Client(base_url=stack.base_url, timeout=30, follow_redirects=True)
     client.get("/admin/login/")
     form = {
         "username": user,
         "password": password,
         "csrfmiddlewaretoken": client.cookies["rtts_csrf"],
     }
-    assert "log out" in client.post("/admin/login/", data=form).text.lower()
+    client.post("/admin/login/", data=form)
+    assert "rtts_session" in client.cookies
     client.headers["X-CSRFToken"] = client.cookies["rtts_csrf"]
-    return client
+
+
+@pytest.fixture(scope="module")
+def people(stack):
+    """Return the browsers of marketer and approver, signed in."""
+    marketer, approver = (
+        httpx.Client(base_url=stack.base_url, timeout=30, follow_redirects=True) for _ in range(2)
+    )
+    with marketer, approver:
+        sign_in(marketer, stack, "marketer")
+        sign_in(approver, stack, "approver")
+        yield marketer, approver
 
 
 def eventually(ask, *, within=10.0):
@@ -98,10 +109,10 @@ def save(marketer, change, kind, key, **body):
 
 
 @pytest.fixture(scope="module")
-def published(stack, api):
+def published(people, api):
     """Publish a segment of people who look and do not buy, and an offer for its gold members."""
     before = decide(api, "nobody")["release"]["version"]
-    marketer, approver = person(stack, "marketer"), person(stack, "approver")
+    marketer, approver = people
     change = done(marketer.post("/v1/changes", json={"title": MINE}))["id"]
     looked = {"event": "Product Viewed", "count": {"is": "gte", "value": 2}, "within": "1d"}
     bought = {"event": "Order Completed", "count": {"is": "gte", "value": 1}, "within": "1d"}
