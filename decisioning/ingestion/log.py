@@ -18,7 +18,7 @@ SOFT_MARK: Final = 30 * 60 * PUBLISHED_RATE // people.PARTITIONS  # records of o
 HARD_MARK: Final = 2 * SOFT_MARK
 NO_MARK: Final = 2**53  # what is already accepted, and only moves, always fits
 QUARANTINE_LENGTH: Final = 1_000  # records kept of a partition, the newest
-RECORDS_PER_ROUND_TRIP: Final = 200
+RECORDS_PER_ROUND_TRIP: Final = 100
 FIELD: Final = b"r"
 
 # KEYS: stream, a dedupe key for each record.  ARGV: mark, dedupe window in ms, the records.
