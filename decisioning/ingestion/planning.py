@@ -18,9 +18,7 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
 
     record: Record | None = None  # to append to the stream of its person
     fence: tuple[str, str] | None = None  # (source, target) of a merge: fence the target first
-    join: tuple[str, str] | None = (
-        None  # (source, target): the profile has moved, now their consent
-    )
+    join: tuple[str, str] | None = None  # (source, target): moved, now their consent
     unfence: tuple[str, str] | None = None  # (source, target) of a merge that was refused
 
 
