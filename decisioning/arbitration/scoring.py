@@ -5,8 +5,6 @@ from math import isfinite
 
 import msgspec
 
-from decisioning.specs import OfferSpec
-
 TERMS = ("priority", "value", "recency", "depth", "outcome_rate")
 RECENCY_MS = (
     60_000  # Source: the catalogue's score, recency = max(0, 1 - ms since the last event / 60000)
@@ -31,14 +29,13 @@ class Score(msgspec.Struct, frozen=True, array_like=True):
     terms: tuple[Term, ...]
 
 
-def known_terms(
-    offer: OfferSpec, *, personal: Mapping[str, float], outcome_rate: float | None
-) -> dict[str, float]:
-    """Return the values that the terms of an offer have; `personal` only what its purposes may use."""
-    values = {"priority": offer.priority, "value": offer.value, **personal}
-    if outcome_rate is not None:
-        values["outcome_rate"] = outcome_rate
-    return {key: min(1.0, max(0.0, value)) for key, value in values.items() if isfinite(value)}
+def bounded(values: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the values that are known, each brought into [0, 1]; one that is no number is not known."""
+    return {
+        key: min(1.0, max(0.0, value))
+        for key, value in values.items()
+        if value is not None and isfinite(value)
+    }
 
 
 def score(values: Mapping[str, float], weights: Mapping[str, float]) -> Score:

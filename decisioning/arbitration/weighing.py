@@ -1,5 +1,6 @@
 """Steps 2 to 7 of a decision for one candidate after the other: gate, schedule, match, caps, holdout, arm, score; pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -144,7 +145,7 @@ class Weighing:
             wanted = arm.variants.get(candidate.offer.key, variant)
             variant = wanted if wanted in candidate.variants else variant
             weights = arm.weights or weights
-        values = self.terms(candidate)
+        values = self.terms(candidate, weights)
         return Passed(candidate, variant, scoring.score(values, weights), gate, drawn)
 
     def drawn(self, campaign: str) -> tuple[Assignment, ...]:
@@ -162,16 +163,18 @@ class Weighing:
     def arm(self, assignment: Assignment) -> ArmSpec:
         return self.held.arms[assignment.experiment, assignment.arm]
 
-    def terms(self, candidate: Candidate) -> dict[str, float]:
-        """Return the values of the terms that this offer's purposes may use."""
-        personal: dict[str, float] = {}
-        if candidate.offer.purposes:
-            recent = scoring.recency(self.state.last_event_ms, now_ms=self.now_ms)
-            deep = scoring.depth(self.scored(candidate.offer.purposes))
-            found = {"recency": recent, "depth": deep}
-            personal = {key: value for key, value in found.items() if value is not None}
-        rate = self.state.rates.get(f"{candidate.offer.key}|{candidate.group.placement}")
-        return scoring.known_terms(candidate.offer, personal=personal, outcome_rate=rate)
+    def terms(self, candidate: Candidate, weights: Mapping[str, float]) -> dict[str, float]:
+        """Return the values of the weighed terms that this offer's purposes may use."""
+        offer = candidate.offer
+        known: dict[str, float | None] = {"priority": offer.priority, "value": offer.value}
+        if "outcome_rate" in weights:
+            rate = f"{offer.key}|{candidate.group.placement}"
+            known["outcome_rate"] = self.state.rates.get(rate)
+        if offer.purposes and "recency" in weights:
+            known["recency"] = scoring.recency(self.state.last_event_ms, now_ms=self.now_ms)
+        if offer.purposes and "depth" in weights:
+            known["depth"] = scoring.depth(self.scored(offer.purposes))
+        return scoring.bounded({key: known.get(key) for key in weights})
 
     def scored(self, purposes: tuple[str, ...]) -> dict[str, Any]:
         """Return the facts that the term depth may read for these purposes."""

@@ -60,6 +60,7 @@ def _make_hot_client() -> redis.asyncio.Redis:
         socket_timeout=seconds,
         socket_connect_timeout=seconds,
         retry=AsyncRetry(NoBackoff(), 0),
+        driver_info=None,  # naming it reads package metadata, milliseconds for each connection
         decode_responses=False,
     )
     return redis.asyncio.Redis.from_pool(pool)

@@ -1,7 +1,10 @@
 """A process of the fast paths for each test, on the session's Valkey."""
 
+import shutil
+
 import pytest
 import pytest_asyncio
+from django.conf import settings
 
 from decisioning.api.process import this_process
 from tests.decisioning import making
@@ -10,6 +13,7 @@ from tests.decisioning import making
 @pytest.fixture
 def kept(redis):
     """Return an empty Valkey whose consents can be trusted, with a policy in force; for `making.run`."""
+    shutil.rmtree(settings.RTTS_VAR / "releases", ignore_errors=True)
     making.trust(redis)
     making.publish_policy(redis)
     yield redis

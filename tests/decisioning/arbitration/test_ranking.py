@@ -3,7 +3,7 @@
 import pytest
 
 from decisioning.arbitration.caps import Shown, parse_shown, reached_cap
-from decisioning.arbitration.scoring import known_terms, recency, score
+from decisioning.arbitration.scoring import bounded, recency, score
 from decisioning.arbitration.selection import Contender, select
 from decisioning.specs import CapSpec
 from tests.decisioning.making import NOW_MS, offer
@@ -53,9 +53,7 @@ def test_live_reservations_count_and_lapsed_ones_do_not():
 
 
 def test_a_score_is_the_weighted_mean_of_its_terms():
-    values = known_terms(offer("sale", priority=0.5, value=1.0), personal={}, outcome_rate=None)
-
-    made = score(values, {"priority": 3.0, "value": 1.0})
+    made = score({"priority": 0.5, "value": 1.0}, {"priority": 3.0, "value": 1.0})
 
     assert made.total == 0.625
     assert [(term.key, term.value, term.weight) for term in made.terms] == [
@@ -72,12 +70,15 @@ def test_an_unknown_term_adds_nothing_and_is_told():
 
 
 def test_hostile_values_stay_between_0_and_1():
-    odd = offer("sale", priority=7.0, value=float("nan"))
-
-    assert known_terms(odd, personal={"depth": -3.0}, outcome_rate=float("inf")) == {
-        "priority": 1.0,
-        "depth": 0.0,
+    odd = {
+        "priority": 7.0,
+        "value": float("nan"),
+        "depth": -3.0,
+        "outcome_rate": float("inf"),
+        "x": None,
     }
+
+    assert bounded(odd) == {"priority": 1.0, "depth": 0.0}
 
 
 @pytest.mark.parametrize(("age_ms", "value"), [(0, 1.0), (30_000, 0.5), (60_000, 0.0), (-5, 1.0)])
