@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.db.models import Model
@@ -15,6 +15,7 @@ from django.utils.text import capfirst
 import campaigns.urls
 from rtts_site import home
 
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 SEARCH_LIMIT: Final = 8  # per kind of thing
 
 
@@ -117,9 +118,7 @@ class TargetingAdminSite(AdminSite):
                 pattern.name,
             )
 
-    def admin_view(
-        self, view: Callable[..., HttpResponseBase], cacheable: bool = False
-    ) -> Callable[..., HttpResponseBase]:
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
         checked = super().admin_view(view, cacheable)
 
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -130,7 +129,7 @@ class TargetingAdminSite(AdminSite):
 
         # Django's own guard marks the view; the mark is what LoginRequired and csrf_exempt read.
         answer.__dict__.update(checked.__dict__)
-        return answer
+        return cast(View, answer)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
