@@ -37,7 +37,7 @@ class Release(models.Model):
     artifact_digest = models.CharField(max_length=80, blank=True)
     policy = models.BinaryField()  # canonical JSON of the purposes and the policy
     policy_digest = models.CharField(max_length=80)
-    effect = models.JSONField(default=dict)  # audience before and after, measured at submission
+    effect = models.JSONField(default=dict)  # audience before and after, as the reviewer saw it
     approved_digest = models.CharField(max_length=80, blank=True)
     approved_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")
     approved_at = models.DateTimeField(null=True, blank=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -55,6 +56,7 @@ def change_page(request: HttpRequest, pk: int) -> HttpResponse:
         "candidate": candidate,
         "told": review.tell(change),
         "faults": review.faults(change) if change.state == Change.State.DRAFT else [],
+        "doubts": review.doubts(change) if change.is_editable else [],
         "is_current": drafts.current_change(user) == change,
         "is_author": is_author,
         "may": _may(user, change, is_author=is_author),
@@ -187,10 +189,17 @@ def new_change(request: HttpRequest) -> HttpResponse:
 @require_GET
 @needs("view_change")
 def effect(request: HttpRequest, pk: int) -> HttpResponse:
-    """Answer with the audience before and after, measured now on a sample of profiles."""
+    """Answer with the audience before and after: measured now, and kept as the reviewer saw it."""
     change = get_object_or_404(Change, pk=pk)
-    context = {"effects": simulation.effect_of(change, now=timezone.now())}
-    return render(request, "campaigns/effect.html", context)
+    release = change.candidates.order_by("-pk").first()
+    if not change.is_editable and release is not None:
+        kept = msgspec.convert(release.effect or [], list[simulation.Effect])
+        return render(request, "campaigns/effect.html", {"effects": kept})
+    effects = simulation.effect_of(change, now=timezone.now())
+    if release is not None and release.state == Release.State.CANDIDATE:
+        release.effect = msgspec.to_builtins(effects)
+        release.save(update_fields=["effect"])
+    return render(request, "campaigns/effect.html", {"effects": effects})
 
 
 @require_GET

@@ -5,7 +5,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import drafts, reports, sampling, simulation
+from campaigns import drafts, publishing, reports, sampling, simulation
 from campaigns.candidates import candidate_of
 from campaigns.models.items import Kind
 from consent import people
@@ -17,7 +17,7 @@ from decisioning.profiles.profile import Cell, Profile, encode_profile
 from decisioning.rules.catalogue import Catalogue
 from decisioning.specs import SegmentSpec
 from rtts_site.foundation.models import ApiKey
-from tests.campaigns.conftest import GOLD, NOW, person, save
+from tests.campaigns.conftest import GOLD, NOW, go_live, person, save
 from tests.campaigns.test_authoring import browser, marketer  # noqa: F401 - a fixture
 
 
@@ -63,6 +63,20 @@ def test_effect_tells_before_and_after_of_what_moves(live, mia, crowd):
     assert set(effects) == {"gold", "winter-sale"}
     assert (effects["gold"].before.people, effects["gold"].after.people) == (4, 6)
     assert effects["winter-sale"].difference == 2
+
+
+def test_effect_is_kept_as_the_reviewer_saw_it(live, mia, ada, crowd, marketer):  # noqa: F811
+    change = drafts.open_change(mia, now=NOW)
+    silver = {"all": [{"attribute": "tier", "is": "eq", "value": "silver"}]}
+    spec = SegmentSpec(key="gold", name="Members", condition=silver)
+    save(change, Kind.SEGMENT, spec, author=mia)
+    publishing.submit(change, by=mia, now=NOW)
+    url = reverse("admin:rtts-effect", args=[change.pk])
+    seen = marketer.get(url).content
+    go_live(change, by=ada)
+
+    assert b"6 people" in seen
+    assert marketer.get(url).content == seen
 
 
 def test_sample_estimates_from_what_it_scanned(crowd, monkeypatch):
