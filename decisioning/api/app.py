@@ -31,7 +31,7 @@ from rtts_site.foundation.redis_clients import hot_client
 
 logger = logging.getLogger("decisioning")
 
-for name in ("decisions", "feedback", "ofrep", "events"):  # they register their routes
+for name in ("decisions", "feedback", "ofrep", "stream", "events"):  # they register their routes
     import_module(f"decisioning.api.{name}")
 
 PREFLIGHT: Headers = (

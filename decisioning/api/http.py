@@ -89,6 +89,20 @@ def route(
     return register
 
 
+def route_stream(path: str, *, scope: str) -> Callable[[Streaming], Streaming]:
+    """Register a GET whose handler writes its own answer, for as long as it likes."""
+
+    def register(streaming: Streaming) -> Streaming:
+        ROUTES["GET", path] = Route(path, _never, scope, 0, streaming=streaming)
+        return streaming
+
+    return register
+
+
+async def _never(request: Request) -> Response:
+    raise LookupError(f"{request.path} writes its own answer")
+
+
 def find_route(method: str, path: str) -> Route | None:
     """Return the route of a path, or None where Django answers."""
     found = ROUTES.get((method, path))
