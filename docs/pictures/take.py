@@ -32,7 +32,7 @@ def main() -> None:
         page.set_default_timeout(60_000)
         sign_in(page, base_url, people["marketer"])
         page.goto(f"{base_url}/admin/campaigns/segment/?q={SEGMENT}")
-        page.locator("a[href*='/change/']").first.click()
+        page.locator("#result_list tbody th a").first.click()
         take(page, "segment-builder")
         page.goto(f"{base_url}/admin/decisioning/decisionrecord/?q={decision}")
         take(page, "decision-explanation")
