@@ -181,7 +181,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "rtts_site.foundation.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["rtts_site.foundation.parsing.BoundedJSONParser"],
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Real-time targeting",
