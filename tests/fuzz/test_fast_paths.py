@@ -71,7 +71,7 @@ BODIES = {
 MEDIA = ["application/json", "text/plain", "application/cloudevents+json", "application/xml", ""]
 
 fuzzing = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
