@@ -93,6 +93,7 @@ class Operation:
     media: tuple[str, ...] = ("application/json",)
     statuses: tuple[int, ...] = (400, 401, 403, 413, 415, 422, 429, 503)
     parameters: tuple[Json, ...] = field(default=())
+    answer_media: str = "application/json"
 
 
 def _path_parameter(name: str, words: str) -> Json:
@@ -103,6 +104,11 @@ def _path_parameter(name: str, words: str) -> Json:
         "description": words,
         "schema": {"type": "string", "minLength": 1, "maxLength": 200},
     }
+
+
+def _query_parameter(name: str, words: str) -> Json:
+    described = {"name": name, "in": "query", "description": words}
+    return {**described, "schema": {"type": "string", "maxLength": 6_500}}
 
 
 TEXT_TOO = ("application/json", "text/plain")  # browser libraries send JSON as text
@@ -126,6 +132,19 @@ def _operations() -> dict[tuple[str, str], Operation]:
         ),
         ("POST", "/v1/feedback"): Operation(
             "Say what came of shown offers, by tracking token", "decisions", Feedback, Taken
+        ),
+        ("GET", "/v1/stream"): Operation(
+            "Follow a person's decisions as their profile changes; each event carries an answer",
+            "decisions",
+            answer=Answer,
+            statuses=(401, 403, 422, 503),
+            parameters=(
+                _query_parameter("user_id", "The person; else anonymous_id."),
+                _query_parameter("anonymous_id", "The person, where no user_id is sent."),
+                _query_parameter("placements", "1 to 30 placements, with commas between them."),
+                _query_parameter("proof", "What a browser key needs for a user_id."),
+            ),
+            answer_media="text/event-stream",
         ),
         ("POST", "/ofrep/v1/evaluate/flags"): Operation(
             "Evaluate every placement and experiment", "openfeature", Evaluation, Flags
@@ -220,7 +239,7 @@ def _describe(operation: Operation, schema_of: Json, *, scope: str) -> Json:
         "responses": {
             "200": {
                 "description": "Done; refused items, where there are some, are inside.",
-                "content": {"application/json": {"schema": schema_of[repr(operation.answer)]}},
+                "content": {operation.answer_media: {"schema": schema_of[repr(operation.answer)]}},
             },
             **{str(status): _problem(schema_of) for status in operation.statuses},
         },
