@@ -154,7 +154,6 @@ def _quoted(text):
     [
         "",
         "Bearer",
-        "Bearer ",
         "Bearer rtts_sk_no",
         "Basic",
         "Basic !!!",
