@@ -146,13 +146,16 @@ class TargetingAdminSite(AdminSite):
             for model in app["models"]
             if model["admin_url"]
         }
+        linked = set()
         for title, entries in NAVIGATION:
             links = [link for entry in entries if (link := _link(request, entry, models))]
+            linked |= {link.url for link in links}
             if links:
                 yield title, links
         rest = [_link(request, Entry(target, "system"), models) for target in list(models)]
-        if rest:
-            yield REST, [link for link in rest if link]
+        unlinked = [link for link in rest if link and link.url not in linked]
+        if unlinked:
+            yield REST, unlinked
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -163,7 +166,7 @@ class TargetingAdminSite(AdminSite):
 
     def search(self, request: HttpRequest) -> TemplateResponse:
         """Answer the ``/`` box: the first hits of every searchable list that this user may see."""
-        query = request.GET.get("q", "").strip()[:100]
+        query = request.GET.get("q", "").replace("\0", "").strip()[:100]
         found = list(self._found(request, query)) if query else []
         context = self.each_context(request) | {"title": "Search", "query": query, "found": found}
         return TemplateResponse(request, "admin/search.html", context)

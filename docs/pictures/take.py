@@ -33,6 +33,7 @@ def main() -> None:
         sign_in(page, base_url, people["marketer"])
         page.goto(f"{base_url}/admin/campaigns/segment/?q={SEGMENT}")
         page.locator("#result_list tbody th a").first.click()
+        page.locator(".rb-count").wait_for()
         take(page, "segment-builder")
         page.goto(f"{base_url}/admin/decisioning/decisionrecord/?q={decision}")
         take(page, "decision-explanation")

@@ -25,6 +25,7 @@ PAGES = (
     "/admin/campaigns/change/",
     "/admin/campaigns/release/",
     "/admin/review/",
+    "/admin/decisioning/decisionrecord/",
     "/admin/simulator/",
     "/admin/people/",
     "/admin/reports/",
