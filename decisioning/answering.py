@@ -1,6 +1,7 @@
 """Makes one decision end to end: reads the person, decides, takes the last step, logs, answers."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,8 +31,11 @@ from decisioning.messages import (
 from decisioning.person_state import Found, find_person, state_of
 from decisioning.profiles.folding import fold
 from decisioning.round_trips import Budget, RedisUnavailable
+from decisioning.rules.engine import EngineError
 from decisioning.tokens import new_nonce
 from rtts_site.foundation.redis_clients import hot_client
+
+logger = logging.getLogger("decisioning")
 
 TRIES = 2
 
@@ -150,7 +154,12 @@ class Sitting:
             given=self.call.given,
             now=self.call.now,
         )
-        decision = decide(ask, state, self.held, policy=self.current.policy, now=self.call.now)
+        try:
+            decision = decide(ask, state, self.held, policy=self.current.policy, now=self.call.now)
+        except EngineError:
+            # The engine has loaded its rules anew; what failed once is asked once more.
+            logger.exception("rules.failed")
+            decision = decide(ask, state, self.held, policy=self.current.policy, now=self.call.now)
         return Made(
             decision=decision,
             state=state,
