@@ -52,6 +52,13 @@ def _kind(plural: str) -> Kind:
     return PLURALS[plural]
 
 
+def _find(plural: str, key: str) -> Item:
+    kind = _kind(plural)
+    if not key.isprintable():
+        raise Http404("A key has no such characters.")
+    return get_object_or_404(Item, kind=kind, key=key)
+
+
 def _said(form: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     bound = form(data=request.data)
     if not bound.is_valid():
@@ -100,7 +107,7 @@ class ItemView(ManagementView):
 
     @extend_schema(summary="Read one thing", parameters=[KIND], responses=ItemAnswer)
     def get(self, request: Request, kind: str, key: str) -> Response:
-        item = get_object_or_404(Item, kind=_kind(kind), key=key)
+        item = _find(kind, key)
         return self._answer(item, drafts.current_change(self.actor))
 
     @extend_schema(
@@ -127,7 +134,7 @@ class ItemView(ManagementView):
     )
     def delete(self, request: Request, kind: str, key: str) -> Response:
         said = _said(ArchiveForm, request)
-        item = get_object_or_404(Item, kind=_kind(kind), key=key)
+        item = _find(kind, key)
         draft = drafts.Draft(kind=item.kind, key=key, removed=True, why=said["why"])
         return self._save(draft, said.get("change"), expect=None)
 
@@ -169,6 +176,8 @@ class ChangesView(ManagementView):
     def get(self, request: Request) -> Response:
         rows = Change.objects.prefetch_related("authors").select_related("approved_by")
         state = request.query_params.get("state", "")
+        if state and state not in Change.State.values:
+            raise invalid_field("/state", f"Use one of {', '.join(Change.State.values)}.")
         if state:
             rows = rows.filter(state=state)
         changes, more = _page(request, rows.order_by("-pk"))
@@ -352,7 +361,7 @@ class ReportView(ManagementView):
     def get(self, request: Request, kind: str, key: str) -> Response:
         if kind not in ("offers", "campaigns"):
             raise Http404("There are reports of offers and campaigns.")
-        item = get_object_or_404(Item, kind=_kind(kind), key=key)
+        item = _find(kind, key)
         by, days = request.query_params.get("by", "day"), request.query_params.get("days", "28")
         if by not in ("day", "placement", "variant", "arm"):
             raise invalid_field("/by", "Use day, placement, variant or arm.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
+import rfc8785
 
 from campaigns import limits
 from campaigns.models.items import Kind
@@ -27,6 +28,7 @@ Body = dict[str, Any]
 Bodies = Mapping[tuple[str, str], Body]  # (kind, key) -> body
 
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]*")
+UNFIT = "Use JSON with finite numbers up to 2^53 and no characters that cannot be seen."
 KEY_WORDS = "Use lower-case letters, digits, dots, dashes and underscores, e.g. “winter-sale”."
 
 
@@ -96,6 +98,9 @@ def parse(kind: str, body: Body) -> Any:
     unknown = sorted(set(body) - {f.name for f in fields(spec_type)})
     if unknown:
         raise Refused(*(FieldError(name, "There is no such field.") for name in unknown))
+    unfit = [FieldError(name, UNFIT) for name, value in body.items() if not _is_portable(value)]
+    if unfit:
+        raise Refused(*unfit)
     try:
         spec = msgspec.convert(body, spec_type)
     except msgspec.ValidationError as error:
@@ -104,6 +109,14 @@ def parse(kind: str, body: Body) -> Any:
     if errors:
         raise Refused(*errors)
     return spec
+
+
+def _is_portable(value: Any) -> bool:
+    """Say whether every store and digest can carry a value: finite numbers, whole characters, no NUL."""
+    try:
+        return b"\\u0000" not in rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError):
+        return False
 
 
 def body_of(spec: Any) -> Body:

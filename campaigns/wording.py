@@ -239,9 +239,14 @@ def _placement_line(body: Body, names: Names) -> str:
     return f"{names.of(Kind.CHANNEL, body['channel'])}, {body['content_type']}, up to {body['max_count']}"
 
 
+def _who(body: Body, names: Names) -> str:
+    words = words_of(body["eligibility"], names)
+    return words[0].upper() + words[1:]
+
+
 def _offer_line(body: Body, names: Names) -> str:
     caps = "".join(f"; {_cap(cap, names)}" for cap in body["caps"])
-    return f"For {words_of(body['eligibility'], names)}{caps}"
+    return f"{_who(body, names)}{caps}"
 
 
 def _campaign_line(body: Body, names: Names) -> str:
@@ -249,7 +254,7 @@ def _campaign_line(body: Body, names: Names) -> str:
     offers = "1 offer" if count == 1 else f"{count} offers"
     until = f" until {moment(body['ends_at'], 'UTC')}" if body["ends_at"] else ""
     goal = names.of(Kind.EVENT_TYPE, body["goal_event"])
-    return f"{offers} for {words_of(body['eligibility'], names)}{until}; goal: {goal}"
+    return f"{offers}{until}. {_who(body, names)}. Goal: {goal}"
 
 
 def _experiment_line(body: Body, names: Names) -> str:

@@ -48,6 +48,11 @@ def user_of(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
+def text_of(request: HttpRequest, name: str, *, most: int) -> str:
+    """Return a posted text, cut to `most` characters, without the NUL that the database cannot hold."""
+    return request.POST.get(name, "").replace("\0", "").strip()[:most]
+
+
 def attempt(
     request: HttpRequest, step: Callable[[], object], *, done: str, to: str
 ) -> HttpResponse:

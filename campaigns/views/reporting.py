@@ -48,7 +48,7 @@ def _named(kind: Literal["campaign", "offer"], rows: list[reports.Result]) -> li
 def report(request: HttpRequest, kind: str, key: str) -> HttpResponse:
     if kind not in BREAKDOWNS:
         raise Http404("There is no such report.")
-    item = Item.objects.filter(kind=kind, key=key).first()
+    item = Item.objects.filter(kind=kind, key=key).first() if key.isprintable() else None
     if item is None:
         raise Http404(f"There is no {kind} “{key}”.")
     days, now = _span(request), timezone.now()

@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseStopPolling
 
 from campaigns import drafts, publishing, review, simulation
 from campaigns.models import PROXIES, Change, Item, Release, ReviewComment
-from campaigns.views.pages import attempt, needs, page, user_of
+from campaigns.views.pages import attempt, needs, page, text_of, user_of
 from rtts_site.foundation.jobs import Job
 
 OPEN = (Change.State.DRAFT, Change.State.IN_REVIEW, Change.State.APPROVED, Change.State.PREPARING)
@@ -95,18 +95,18 @@ def _approve(request: HttpRequest, change: Change) -> object:
         change,
         by=user_of(request),
         digest=request.POST.get("digest", ""),
-        text=request.POST.get("text", "")[:2000],
+        text=text_of(request, "text", most=2000),
         now=timezone.now(),
     )
 
 
 def _send_back(request: HttpRequest, change: Change) -> object:
-    text = request.POST.get("text", "")[:2000]
+    text = text_of(request, "text", most=2000)
     return publishing.send_back(change, by=user_of(request), text=text, now=timezone.now())
 
 
 def _comment(request: HttpRequest, change: Change) -> object:
-    text = request.POST.get("text", "")[:2000]
+    text = text_of(request, "text", most=2000)
     return publishing.comment(change, by=user_of(request), text=text, now=timezone.now())
 
 
@@ -128,7 +128,7 @@ def _take_out(request: HttpRequest, change: Change) -> object:
 
 
 def _rename(request: HttpRequest, change: Change) -> None:
-    drafts.rename_change(change, request.POST.get("title", ""))
+    drafts.rename_change(change, text_of(request, "title", most=120))
 
 
 def _number(text: str) -> int:
@@ -176,7 +176,7 @@ def item(request: HttpRequest, pk: int) -> HttpResponse:
 @needs("add_change")
 def new_change(request: HttpRequest) -> HttpResponse:
     user, now = user_of(request), timezone.now()
-    change = drafts.open_change(user, now=now, title=request.POST.get("title", "").strip()[:120])
+    change = drafts.open_change(user, now=now, title=text_of(request, "title", most=120))
     drafts.switch_change(user, change)
     return attempt(
         request,
@@ -237,7 +237,7 @@ def roll_back(request: HttpRequest, pk: int) -> HttpResponse:
     made: list[Release] = []
 
     def step() -> None:
-        why = request.POST.get("why", "")[:500]
+        why = text_of(request, "why", most=500)
         made.append(publishing.roll_back(release, by=user_of(request), why=why, now=timezone.now()))
 
     response = attempt(

@@ -92,6 +92,9 @@ def test_stale_save_is_refused(live, mia):
         ("segments/Silver!", segment(), "/body/key"),
         ("segments/silver", {"body": []}, "/body"),
         ("segments/silver", {"boddy": {}}, "/boddy"),
+        ("segments/silver", segment(name="a\0b"), "/body/name"),
+        ("segments/silver", segment(name="\ud800"), "/body/name"),
+        ("channels/c", {"body": {"name": "C", "more": 2**70}}, "/body/more"),
         ("offers/o", {"body": {"name": "O", "variants": [], "purposes": []}}, "/body/variants"),
     ],
 )
@@ -155,3 +158,25 @@ def test_documentation_opens(live, client, mia):
 
     assert page.status_code == 200
     assert b"<script>" not in page.content
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "catalogue/segments/%00",
+        "reports/offers/%00",
+        "changes?state=%00",
+        "changes?page=99999999999",
+        "changes/999999",
+    ],
+)
+def test_odd_addresses_are_refused(live, mia, path):
+    assert 400 <= browser(mia).get(f"/v1/{path}").status_code < 500
+
+
+def test_numbers_past_what_json_carries_are_refused(live, mia):
+    body = {"name": "H", "channel": "web", "fallback": {"points": 2**70}}
+
+    answer = put(browser(mia), "placements/big", {"body": body})
+
+    assert answer.json()["errors"][0]["pointer"] == "/body/fallback"
