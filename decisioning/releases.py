@@ -30,9 +30,11 @@ WANTED_KEY = (
 DISK_FILE = "live.msgpack"
 _specs_decoder = msgspec.msgpack.Decoder(tuple[AggregateSpec, ...])
 
+ALREADY_LIVE = -1
 # Versions only move forward: a slow publisher cannot put an older release back.
 FORWARD = """
 local live = tonumber(redis.call('HGET', KEYS[1], 'version') or '0')
+if tonumber(ARGV[1]) == live and redis.call('HGET', KEYS[1], 'digest') == ARGV[2] then return -1 end
 if tonumber(ARGV[1]) <= live then return live end
 redis.call('HSET', KEYS[1], 'version', ARGV[1], 'digest', ARGV[2], 'approved_digest', ARGV[3],
   'artifact_sha', ARGV[4], 'published_at_ms', ARGV[5], 'seal', ARGV[6])
@@ -93,8 +95,8 @@ def publish_release(
     Rolling back is publishing an earlier release under a new, higher version. Five round trips.
 
     Raises:
-        ReleaseRefused: the digest is not the approved one, the artifact is of another release, or a
-            release of this or a higher version is live.
+        ReleaseRefused: the digest is not the approved one, the artifact is of another release, or
+            another release of this or a higher version is live.
     """
     published = seal_release(
         release, artifact, version=version, approved_digest=approved_digest, now=now
@@ -117,6 +119,8 @@ def publish_release(
         published.published_at_ms,
         published.seal,
     )
+    if live == ALREADY_LIVE:
+        return published.digest
     if live:
         raise ReleaseRefused(
             f"Release {int(live)} is live; publish with a higher version than {version}."

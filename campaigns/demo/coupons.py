@@ -109,7 +109,7 @@ def _offer(campaign: JourneyCampaign, coupon: Coupon, *, most: int, now: datetim
     starts_at, ends_at = _dates(campaign, now)
     return OfferSpec(
         key=f"journey-{campaign.number}-{slug(label)}",
-        name=f"{label}, coupon {coupon.upc} of campaign {campaign.number}",
+        name=f"{label} coupon, book {campaign.number}",
         purposes=PURPOSES[campaign.type],
         variants=_variants(campaign.type, label, coupon.upc),
         eligibility={"all": [{"segment": segment_of_coupon(coupon)}]},

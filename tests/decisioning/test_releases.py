@@ -64,6 +64,14 @@ def test_versions_only_move_forward(kept):
         making.publish(kept, TWO, version=5)
 
 
+def test_publishing_the_same_again_changes_nothing(kept):
+    making.publish(kept, ONE, version=5)
+    before = kept.hgetall(LIVE_KEY)
+
+    assert making.publish(kept, ONE, version=5) == digest(ONE)
+    assert kept.hgetall(LIVE_KEY) == before
+
+
 @pytest.mark.parametrize("field", ["approved_digest", "digest", "version", "artifact_sha", "seal"])
 def test_a_process_refuses_what_was_altered_and_keeps_the_last_good_one(kept, holder, field):
     making.publish(kept, ONE, version=1)
