@@ -56,7 +56,7 @@ def backfill(
         BackfillStalled: no worker drains or archives.
     """
     live = load_live(client)
-    wanted = _incomplete(client, live, aggregates)
+    wanted = incomplete(client, live, aggregates)
     if not wanted:
         return 0
     targets = _await_take_up(client, live, wanted)
@@ -68,7 +68,7 @@ def backfill(
     return len(wanted)
 
 
-def _incomplete(
+def incomplete(
     client: "redis.Redis", live: LiveSet, aggregates: Iterable[AggregateSpec]
 ) -> dict[str, int]:
     """Return family -> generation of those that history has not been added to."""

@@ -165,6 +165,7 @@ class Drain:
             position.folded,
             run.until,
             position.aggregates,
+            position.rebuilds,
             profiles={person: _packed(made, person) for person in made.changed},
             outgoing=packed_deliveries(made.deliveries, until=run.until),
         )

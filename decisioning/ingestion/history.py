@@ -64,14 +64,19 @@ def _read(client: "redis.Redis", partition: int, position: Position) -> tuple[li
         max=position.folded,
         count=ROWS_PER_RUN,
     )
+    until = found[-1][0].decode() if len(found) == ROWS_PER_RUN else position.folded
+    return readable(found), until
+
+
+def readable(found: Sequence[Any]) -> list[Entry]:
+    """Return stream entries as records, without what the drain has set aside."""
     entries: list[Entry] = []
     for stream_id, fields in found:
         try:
             entries.append((stream_id.decode(), decode_record(fields[FIELD])))
         except (msgspec.DecodeError, KeyError):
-            continue  # the drain has set it aside
-    until = found[-1][0].decode() if len(found) == ROWS_PER_RUN else position.folded
-    return entries, until
+            continue
+    return entries
 
 
 def _rows(client: "redis.Redis", partition: int, entries: Sequence[Entry]) -> list[Row]:
@@ -81,11 +86,12 @@ def _rows(client: "redis.Redis", partition: int, entries: Sequence[Entry]) -> li
     return [
         _row(partition, stream_id, record)
         for stream_id, record in entries
-        if record.kind != "backfill" and not _moved_on(profiles[record.person], stream_id, record)
+        if record.kind != "backfill" and not moved_on(profiles[record.person], stream_id, record)
     ]
 
 
-def _moved_on(profile: Profile | None, stream_id: str, record: Record) -> bool:
+def moved_on(profile: Profile | None, stream_id: str, record: Record) -> bool:
+    """Return whether a folded record of this stream followed its person to another."""
     if profile is None or not profile.merged_into or record.kind == "merge_out":
         return False
     return stream_order(stream_id) > stream_order(profile.merged_at)

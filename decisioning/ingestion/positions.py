@@ -11,6 +11,7 @@ from decisioning.ingestion.records import stream_order
 from decisioning.profiles.aggregates import Aggregates
 
 START: Final = "0-0"
+_FIELDS: Final = ("folded", "archived", "aggregates", "rebuilds")
 
 # KEYS: position, aggregates.  ARGV: folded as known, version as known, new version, then family and
 # "generation:position" pairs.  A family keeps the entry of its generation.
@@ -39,6 +40,9 @@ class Position:
     folded: str = START
     archived: str = START
     aggregates: int = 0  # version of the set that records behind `folded` are folded with
+    rebuilds: int = (
+        0  # how often profiles were rebuilt; one read before a rebuild must not be committed
+    )
 
     @property
     def is_archived(self) -> bool:
@@ -55,10 +59,10 @@ def load_positions(client: "redis.Redis", partitions: Iterable[int]) -> dict[int
     asked = list(partitions)
     with client.pipeline(transaction=False) as pipe:
         for partition in asked:
-            pipe.hmget(people.position_key(partition), "folded", "archived", "aggregates")
+            pipe.hmget(people.position_key(partition), *_FIELDS)
         rows = pipe.execute()
     return {
-        partition: Position(_text(row[0]), _text(row[1]), int(row[2] or 0))
+        partition: Position(_text(row[0]), _text(row[1]), int(row[2] or 0), int(row[3] or 0))
         for partition, row in zip(asked, rows, strict=True)
     }
 

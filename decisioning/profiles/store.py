@@ -35,23 +35,26 @@ class Batch:
     since: str  # position that the batch was computed from
     until: str  # position that it leads to
     aggregates_version: int
+    rebuilds: int = 0  # of the partition, as it was when the profiles were read
+    is_rebuild: bool = False
     profiles: dict[str, bytes | None] = field(default_factory=dict)  # None deletes
     outgoing: dict[str, bytes] = field(default_factory=dict)  # outbox id -> packed delivery
 
 
 # KEYS: position, outbox, profiles…  ARGV: since, until, aggregates version, number of profiles,
-# a value for each ("" deletes), then pairs for the outbox.
+# rebuilds as known, rebuilds from now on, a value for each profile ("" deletes), then pairs for the outbox.
 _COMMIT = """
 local folded = redis.call('HGET', KEYS[1], 'folded') or '0-0'
 local version = redis.call('HGET', KEYS[1], 'aggregates') or '0'
-if folded ~= ARGV[1] or version ~= ARGV[3] then return 0 end
+local rebuilds = redis.call('HGET', KEYS[1], 'rebuilds') or '0'
+if folded ~= ARGV[1] or version ~= ARGV[3] or rebuilds ~= ARGV[5] then return 0 end
 local count = tonumber(ARGV[4])
 for i = 1, count do
-  local value = ARGV[4 + i]
+  local value = ARGV[6 + i]
   if value == '' then redis.call('DEL', KEYS[2 + i]) else redis.call('SET', KEYS[2 + i], value) end
 end
-for i = 5 + count, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
-redis.call('HSET', KEYS[1], 'folded', ARGV[2])
+for i = 7 + count, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+redis.call('HSET', KEYS[1], 'folded', ARGV[2], 'rebuilds', ARGV[6])
 for i = 1, count do redis.call('PUBLISH', 'changed:' .. string.match(KEYS[2 + i], '[^:]*$'), '') end
 return 1
 """
@@ -76,7 +79,8 @@ def _keys(batch: Batch) -> list[str]:
 
 
 def _arguments(batch: Batch) -> list[Any]:
-    head = [batch.since, batch.until, batch.aggregates_version, len(batch.profiles)]
+    head: list[Any] = [batch.since, batch.until, batch.aggregates_version, len(batch.profiles)]
+    head += [batch.rebuilds, batch.rebuilds + batch.is_rebuild]
     values = [value or b"" for value in batch.profiles.values()]
     pairs = [part for pair in batch.outgoing.items() for part in pair]
     return [*head, *values, *pairs]
