@@ -185,7 +185,7 @@ async def take(records: list[Record], refusals: list[Refusal], *, mark: int) -> 
 
 async def append(records: list[Record], apart: list[Record], *, mark: int) -> list[Result]:
     """Append to the log, or to the spool while Redis is away."""
-    breaker = this_process().breaker
+    breaker = this_process().intake_breaker
     if breaker.allows():
         try:
             results = await append_to_log(records, apart, mark=mark)

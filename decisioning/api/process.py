@@ -25,6 +25,7 @@ class Process:
         client = redis_client(timeout_ms=HOLDER_TIMEOUT_MS)
         self.keys = KeyRing()
         self.breaker = Breaker()
+        self.intake_breaker = Breaker("events")  # slow batches must not cost decisions their store
         self.holder = ReleaseHolder(client, settings.RTTS_VAR / "releases")
         self.spool = DecisionSpool(settings.RTTS_VAR / "spool", client)
         self.tracking_key = hmac.new(

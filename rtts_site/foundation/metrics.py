@@ -22,6 +22,8 @@ FOLD_LAG_SECONDS = Gauge(
 )
 RELEASE_VERSION = Gauge("rtts_release_version", "Version of the live release in this process.")
 POLICY_VERSION = Gauge("rtts_policy_version", "Version of the live policy in this process.")
-BREAKER_OPEN = Gauge("rtts_redis_breaker_open", "1 while calls to Redis are not even tried.")
+BREAKER_OPEN = Gauge(
+    "rtts_redis_breaker_open", "1 while calls to Redis are not even tried.", ["caller"]
+)
 CONSENT_CHANGES = Counter("rtts_consent_changes", "Consent changes by outcome.", ["result"])
 FENCES = Gauge("rtts_consent_fences", "People whose consent change is on its way.")

@@ -75,8 +75,14 @@ class Breaker:
     """Says whether calling is worth it: opens after `limit` failures in a row, lets one call try each `rest` seconds."""
 
     def __init__(
-        self, *, limit: int = 5, rest: float = 1.0, clock: Callable[[], float] = time.monotonic
+        self,
+        caller: str = "decisions",
+        *,
+        limit: int = 5,
+        rest: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._metric = metrics.BREAKER_OPEN.labels(caller)
         self._limit = limit
         self._rest = rest
         self._clock = clock
@@ -99,14 +105,14 @@ class Breaker:
 
     def succeeded(self) -> None:
         if self._failures:
-            metrics.BREAKER_OPEN.set(0)
+            self._metric.set(0)
         self._failures = 0
 
     def failed(self) -> None:
         self._failures += 1
         if self._failures == self._limit:
             self._next_try = self._clock() + self._rest
-            metrics.BREAKER_OPEN.set(1)
+            self._metric.set(1)
 
 
 def server_run_id(client: redis.Redis) -> str:

@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+import redis
 from django.conf import settings
 
 from consent import people
@@ -211,10 +212,25 @@ async def test_full_streams_slow_bulk_down_first(store, key, monkeypatch):
 async def test_events_wait_on_disk_while_redis_is_away(store, key):
     await call("POST", "/v1/track", track(1), key=key)
     for _ in range(5):
-        events.this_process().breaker.failed()
+        events.this_process().intake_breaker.failed()
 
     reply = await call("POST", "/v1/track", track(2), key=key)
 
     assert (reply.status, reply.json["accepted"]) == (200, 1)
     EventSpool(settings.RTTS_VAR / "spool").replay(store)
     assert {one.message_id for one in appended(store)} == {"m1", "m2"}
+
+
+async def test_batches_that_redis_does_not_answer_leave_decisions_their_store(
+    store, key, monkeypatch
+):
+    async def never(*args, **kwargs):
+        raise redis.TimeoutError
+
+    monkeypatch.setattr(events, "append_to_log", never)
+    for number in range(6):
+        await call("POST", "/v1/batch", {"batch": [track(number)]}, key=key)
+
+    process = events.this_process()
+    assert process.intake_breaker.is_open
+    assert not process.breaker.is_open
