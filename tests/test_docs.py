@@ -76,7 +76,8 @@ def test_every_management_command_exists():
         f"reports of one feedback request | {http.MAX_FEEDBACK} |",
         f"{authoring.VARIANTS}, {authoring.CAPS}; {authoring.CONTENT_BYTES:,} bytes",
         f"{rates.DECISIONS.quota:,} decisions; {rates.EVENTS.quota:,} event requests; "
-        f"{rates.CONSENTS.quota:,} consents; {rates.MANAGEMENT.quota:,} management",
+        f"{rates.CONSENTS.quota:,} consents; {rates.MANAGEMENT.quota:,} management; "
+        f"{rates.BATCH.quota:,} decision batches; {rates.BROWSER.quota:,} of a browser key",
     ],
 )
 def test_every_limit_is_the_one_in_the_code(words):

@@ -21,11 +21,13 @@ from decisioning.api.http import (
     methods_of,
     parse_query,
     read_body,
+    read_headers,
     respond,
 )
 from decisioning.api.process import this_process
 from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeyRecord, KeysUnavailableError, presented_secret
+from rtts_site.foundation.limits import BROWSER
 from rtts_site.foundation.problems import Problem, problem_body
 from rtts_site.foundation.redis_clients import hot_client
 
@@ -83,17 +85,18 @@ async def live(receive: Receive, send: Send) -> None:
 async def answer(found: Route, scope: Any, receive: Receive, send: Send) -> None:
     """Read, authenticate, call the handler and write; a Problem becomes its answer."""
     started = time.perf_counter()
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    cors: Headers = ()
+    headers = read_headers(scope["headers"])
+    extra: Headers = ()
     try:
         body = await read_body(receive, headers, limit=found.limit)
         key = await authenticate(found, headers, body)
-        cors = allow_origin(key, headers.get("origin", ""))
+        extra = allow_origin(key, headers.get("origin", ""))
+        extra += take_from_rate(found, key)
         request = Request(
             scope["method"], scope["path"], headers, parse_query(scope["query_string"]), body, key
         )
         if found.streaming is not None:
-            await found.streaming(request, receive, send, cors)
+            await found.streaming(request, receive, send, extra)
             return
         response = await found.handler(request)
     except Problem as problem:
@@ -103,7 +106,7 @@ async def answer(found: Route, scope: Any, receive: Receive, send: Send) -> None
         response = problem_response(
             Problem(500, "Internal error", "It is in the server's log; try again.")
         )
-    await respond(send, response, extra=cors)
+    await respond(send, response, extra=extra)
     metrics.HTTP_REQUESTS.labels(found.path, response.status).inc()
     metrics.HTTP_SECONDS.labels(found.path).observe(time.perf_counter() - started)
 
@@ -165,6 +168,20 @@ def allow_origin(key: KeyRecord, origin: str) -> Headers:
         (b"access-control-expose-headers", b"etag, retry-after, ratelimit, ratelimit-policy"),
         (b"vary", b"origin"),
     )
+
+
+def take_from_rate(found: Route, key: KeyRecord) -> Headers:
+    """Count a request against its key's rate in this process and return the headers that say what is left.
+
+    Raises:
+        Problem: 429 past the rate.
+    """
+    rate = BROWSER if key.kind == "browser" else found.rate
+    allowance = this_process().limiter.take_locally(rate, key.id)
+    if not allowance.allowed:
+        detail = f"This key may make {rate.quota:,} requests in {rate.window_s} s here."
+        raise Problem(429, "Too many requests", detail, headers=allowance.headers())
+    return tuple((name.encode(), value.encode()) for name, value in allowance.headers())
 
 
 def origin_of(scope: Any) -> bytes:

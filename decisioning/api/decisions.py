@@ -31,6 +31,7 @@ from decisioning.messages import Answer, Ask, DecisionRequest, PersonRef, reques
 from decisioning.rules.conditions import conform
 from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeyRecord, KeysUnavailableError, ProofError
+from rtts_site.foundation.limits import BATCH
 from rtts_site.foundation.problems import Problem, invalid_field
 from rtts_site.foundation.redis_clients import hot_client
 
@@ -46,7 +47,7 @@ async def post_decision(request: Request) -> Response:
 
 def narrowed(asked: DecisionRequest, headers: Mapping[str, str]) -> DecisionRequest:
     """Return the request with what its headers say about consent."""
-    if asked.consent.gpc or not gpc_header([headers.get("sec-gpc", "")]):
+    if asked.consent.gpc or not gpc_header(headers.get("sec-gpc", "").split(",")):
         return asked
     consent = msgspec.structs.replace(asked.consent, gpc=True)
     return msgspec.structs.replace(asked, consent=consent)
@@ -63,7 +64,9 @@ class BatchRequest(Struct, frozen=True, forbid_unknown_fields=True):
 batch_decoder = msgspec.json.Decoder(BatchRequest)
 
 
-@route("POST", "/v1/decisions/batch", scope="decisions", limit=DECISION_BATCH_BODY_BYTES)
+@route(
+    "POST", "/v1/decisions/batch", scope="decisions", limit=DECISION_BATCH_BODY_BYTES, rate=BATCH
+)
 async def post_decisions(request: Request) -> Response:
     """Answer up to 100 decisions, in the order asked; each has the time of its own."""
     asked = decode(request.body, batch_decoder).decisions

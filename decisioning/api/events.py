@@ -41,6 +41,7 @@ from decisioning.ingestion.wire import (
 )
 from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeysUnavailableError, ProofError
+from rtts_site.foundation.limits import EVENTS
 from rtts_site.foundation.problems import Problem, invalid_field
 from rtts_site.foundation.redis_clients import drop_connections, hot_client, redis_client
 
@@ -232,14 +233,14 @@ def event_spool() -> EventSpool:
 
 def register() -> None:
     """Put the handlers on their paths."""
-    limit = EVENT_BATCH_BODY_BYTES
+    take_route = functools.partial(route, scope="events", limit=EVENT_BATCH_BODY_BYTES, rate=EVENTS)
     for kind in CALL_TYPES:
         handler = functools.partial(receive_message, kind=kind)
         for path in (f"/v1/{kind}", f"/v1/{SHORT_PATHS[kind]}"):
-            route("POST", path, scope="events", limit=limit, key_in_body=True)(handler)
+            take_route("POST", path, key_in_body=True)(handler)
     for path in ("/v1/batch", "/v1/b"):
-        route("POST", path, scope="events", limit=limit, key_in_body=True)(receive_batch)
-    route("POST", "/v1/events", scope="events", limit=limit)(receive_cloudevents)
+        take_route("POST", path, key_in_body=True)(receive_batch)
+    take_route("POST", "/v1/events")(receive_cloudevents)
 
 
 register()

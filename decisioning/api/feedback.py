@@ -24,6 +24,7 @@ from decisioning.outcomes import COUNT, Kind, Report, report_command, total_slot
 from decisioning.round_trips import Budget, RedisUnavailable
 from decisioning.specs import OfferSpec
 from decisioning.tokens import TokenError, read_token
+from rtts_site.foundation.limits import EVENTS
 from rtts_site.foundation.problems import Problem
 
 FUTURE = timedelta(minutes=5)
@@ -49,7 +50,7 @@ decoder = msgspec.json.Decoder(Feedback)
 encoder = msgspec.json.Encoder()
 
 
-@route("POST", "/v1/feedback", scope="decisions", limit=FEEDBACK_BODY_BYTES)
+@route("POST", "/v1/feedback", scope="decisions", limit=FEEDBACK_BODY_BYTES, rate=EVENTS)
 async def post_feedback(request: Request) -> Response:
     """Count each report once; an item refused for what it is gets its reason inside the 200."""
     items = decode(request.body, decoder).events

@@ -2,13 +2,14 @@
 
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from rtts_site.foundation import limits
 from rtts_site.foundation.api_keys import KeyRecord
 from rtts_site.foundation.problems import Problem, invalid_field
 
@@ -69,6 +70,7 @@ class Route:
     limit: int
     key_in_body: bool = field(default=False)  # Segment libraries may send `writeKey` in the body
     streaming: Streaming | None = field(default=None)  # writes its own answer
+    rate: limits.Rate = field(default=limits.DECISIONS)  # of secret keys
 
 
 ROUTES: dict[tuple[str, str], Route] = {}
@@ -76,12 +78,18 @@ PREFIXES: list[tuple[str, str]] = []  # (method, path prefix) whose route is ROU
 
 
 def route(
-    method: str, path: str, *, scope: str, limit: int, key_in_body: bool = False
+    method: str,
+    path: str,
+    *,
+    scope: str,
+    limit: int,
+    key_in_body: bool = False,
+    rate: limits.Rate = limits.DECISIONS,
 ) -> Callable[[Handler], Handler]:
     """Register a handler; a path that ends in ``/*`` takes every path below it."""
 
     def register(handler: Handler) -> Handler:
-        ROUTES[method, path] = Route(path, handler, scope, limit, key_in_body)
+        ROUTES[method, path] = Route(path, handler, scope, limit, key_in_body, rate=rate)
         if path.endswith("/*"):
             PREFIXES.append((method, path))
         return handler
@@ -123,6 +131,19 @@ def methods_of(path: str) -> list[str]:
         if path.startswith(prefix[:-1]) and len(path) >= len(prefix)
     }
     return sorted(exact | below)
+
+
+def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the headers of an ASGI scope; of a name that is sent again the values stand in a list.
+
+    >>> read_headers([(b"sec-gpc", b"1"), (b"host", b"shop"), (b"sec-gpc", b"0")])
+    {'sec-gpc': '1, 0', 'host': 'shop'}
+    """
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], *, limit: int) -> bytes:

@@ -13,6 +13,7 @@ from decisioning.decision_spool import DecisionSpool
 from decisioning.holder import ReleaseHolder
 from decisioning.round_trips import Budget, HotLine, RedisUnavailable
 from rtts_site.foundation.api_keys import KeyRing
+from rtts_site.foundation.limits import Limiter
 from rtts_site.foundation.redis_clients import Breaker, Down, hot_client, redis_client
 
 HOLDER_TIMEOUT_MS = 1_000
@@ -26,6 +27,7 @@ class Process:
         self.keys = KeyRing()
         self.breaker = Breaker()
         self.intake_breaker = Breaker("events")  # slow batches must not cost decisions their store
+        self.limiter = Limiter()
         self.holder = ReleaseHolder(client, settings.RTTS_VAR / "releases")
         self.spool = DecisionSpool(settings.RTTS_VAR / "spool", client)
         self.tracking_key = hmac.new(

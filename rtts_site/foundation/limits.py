@@ -1,4 +1,4 @@
-"""The published rates, and the only place that counts against them: a token bucket per key in Redis."""
+"""The published rates, and the only place that counts against them: a token bucket per key, in Redis or in the process."""
 
 import time
 from collections.abc import Callable
@@ -122,7 +122,7 @@ class Limiter:
         return parse_allowance(rate, reply)
 
     def take_locally(self, rate: Rate, key_id: str, *, cost: int = 1) -> Allowance:
-        """Take from this process's own bucket; no store."""
+        """Take from this process's own bucket, for paths that have no time to ask: each process then grants the whole quota."""
         now, per_second = self._clock(), rate.quota / rate.window_s
         bucket = self._local.setdefault((rate.name, key_id), _LocalBucket(rate.quota, now))
         bucket.left = min(rate.quota, bucket.left + (now - bucket.at) * per_second)

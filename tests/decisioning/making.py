@@ -122,7 +122,7 @@ def split(campaign_key, **fields):
 
 
 PURPOSES = (
-    PurposeSpec(key="personalised_ads", name="Personalised advertising"),
+    PurposeSpec(key="personalised_ads", name="Personalised advertising", gpc=True),
     PurposeSpec(key="service", name="Service", basis="legitimate_interest"),
 )
 
@@ -218,8 +218,8 @@ class Reply:
         return json.loads(self.content)
 
 
-async def call(method, path, body=None, *, key="", headers=None, raw=None):
-    """Send one request to the fast paths in this process."""
+async def call(method, path, body=None, *, key="", headers=None, raw=None, more=()):
+    """Send one request to the fast paths in this process; `more` holds headers that it may repeat."""
     content = raw if raw is not None else json.dumps(body).encode() if body is not None else b""
     sent = {"content-type": "application/json", **(headers or {})}
     if key:
@@ -230,7 +230,9 @@ async def call(method, path, body=None, *, key="", headers=None, raw=None):
         "method": method,
         "path": path,
         "query_string": query.encode(),
-        "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+        "headers": [
+            (name.lower().encode(), value.encode()) for name, value in (*sent.items(), *more)
+        ],
     }
     reply = Reply()
 
