@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from tests.fuzz.hostile import spoilt, texts, values
 
+pytestmark = pytest.mark.fuzz
+
 MESSAGE = {
     "userId": "household-1",
     "anonymousId": "0123456789abcdef0123456789abcdef",

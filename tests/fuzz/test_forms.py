@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from tests.fuzz.hostile import texts, values
 
+pytestmark = pytest.mark.fuzz
+
 FIELDS = [
     *("key", "name", "type", "source", "unit", "values", "purposes", "channel", "content_type"),
     *("max_count", "fallback", "cache_seconds", "condition", "eligibility", "starts_at", "ends_at"),

@@ -4,6 +4,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 
+pytestmark = pytest.mark.fuzz
+
 ENDLESS = {"/v1/stream"}
 fuzzing = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
