@@ -12,7 +12,7 @@ from campaigns.models import Change
 from consent import people
 from consent.policy import PolicySpec, decode_policy
 from consent.policy_store import live_policy
-from consent.state import parse_view, read_commands
+from consent.state import parse_view, read_commands, run_id_of
 from decisioning.arbitration.caps import Shown, parse_shown
 from decisioning.arbitration.totals import closed_offers
 from decisioning.decisions import decide
@@ -116,17 +116,18 @@ def _find(client: redis.Redis, question: Question) -> Found:
     person, profile = load_profile(client, question.person)
     now_ms = int(question.now.timestamp() * 1000)
     with client.pipeline(transaction=False) as pipe:
+        pipe.info("server")
         pipe.hgetall(people.caps_key(person))
         pipe.hgetall(people.arms_key(person))
         for command in read_commands(person):
             pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it so
-        caps, arms, *consent = pipe.execute(raise_on_error=False)
+        info, caps, arms, *consent = pipe.execute(raise_on_error=False)
     return Found(
         person,
         profile,
         parse_shown(caps, now_ms=now_ms) if caps else Shown(),
         {name.decode(): arm.decode() for name, arm in arms.items()},
-        parse_view(consent),
+        parse_view(run_id_of(info), consent),
     )
 
 

@@ -15,7 +15,6 @@ import redis
 from consent import people
 from consent.policy import UNAVAILABLE, ConsentView, State, Status
 
-READ_COUNT = 4  # commands, hence replies, of one read
 CHANGE, EVENT, MERGE = "change:", "event:", "merge:"  # kinds of fence token
 Command = tuple[str | bytes, ...]
 
@@ -36,26 +35,25 @@ def read_commands(person: str) -> tuple[Command, ...]:
     The fence is read before the state: a state read after no fence was seen has every change acknowledged before.
     """
     return (
-        ("INFO", "server"),
         ("HGET", people.trust_key(people.partition_of(person)), "run_id"),
         ("HLEN", people.fence_key(person)),
         ("HMGET", people.consent_key(person), "v", "s"),
     )
 
 
-def parse_view(replies: Sequence[Any]) -> ConsentView:
+def parse_view(run_id: str, replies: Sequence[Any]) -> ConsentView:
     """Return the view that the replies to `read_commands` give; never raises, whatever the replies are.
 
-    A reply may be an exception (a pipeline with ``raise_on_error=False``).
+    `run_id` is of the process that gave them, asked on the same connection: there before, or in the same
+    pipeline. A reply may be an exception (a pipeline with ``raise_on_error=False``).
     """
     try:
-        return _parse(*replies)
+        return _parse(run_id, *replies)
     except (TypeError, ValueError, msgspec.DecodeError):
         return UNAVAILABLE
 
 
-def _parse(info: Any, trusted_run: Any, fences: Any, packed: Any) -> ConsentView:
-    run_id = run_id_of(info)
+def _parse(run_id: str, trusted_run: Any, fences: Any, packed: Any) -> ConsentView:
     trusted = bool(run_id) and isinstance(trusted_run, bytes) and trusted_run.decode() == run_id
     if not trusted or not isinstance(fences, int):
         return UNAVAILABLE
@@ -127,8 +125,8 @@ end
 """
 """Defines `consent_stands(consent_key, fence_key, trust_key, view.version, view.run_id)`, both last as text.
 
-It cannot see that the server itself was exchanged since the read: send ``INFO server`` in front of the script in one
-pipeline, and take the step for failed where `run_id_of` of its reply is not `view.run_id`.
+It cannot see that the server itself was exchanged since the read: take the step for failed where the process that
+answered, asked on the same connection, has another run id than `view.run_id`.
 """
 
 _ADD_FENCE = ADD_FENCE_LUA + "add_fence(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])"
@@ -216,9 +214,10 @@ def event_token(message_id: str) -> str:
 def load_view(client: redis.Redis, person: str) -> ConsentView:
     """Return a person's consent in one round trip; for workers and pages."""
     pipeline = client.pipeline(transaction=False)
-    for command in read_commands(person):
+    for command in (("INFO", "server"), *read_commands(person)):
         _queue(pipeline, command)
-    return parse_view(pipeline.execute(raise_on_error=False))
+    info, *replies = pipeline.execute(raise_on_error=False)
+    return parse_view(run_id_of(info), replies)
 
 
 def _queue(pipeline: Any, command: Command) -> None:

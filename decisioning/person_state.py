@@ -46,7 +46,7 @@ async def find_person(person: str, budget: Budget, *, now_ms: int) -> Found:
 
 
 async def _read(person: str, budget: Budget, *, now_ms: int) -> Found:
-    profile, caps, arms, *consent = await budget.ask(
+    replies = await budget.ask(
         [
             ("GET", people.profile_key(person)),
             ("HGETALL", people.caps_key(person)),
@@ -54,6 +54,7 @@ async def _read(person: str, budget: Budget, *, now_ms: int) -> Found:
             *read_commands(person),
         ]
     )
+    profile, caps, arms, *consent = replies
     for reply in (profile, caps, arms):
         if isinstance(reply, redis.ResponseError):
             raise RedisUnavailable(str(reply))
@@ -62,7 +63,7 @@ async def _read(person: str, budget: Budget, *, now_ms: int) -> Found:
         decode_profile(profile),
         parse_shown(_pairs(caps), now_ms=now_ms) if caps else Shown(),
         {name.decode(): arm.decode() for name, arm in _pairs(arms).items()} if arms else {},
-        parse_view(consent),
+        parse_view(replies.run_id, consent),
     )
 
 

@@ -1,4 +1,4 @@
-"""The hot path's way to Redis: packed commands on pooled connections, one budget for all waits, a breaker."""
+"""The hot path's way to Redis: pooled connections, one budget for all waits, a breaker."""
 
 import asyncio
 import time
@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import redis
-from redis.asyncio.connection import AbstractConnection
 
-from rtts_site.foundation.redis_clients import Breaker, hot_client
+from decisioning.link import Command, Link, Replies, open_link
+from rtts_site.foundation.redis_clients import Breaker
 
 MAX_CONNECTIONS = 256  # of one event loop; more requests than that find Redis unavailable
-Command = tuple[Any, ...]
 
 
 class RedisUnavailable(Exception):
@@ -61,10 +60,10 @@ class HotLine:
 
     def __init__(self, breaker: Breaker) -> None:
         self.breaker = breaker
-        self._idle: list[AbstractConnection] = []
+        self._idle: list[Link] = []
         self._open = 0
 
-    async def ask(self, commands: Sequence[Command], *, seconds: float) -> list[Any]:
+    async def ask(self, commands: Sequence[Command], *, seconds: float) -> Replies:
         """Return the replies to commands sent at once; an error reply stands in its place as an exception.
 
         A connection found dead is replaced and the commands sent once more: they may run twice.
@@ -83,7 +82,7 @@ class HotLine:
         self.breaker.succeeded()
         return replies
 
-    async def _ask_twice(self, commands: Sequence[Command]) -> list[Any]:
+    async def _ask_twice(self, commands: Sequence[Command]) -> Replies:
         pooled = bool(self._idle)
         try:
             return await self._exchange(commands)
@@ -94,45 +93,34 @@ class HotLine:
             await self.close()
             return await self._exchange(commands)
 
-    async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
-        connection = self._idle.pop() if self._idle else self._make()
+    async def _exchange(self, commands: Sequence[Command]) -> Replies:
+        link = self._idle.pop() if self._idle else await self._connect()
         try:
-            if not connection.is_connected:
-                await connection.connect()  # type: ignore[no-untyped-call]  # redis-py
-            await connection.send_packed_command(connection.pack_commands(commands), False)
-            replies = [await _read(connection) for _ in commands]
+            replies = await link.ask(commands)
         except BaseException:
             # Replies may still come: nobody may read them as their own.
             self._open -= 1
-            await connection.disconnect(nowait=True)
+            await link.close()
             raise
-        self._idle.append(connection)
+        self._idle.append(link)
         return replies
 
-    def _make(self) -> AbstractConnection:
+    async def _connect(self) -> Link:
         if self._open >= MAX_CONNECTIONS:
             raise redis.ConnectionError("every connection is in use")
         self._open += 1
-        pool = hot_client().connection_pool
-        # Naming the library to the server costs milliseconds of reading package metadata each time.
-        own = {"socket_timeout": None, "protocol": 2, "driver_info": None}
-        options = {**pool.connection_kwargs, **own}
-        connection: AbstractConnection = pool.connection_class(**options)
-        return connection
+        try:
+            return await open_link()
+        except BaseException:
+            self._open -= 1
+            raise
 
     async def close(self) -> None:
         """Close the idle connections."""
         idle, self._idle = self._idle, []
         self._open -= len(idle)
-        for connection in idle:
-            await connection.disconnect(nowait=True)
-
-
-async def _read(connection: AbstractConnection) -> Any:
-    try:
-        return await connection.read_response()
-    except redis.ResponseError as error:
-        return error
+        for link in idle:
+            await link.close()
 
 
 class Budget:
@@ -147,7 +135,7 @@ class Budget:
         whole = 2 * self.per_wait
         self.remaining = whole if deadline_ms is None else min(whole, deadline_ms / 1000)
 
-    async def ask(self, commands: Sequence[Command]) -> list[Any]:
+    async def ask(self, commands: Sequence[Command]) -> Replies:
         """Do as `HotLine.ask` within what is left.
 
         Raises:

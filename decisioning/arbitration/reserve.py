@@ -11,9 +11,10 @@ import redis
 
 from consent import people
 from consent.policy import ConsentView
-from consent.state import CONSENT_STANDS_LUA, run_id_of
+from consent.state import CONSENT_STANDS_LUA
 from decisioning.arbitration.caps import RESERVATION_MS, counter, person_counters
 from decisioning.arbitration.totals import Credit
+from decisioning.link import Replies
 from decisioning.messages import Decision
 from decisioning.specs import CapSpec, OfferSpec
 
@@ -190,7 +191,7 @@ class Step:
         )
 
     def commands(self, body: bytes, nonce: str, *, whole: bool = False) -> list[tuple[Any, ...]]:
-        """Return what to send: the server's identity, then the script by digest, or `whole`."""
+        """Return what to send: the script by digest, or `whole`."""
         person, partition = self.person, people.partition_of(self.person)
         keys = [
             people.profile_key(person),
@@ -206,17 +207,17 @@ class Step:
         run_id = self._view.run_id if self._view else ""
         arguments = [self._now_ms, version, run_id, body, nonce, LOG_HARD_MARK, self._plan]
         script = ("EVAL", SCRIPT) if whole else ("EVALSHA", SHA)
-        return [("INFO", "server"), (*script, len(keys), *keys, *arguments)]
+        return [(*script, len(keys), *keys, *arguments)]
 
-    def read(self, replies: list[Any]) -> LastStep:
+    def read(self, replies: Replies) -> LastStep:
         """Return how it ended."""
-        info, reply = replies
+        (reply,) = replies
         if isinstance(reply, redis.exceptions.NoScriptError):
             return LastStep("unknown_script")
         if isinstance(reply, Exception):
             logger.error("last_step.failed error=%s", reply)
             return LastStep("unavailable", str(reply))
-        if self._view and run_id_of(info) != self._view.run_id:
+        if self._view and replies.run_id != self._view.run_id:
             return LastStep("unavailable", "the server was exchanged")
         words = [part.decode() for part in reply]
         return LastStep(words[0], words[1] if len(words) > 1 else "")

@@ -46,14 +46,15 @@ class Decision:
         self.replies = []
         self.allowed = False
         commands = state.read_commands(person)
-        self.steps = [*(lambda c=c: self.read(c) for c in commands[2:]), self.decide]
-        self.replies = [client.execute_command(*command) for command in commands[:2]]
+        self.steps = [*(lambda c=c: self.read(c) for c in commands[1:]), self.decide]
+        self.run_id = state.run_id_of(client.info("server"))
+        self.replies = [client.execute_command(*commands[0])]
 
     def read(self, command):
         self.replies.append(self.client.execute_command(*command))
 
     def decide(self):
-        view = state.parse_view(self.replies)
+        view = state.parse_view(self.run_id, self.replies)
         gate = permits(POLICY, view, [ADS], channel="web", now=LATER)
         self.allowed = gate.allowed and stands(self.client, self.person, view.version, view.run_id)
 

@@ -11,40 +11,46 @@ INFO = b"# Server\r\nredis_version:7.2.4\r\nrun_id:" + RUN.encode() + b"\r\ntcp_
 ONE = state.pack_states({("ads", "*"): State(Status.GIVEN, 1.0, None, "e")})
 
 ODD = [
-    ([], "nothing"),
-    ([INFO, RUN.encode(), 0], "a reply missing"),
-    ([INFO, b"b" * 40, 0, [b"1", ONE]], "another process"),
-    ([INFO, None, 0, [b"1", ONE]], "no trust"),
-    ([b"", b"", 0, [b"1", ONE]], "no run id"),
-    ([OSError(), RUN.encode(), 0, [b"1", ONE]], "an error"),
-    ([INFO, RUN.encode(), OSError(), [b"1", ONE]], "no fence"),
-    ([INFO, RUN.encode(), b"0", [b"1", ONE]], "fence as text"),
-    ([INFO, RUN.encode(), 0, OSError()], "no state"),
-    ([INFO, RUN.encode(), 0, [b"1", None]], "no body"),
-    ([INFO, RUN.encode(), 0, [None, ONE]], "no version"),
-    ([INFO, RUN.encode(), 0, [b"x", ONE]], "version of letters"),
-    ([INFO, RUN.encode(), 0, [b"1", ONE[:-1]]], "cut short"),
-    ([INFO, RUN.encode(), 0, [b"1", ONE + b"\x00"]], "longer"),
-    ([INFO, RUN.encode(), 0, [b"1", ONE.replace(b"given", b"gavel")]], "unknown status"),
+    (RUN, [], "nothing"),
+    (RUN, [RUN.encode(), 0], "a reply missing"),
+    ("b" * 40, [RUN.encode(), 0, [b"1", ONE]], "another process"),
+    (RUN, [None, 0, [b"1", ONE]], "no trust"),
+    ("", [b"", 0, [b"1", ONE]], "no run id"),
+    (RUN, [OSError(), 0, [b"1", ONE]], "an error"),
+    (RUN, [RUN.encode(), OSError(), [b"1", ONE]], "no fence"),
+    (RUN, [RUN.encode(), b"0", [b"1", ONE]], "fence as text"),
+    (RUN, [RUN.encode(), 0, OSError()], "no state"),
+    (RUN, [RUN.encode(), 0, [b"1", None]], "no body"),
+    (RUN, [RUN.encode(), 0, [None, ONE]], "no version"),
+    (RUN, [RUN.encode(), 0, [b"x", ONE]], "version of letters"),
+    (RUN, [RUN.encode(), 0, [b"1", ONE[:-1]]], "cut short"),
+    (RUN, [RUN.encode(), 0, [b"1", ONE + b"\x00"]], "longer"),
+    (RUN, [RUN.encode(), 0, [b"1", ONE.replace(b"given", b"gavel")]], "unknown status"),
 ]
 
 
-@pytest.mark.parametrize(("replies", "why"), ODD)
-def test_anything_odd_is_unknown(replies, why):
-    assert state.parse_view(replies) == UNAVAILABLE, why
+@pytest.mark.parametrize(("run_id", "replies", "why"), ODD)
+def test_anything_odd_is_unknown(run_id, replies, why):
+    assert state.parse_view(run_id, replies) == UNAVAILABLE, why
 
 
-def test_raw_and_parsed_replies_say_the_same():
-    raw = state.parse_view([INFO, RUN.encode(), 0, [b"1", ONE]])
-    parsed = state.parse_view([{"run_id": RUN}, RUN.encode(), 0, [b"1", ONE]])
+def test_a_state_read_from_the_trusted_process_is_usable():
+    seen = state.parse_view(RUN, [RUN.encode(), 0, [b"1", ONE]])
 
-    assert raw == parsed
-    assert raw.usable
-    assert raw.states["ads", "*"].status is Status.GIVEN
+    assert seen.usable
+    assert seen.states["ads", "*"].status is Status.GIVEN
+
+
+@pytest.mark.parametrize(
+    ("info", "run_id"),
+    [(INFO, RUN), ({"run_id": RUN}, RUN), (b"", ""), ({}, ""), (OSError(), ""), (None, "")],
+)
+def test_the_run_id_is_read_from_raw_and_parsed_replies(info, run_id):
+    assert state.run_id_of(info) == run_id
 
 
 def test_a_person_without_a_record_is_known_to_have_none():
-    seen = state.parse_view([INFO, RUN.encode(), 0, [None, None]])
+    seen = state.parse_view(RUN, [RUN.encode(), 0, [None, None]])
 
     assert seen.usable
     assert (seen.version, dict(seen.states)) == (0, {})
@@ -52,8 +58,8 @@ def test_a_person_without_a_record_is_known_to_have_none():
 
 @for_all(st.binary(max_size=60))
 def test_no_bytes_make_the_reader_fail(body):
-    state.parse_view([INFO, RUN.encode(), 0, [b"1", body]])
-    state.parse_view([body, body, 0, [b"1", ONE]])
+    state.parse_view(RUN, [RUN.encode(), 0, [b"1", body]])
+    state.parse_view(state.run_id_of(body), [body, 0, [b"1", ONE]])
 
 
 def test_tokens_stand_one_by_one(redis):
