@@ -17,7 +17,7 @@ from decisioning.decision_spool import DecisionSpool, Spooled
 from decisioning.decisions import decide
 from decisioning.held import Held
 from decisioning.holder import Current
-from decisioning.ingestion.log import LogFull, accept_async
+from decisioning.ingestion.log import LogFull, async_event_log
 from decisioning.ingestion.records import Record
 from decisioning.messages import (
     Ask,
@@ -131,7 +131,7 @@ class Sitting:
         if not self.call.is_dry:
             try:
                 async with asyncio.timeout(max(0.001, self.budget.remaining)):
-                    results = await accept_async(hot_client(), records)
+                    results = await async_event_log(hot_client()).accept(records)
                 records = [
                     one for one, what in zip(records, results, strict=True) if what == "accepted"
                 ]

@@ -32,7 +32,7 @@ def accept(client: redis.Redis, items: list[Message], *, intake: Intake) -> int:
     waits_until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return log.accept(client, records, mark=MARK).count("accepted")
+            return log.event_log(client).accept(records, mark=MARK).count("accepted")
         except log.LogFull as full:
             if time.monotonic() > waits_until:
                 raise NobodyFolds(

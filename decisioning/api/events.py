@@ -25,8 +25,7 @@ from decisioning.ingestion.log import (
     SOFT_MARK,
     LogFull,
     Result,
-    accept_async,
-    quarantine,
+    async_event_log,
 )
 from decisioning.ingestion.records import CallType, Record
 from decisioning.ingestion.spool import EventSpool, Replayer, SpoolFull
@@ -208,12 +207,12 @@ async def append_to_log(records: list[Record], apart: list[Record], *, mark: int
     """Append to the log; after Redis dropped its connections, once more on a new one."""
     client = hot_client()
     try:
-        results = await accept_async(client, records, mark=mark)
+        results = await async_event_log(client).accept(records, mark=mark)
     except redis.ConnectionError:
         await drop_connections(client)
-        results = await accept_async(client, records, mark=mark)
+        results = await async_event_log(client).accept(records, mark=mark)
     if apart:
-        await quarantine(client, apart)
+        await async_event_log(client).set_aside(apart)
     return results
 
 

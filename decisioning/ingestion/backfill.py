@@ -10,7 +10,7 @@ from typing import Any, Final
 import redis
 
 from consent import people
-from decisioning.ingestion.log import HARD_MARK, LogFull, accept
+from decisioning.ingestion.log import HARD_MARK, LogFull, event_log
 from decisioning.ingestion.positions import load_positions, taken_up
 from decisioning.ingestion.records import Record, decode_record, stream_order
 from decisioning.models import EventRecord
@@ -127,18 +127,13 @@ def _await_archived(client: "redis.Redis", targets: Sequence[_Target]) -> None:
 
 
 def _await_folded(client: "redis.Redis") -> None:
-    last = {one: _last_id(client, one) for one in _PARTITIONS}
+    last = {one: event_log(client).last_id(one) for one in _PARTITIONS}
 
     def everywhere() -> bool:
         positions = load_positions(client, _PARTITIONS)
         return all(stream_order(positions[one].folded) >= stream_order(last[one]) for one in last)
 
     _await("The streams were not folded", everywhere)
-
-
-def _last_id(client: "redis.Redis", partition: int) -> str:
-    found: Any = client.xrevrange(people.stream_key(partition), count=1)
-    return found[0][0].decode() if found else ""
 
 
 def _send_all(
@@ -205,7 +200,7 @@ def _record(profile: Profile, target: _Target, person: str, *, now_ms: int) -> R
 def _send(client: "redis.Redis", records: Sequence[Record]) -> None:
     def taken() -> bool:
         try:
-            accept(client, records, mark=HARD_MARK)
+            event_log(client).accept(records, mark=HARD_MARK)
         except LogFull:
             return False
         return True

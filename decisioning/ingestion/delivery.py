@@ -9,7 +9,7 @@ import redis
 
 from consent import people
 from consent.state import begin_merge, merge_token, remove_fence
-from decisioning.ingestion.log import accept
+from decisioning.ingestion.log import event_log
 from decisioning.ingestion.planning import Delivery
 from decisioning.profiles.store import load_profile
 
@@ -37,7 +37,7 @@ def deliver(
         return 0
     for _, delivery in deliveries:
         _prepare(client, delivery, now_ms=now_ms)
-    accept(client, [one.record for _, one in deliveries if one.record is not None])
+    event_log(client).accept([one.record for _, one in deliveries if one.record is not None])
     for _, delivery in deliveries:
         _conclude(client, delivery, join_consent=join_consent)
     client.hdel(people.outbox_key(partition), *(key for key, _ in deliveries))

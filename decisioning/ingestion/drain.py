@@ -9,10 +9,9 @@ from typing import Any, Final
 import msgspec
 import redis
 
-from consent import people
 from decisioning.ingestion.delivery import JoinConsent, deliver, owing, packed_deliveries
 from decisioning.ingestion.leases import RENEW_MS, Lease
-from decisioning.ingestion.log import FIELD, QUARANTINE_LENGTH
+from decisioning.ingestion.log import Packed, event_log
 from decisioning.ingestion.planning import Entry, Plan, plan
 from decisioning.ingestion.positions import Position, load_positions, take_up
 from decisioning.ingestion.records import decode_record, encode_record
@@ -50,6 +49,7 @@ class Drain:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
+        self._log = event_log(client)
         self._group = group
         self._partitions = partitions
         self._join_consent = join_consent
@@ -117,30 +117,25 @@ class Drain:
             self._positions |= load_positions(self._client, set(behind) - done)
 
     def _read(self) -> dict[int, _Run]:
-        streams: Any = {
-            people.stream_key(partition): position.folded
+        since = {
+            partition: position.folded
             for partition, position in self._positions.items()
             if position.aggregates == self._aggregates.version
         }
-        if not streams:
+        if not since:
             return {}
-        replies: Any = self._client.xread(streams, count=RECORDS_PER_READ, block=BLOCK_MS)
-        rows = replies.items() if isinstance(replies, dict) else replies
-        return {int(key[2:5]): self._decoded(int(key[2:5]), _flat(values)) for key, values in rows}
+        found = self._log.read(since, count=RECORDS_PER_READ, wait_ms=BLOCK_MS)
+        return {partition: self._decoded(partition, rows) for partition, rows in found.items()}
 
-    def _decoded(self, partition: int, rows: list[Any]) -> _Run:
+    def _decoded(self, partition: int, rows: list[Packed]) -> _Run:
         entries: list[Entry] = []
-        for stream_id, fields in rows:
+        for stream_id, data in rows:
             try:
-                entries.append((stream_id.decode(), decode_record(fields[FIELD])))
-            except (msgspec.DecodeError, KeyError):
+                entries.append((stream_id, decode_record(data)))
+            except msgspec.DecodeError:
                 logger.exception("record.unreadable partition=%s id=%s", partition, stream_id)
-                self._set_aside(partition, fields.get(FIELD, b""))
-        return _Run(entries, rows[-1][0].decode())
-
-    def _set_aside(self, partition: int, data: bytes) -> None:
-        key = people.quarantine_key(partition)
-        self._client.xadd(key, {FIELD: data}, maxlen=QUARANTINE_LENGTH, approximate=True)
+                self._log.set_aside(partition, data)
+        return _Run(entries, rows[-1][0])
 
     def _fold(self, found: dict[int, _Run]) -> None:
         named = {
@@ -185,7 +180,7 @@ class Drain:
                 sound.append(entry)
             except Exception:
                 logger.exception("record.failed partition=%s id=%s", partition, entry[0])
-                self._set_aside(partition, encode_record(entry[1]))
+                self._log.set_aside(partition, encode_record(entry[1]))
         return plan(sound, profiles=profiles, aggregates=self._aggregates)
 
     def _follow(self, batch: Batch, *, written: bool, records: int) -> None:
@@ -209,13 +204,6 @@ class Drain:
                 self._owing.discard(partition)
             except Exception:  # it stays in the outbox; folding goes on meanwhile
                 logger.exception("delivery.failed partition=%s", partition)
-
-
-def _flat(values: Any) -> list[Any]:
-    """Return stream entries as pairs, whichever protocol version nests them."""
-    if values and isinstance(values[0], list):
-        return [entry for part in values for entry in part]
-    return list(values)
 
 
 def _packed(made: Plan, person: str) -> bytes | None:

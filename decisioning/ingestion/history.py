@@ -1,6 +1,6 @@
 """The only place that writes events to PostgreSQL and trims the streams behind both positions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ import redis
 from django.db import connection, transaction
 
 from consent import people
-from decisioning.ingestion.log import FIELD
+from decisioning.ingestion.log import Packed, event_log
 from decisioning.ingestion.planning import Entry
 from decisioning.ingestion.positions import Position, load_positions
 from decisioning.ingestion.records import Record, decode_record, encode_record, stream_order
@@ -58,25 +58,21 @@ def archive(client: "redis.Redis", partitions: Sequence[int]) -> int:
 
 def _read(client: "redis.Redis", partition: int, position: Position) -> tuple[list[Entry], str]:
     """Return the next folded records of a stream and the id that they lead to."""
-    found: Any = client.xrange(
-        people.stream_key(partition),
-        min=f"({position.archived}",
-        max=position.folded,
-        count=ROWS_PER_RUN,
+    found = event_log(client).between(
+        partition, since=position.archived, until=position.folded, count=ROWS_PER_RUN
     )
-    until = found[-1][0].decode() if len(found) == ROWS_PER_RUN else position.folded
-    return readable(found), until
+    until = found[-1][0] if len(found) == ROWS_PER_RUN else position.folded
+    return list(readable(found)), until
 
 
-def readable(found: Sequence[Any]) -> list[Entry]:
-    """Return stream entries as records, without what the drain has set aside."""
-    entries: list[Entry] = []
-    for stream_id, fields in found:
+def readable(found: Iterable[Packed]) -> Iterator[Entry]:
+    """Yield what a log holds as records, without what the drain has set aside."""
+    for stream_id, data in found:
         try:
-            entries.append((stream_id.decode(), decode_record(fields[FIELD])))
-        except (msgspec.DecodeError, KeyError):
+            record = decode_record(data)
+        except msgspec.DecodeError:
             continue
-    return entries
+        yield stream_id, record
 
 
 def _rows(client: "redis.Redis", partition: int, entries: Sequence[Entry]) -> list[Row]:
@@ -141,10 +137,14 @@ def _advance(
     """Note how far history is and drop from the streams what is behind both positions."""
     with client.pipeline(transaction=False) as pipe:
         for partition, until in reached.items():
-            done = min(until, positions[partition].folded, key=stream_order)
             pipe.hset(people.position_key(partition), "archived", until)
-            pipe.xtrim(people.stream_key(partition), minid=done, approximate=False)
         pipe.execute()
+    event_log(client).trim(
+        {
+            partition: min(until, positions[partition].folded, key=stream_order)
+            for partition, until in reached.items()
+        }
+    )
 
 
 def ensure_partitions(*, months: int) -> int:

@@ -1,8 +1,8 @@
 """The only door into the partition streams: accepting records once, and reading them back in order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, Protocol, cast
 
 import redis
 import redis.asyncio
@@ -11,6 +11,7 @@ from consent import people
 from decisioning.ingestion.records import Record, encode_record
 
 Result = Literal["accepted", "duplicate"]
+Packed = tuple[str, bytes]  # id, packed record; b"" where there is none
 
 DEDUPE_MS: Final = 7 * 86_400_000  # a repeat of a message_id within this is not counted again
 PUBLISHED_RATE: Final = 1_000  # events a second of the installation that streams are sized for
@@ -41,6 +42,62 @@ class LogFull(Exception):
     """A partition's stream is at its mark; send the batch again later."""
 
 
+class EventLog(Protocol):
+    """What the product asks of a log: partitions of records, each in the order of their ids.
+
+    Ids are texts that `stream_order` orders; "0-0" stands before all of them.
+    """
+
+    def accept(self, records: Sequence[Record], *, mark: int = NO_MARK) -> list[Result]:
+        """Append records to their partitions, each message_id once, and say which were repeats.
+
+        What was appended before a failure stays, and is a repeat next time.
+
+        Raises:
+            LogFull: a partition holds `mark` records or more.
+            redis.RedisError: the outcome is unknown; accept the same records again.
+        """
+
+    def read(
+        self, since: Mapping[int, str], *, count: int, wait_ms: int
+    ) -> dict[int, list[Packed]]:
+        """Return what stands behind an id in each partition, at most `count` each; waits for a first one."""
+
+    def between(
+        self, partition: int, *, since: str, until: str, count: int | None = None
+    ) -> list[Packed]:
+        """Return what stands behind `since` up to and with `until`."""
+
+    def last_id(self, partition: int) -> str:
+        """Return the id of the newest record held; "" of none."""
+
+    def trim(self, until: Mapping[int, str]) -> None:
+        """Drop what stands before an id in each partition; the record at it may stay."""
+
+    def set_aside(self, partition: int, data: bytes) -> None:
+        """Keep what cannot be folded for a person to look at, the newest of a partition."""
+
+
+class AsyncEventLog(Protocol):
+    """What event loops ask of the same log."""
+
+    async def accept(self, records: Sequence[Record], *, mark: int = HARD_MARK) -> list[Result]:
+        """Do as `EventLog.accept`; each round trip has the client's timeout."""
+
+    async def set_aside(self, records: Sequence[Record]) -> None:
+        """Keep records that came from the future for a person to look at; nothing is folded from them."""
+
+
+def event_log(client: "redis.Redis") -> EventLog:
+    """Return the log that this installation keeps; the place where another kind is chosen."""
+    return RedisLog(client)
+
+
+def async_event_log(client: "redis.asyncio.Redis") -> AsyncEventLog:
+    """Return the same log for an event loop."""
+    return AsyncRedisLog(client)
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     """One script call: the records of one partition, by their place in the batch."""
@@ -50,39 +107,85 @@ class _Call:
     args: list[Any]
 
 
-def accept(
-    client: "redis.Redis", records: Sequence[Record], *, mark: int = NO_MARK
-) -> list[Result]:
-    """Append records to their partitions' streams, each message_id once, and say which were repeats.
+class RedisLog:
+    """The log as Redis Streams: one script for each partition of a batch dedupes and appends."""
 
-    One script for each partition. What was appended before a failure stays, and is a repeat next time.
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
 
-    Raises:
-        LogFull: a stream holds `mark` records or more.
-        redis.RedisError: the outcome is unknown; accept the same records again.
-    """
-    results: list[Result] = ["duplicate"] * len(records)
-    script = client.register_script(_ACCEPT)
-    for calls in _rounds(_calls(records, mark)):
-        with client.pipeline(transaction=False) as pipe:
-            for call in calls:
-                script(keys=call.keys, args=call.args, client=pipe)
-            _read(results, calls, pipe.execute())
-    return results
+    def accept(self, records: Sequence[Record], *, mark: int = NO_MARK) -> list[Result]:
+        results: list[Result] = ["duplicate"] * len(records)
+        script = self._client.register_script(_ACCEPT)
+        for calls in _rounds(_calls(records, mark)):
+            with self._client.pipeline(transaction=False) as pipe:
+                for call in calls:
+                    script(keys=call.keys, args=call.args, client=pipe)
+                _read(results, calls, pipe.execute())
+        return results
+
+    def read(
+        self, since: Mapping[int, str], *, count: int, wait_ms: int
+    ) -> dict[int, list[Packed]]:
+        streams: Any = {people.stream_key(one): stream_id for one, stream_id in since.items()}
+        replies: Any = self._client.xread(streams, count=count, block=wait_ms)
+        rows = replies.items() if isinstance(replies, dict) else replies
+        return {int(key[2:5]): _packed(_flat(values)) for key, values in rows}
+
+    def between(
+        self, partition: int, *, since: str, until: str, count: int | None = None
+    ) -> list[Packed]:
+        key = people.stream_key(partition)
+        return _packed(self._client.xrange(key, min=f"({since}", max=until, count=count))
+
+    def last_id(self, partition: int) -> str:
+        found: Any = self._client.xrevrange(people.stream_key(partition), count=1)
+        return found[0][0].decode() if found else ""
+
+    def trim(self, until: Mapping[int, str]) -> None:
+        with self._client.pipeline(transaction=False) as pipe:
+            for partition, stream_id in until.items():
+                pipe.xtrim(people.stream_key(partition), minid=stream_id, approximate=False)
+            pipe.execute()
+
+    def set_aside(self, partition: int, data: bytes) -> None:
+        key = people.quarantine_key(partition)
+        self._client.xadd(key, {FIELD: data}, maxlen=QUARANTINE_LENGTH, approximate=True)
 
 
-async def accept_async(
-    client: "redis.asyncio.Redis", records: Sequence[Record], *, mark: int = HARD_MARK
-) -> list[Result]:
-    """Do as `accept` from an event loop; each round trip has the client's timeout."""
-    results: list[Result] = ["duplicate"] * len(records)
-    script = client.register_script(_ACCEPT)
-    for calls in _rounds(_calls(records, mark)):
-        async with client.pipeline(transaction=False) as pipe:
-            for call in calls:
-                await script(keys=call.keys, args=call.args, client=cast("Any", pipe))
-            _read(results, calls, await pipe.execute())
-    return results
+class AsyncRedisLog:
+    """The same streams from an event loop."""
+
+    def __init__(self, client: "redis.asyncio.Redis") -> None:
+        self._client = client
+
+    async def accept(self, records: Sequence[Record], *, mark: int = HARD_MARK) -> list[Result]:
+        results: list[Result] = ["duplicate"] * len(records)
+        script = self._client.register_script(_ACCEPT)
+        for calls in _rounds(_calls(records, mark)):
+            async with self._client.pipeline(transaction=False) as pipe:
+                for call in calls:
+                    await script(keys=call.keys, args=call.args, client=cast("Any", pipe))
+                _read(results, calls, await pipe.execute())
+        return results
+
+    async def set_aside(self, records: Sequence[Record]) -> None:
+        async with self._client.pipeline(transaction=False) as pipe:
+            for record in records:
+                key = people.quarantine_key(people.partition_of(record.person))
+                data = encode_record(record)
+                pipe.xadd(key, {FIELD: data}, maxlen=QUARANTINE_LENGTH, approximate=True)
+            await pipe.execute()
+
+
+def _packed(found: Any) -> list[Packed]:
+    return [(stream_id.decode(), fields.get(FIELD, b"")) for stream_id, fields in found]
+
+
+def _flat(values: Any) -> list[Any]:
+    """Return stream entries as pairs, whichever protocol version nests them."""
+    if values and isinstance(values[0], list):
+        return [entry for part in values for entry in part]
+    return list(values)
 
 
 def _calls(records: Sequence[Record], mark: int) -> Iterator[_Call]:
@@ -119,14 +222,3 @@ def _read(results: list[Result], calls: Sequence[_Call], replies: Sequence[Any])
         for place, stream_id in zip(call.places, ids, strict=True):
             if stream_id:
                 results[place] = "accepted"
-
-
-async def quarantine(client: "redis.asyncio.Redis", records: Sequence[Record]) -> None:
-    """Keep records that came from the future for a person to look at; nothing is folded from them."""
-    async with client.pipeline(transaction=False) as pipe:
-        for record in records:
-            key = people.quarantine_key(people.partition_of(record.person))
-            pipe.xadd(
-                key, {FIELD: encode_record(record)}, maxlen=QUARANTINE_LENGTH, approximate=True
-            )
-        await pipe.execute()

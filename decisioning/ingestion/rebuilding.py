@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import redis
@@ -13,6 +13,7 @@ from consent.ledger import current_person
 from decisioning.ingestion.backfill import backfill, incomplete
 from decisioning.ingestion.delivery import packed_deliveries
 from decisioning.ingestion.history import moved_on, readable
+from decisioning.ingestion.log import event_log
 from decisioning.ingestion.planning import Delivery, Entry
 from decisioning.ingestion.positions import Position, load_positions
 from decisioning.ingestion.records import stream_order
@@ -147,9 +148,7 @@ def _tail(
     client: "redis.Redis", partition: int, position: Position, stored: Mapping[str, Profile | None]
 ) -> Iterator[Entry]:
     """Yield what is folded and perhaps not archived of these people."""
-    found: Any = client.xrange(
-        people.stream_key(partition), min=f"({position.archived}", max=position.folded
-    )
+    found = event_log(client).between(partition, since=position.archived, until=position.folded)
     for stream_id, record in readable(found):
         is_ours = record.kind != "backfill" and record.person in stored
         if is_ours and not moved_on(stored[record.person], stream_id, record):

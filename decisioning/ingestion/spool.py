@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 import msgspec
 import redis
 
-from decisioning.ingestion.log import RECORDS_PER_ROUND_TRIP, accept
+from decisioning.ingestion.log import RECORDS_PER_ROUND_TRIP, event_log
 from decisioning.ingestion.records import Record, decode_record, encode_record
 
 logger = logging.getLogger("decisioning")
@@ -69,7 +69,7 @@ class EventSpool:
                 return 0
         records = list(_records(self._replaying))
         for start in range(0, len(records), RECORDS_PER_ROUND_TRIP):
-            accept(client, records[start : start + RECORDS_PER_ROUND_TRIP])
+            event_log(client).accept(records[start : start + RECORDS_PER_ROUND_TRIP])
         self._replaying.unlink(missing_ok=True)  # another process may have replayed it too
         return len(records)
 

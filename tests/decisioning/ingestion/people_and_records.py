@@ -2,6 +2,7 @@
 
 from consent.people import PARTITIONS, Identifier, person_id
 from decisioning.ingestion.drain import Drain
+from decisioning.ingestion.log import event_log
 from decisioning.ingestion.records import Join, Record
 
 PEPPER = b"a pepper for tests"
@@ -25,6 +26,10 @@ def make_record(number, *names, joins=(), **fields):
         received_at_ms=NOW_MS,
         **fields,
     )
+
+
+def accept(redis, records):
+    return event_log(redis).accept(records)
 
 
 def make_drain(redis, joined=None, **kwargs):

@@ -10,10 +10,10 @@ from consent import people
 from decisioning.ingestion import archiving
 from decisioning.ingestion import drain as drain_module
 from decisioning.ingestion.archiving import start_archiver
-from decisioning.ingestion.log import accept
 from decisioning.models import EventRecord
 from decisioning.profiles.store import load_profile
 from tests.decisioning.ingestion.people_and_records import (
+    accept,
     drain_all,
     make_drain,
     make_record,

@@ -9,13 +9,13 @@ from decisioning.ingestion import backfill as backfill_module
 from decisioning.ingestion import drain as drain_module
 from decisioning.ingestion import history
 from decisioning.ingestion.backfill import BackfillStalled, backfill
-from decisioning.ingestion.log import accept
 from decisioning.profiles.live_set import announce
 from decisioning.profiles.store import load_profile
 from decisioning.profiles.windows import aggregate_value
 from decisioning.rules.tree import make_aggregate
 from tests.decisioning.ingestion.people_and_records import (
     NOW_MS,
+    accept,
     drain_all,
     make_drain,
     make_record,

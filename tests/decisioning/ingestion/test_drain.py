@@ -8,7 +8,6 @@ import pytest
 
 from consent import people
 from decisioning.ingestion import drain as drain_module
-from decisioning.ingestion.log import accept
 from decisioning.ingestion.positions import load_positions, taken_up
 from decisioning.ingestion.records import Join
 from decisioning.profiles.aggregates import Aggregates, families_of
@@ -20,6 +19,7 @@ from decisioning.profiles.windows import aggregate_value
 from decisioning.rules.tree import make_aggregate
 from tests.decisioning.ingestion.people_and_records import (
     NOW_MS,
+    accept,
     drain_all,
     make_drain,
     make_record,

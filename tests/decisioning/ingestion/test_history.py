@@ -6,11 +6,11 @@ from django.db import Error, connection
 from consent import people
 from decisioning.ingestion import drain as drain_module
 from decisioning.ingestion import history
-from decisioning.ingestion.log import accept
 from decisioning.ingestion.positions import load_positions
 from decisioning.ingestion.records import decode_record
 from decisioning.models import EventRecord
 from tests.decisioning.ingestion.people_and_records import (
+    accept,
     drain_all,
     make_drain,
     make_record,

@@ -7,7 +7,6 @@ from consent import people
 from decisioning.ingestion import backfill as backfill_module
 from decisioning.ingestion import drain as drain_module
 from decisioning.ingestion import history, rebuilding
-from decisioning.ingestion.log import accept
 from decisioning.ingestion.rebuilding import rebuild
 from decisioning.profiles.live_set import announce
 from decisioning.profiles.profile import decode_profile
@@ -16,6 +15,7 @@ from decisioning.profiles.windows import aggregate_value
 from decisioning.rules.tree import make_aggregate
 from tests.decisioning.ingestion.people_and_records import (
     NOW_MS,
+    accept,
     drain_all,
     make_drain,
     make_record,
