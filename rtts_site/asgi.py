@@ -25,18 +25,8 @@ _pages = get_asgi_application() if settings.RTTS_ROLE == "all" else None
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "lifespan":
-        await _live(receive, send)
-    elif scope["type"] == "http" and not await fast_paths(scope, receive, send):
+    if scope["type"] in ("http", "lifespan") and not await fast_paths(scope, receive, send):
         await (_pages or _refuse)(scope, receive, send)
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    while True:
-        event = (await receive())["type"]  # lifespan.startup, lifespan.shutdown
-        await send({"type": f"{event}.complete"})
-        if event == "lifespan.shutdown":
-            return
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

@@ -44,8 +44,8 @@ class Process:
 
     def stop(self) -> None:
         """End the threads; what is spooled is on disk."""
+        self.spool.stop()  # first: what it holds is lost where the process is killed meanwhile
         self.holder.stop()
-        self.spool.stop()
 
     def budget(self, *, deadline_ms: int | None = None) -> Budget:
         """Return the time that one decision may wait for Redis."""
