@@ -150,7 +150,7 @@ def body_key(body: bytes) -> str | None:
     """Return the key that a Segment library put into its body, or None."""
     try:
         return write_key_decoder.decode(body).writeKey
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -86,7 +86,7 @@ async def begin(request: Request) -> "Session":
     """
     try:
         context = decoder.decode(request.body).context
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FlagError(400, "PARSE_ERROR", str(error)) from error
     target = context.get("targetingKey")
     if not isinstance(target, str) or not 0 < len(target) <= 200:

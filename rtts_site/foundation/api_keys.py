@@ -283,5 +283,5 @@ def _claims(segment: str) -> dict[str, Any]:
     try:
         padded = segment + "=" * (-len(segment) % 4)
         return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=dict[str, Any])
-    except (ValueError, msgspec.DecodeError) as error:
+    except (ValueError, msgspec.DecodeError, RecursionError) as error:
         raise ProofError("The proof is not a compact JWS.") from error
