@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from campaigns.checking import Finding
 from campaigns.mapping import is_everyone
 from campaigns.models.items import Kind
-from decisioning.held import aggregate_may_serve, may_serve
+from decisioning.held import aggregate_may_serve
 from decisioning.rules.conditions import (
     Catalogue,
     ConditionError,
@@ -14,6 +14,7 @@ from decisioning.rules.conditions import (
     attributes,
     parse,
 )
+from decisioning.rules.visibility import may_serve
 from decisioning.specs import AttributeSpec, Condition, OfferSpec, ReleaseSpec
 
 

@@ -1,5 +1,6 @@
 """The read path of a decision, top to bottom."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from consent.policy import PolicySpec
@@ -28,7 +29,7 @@ def decide(
     several could show goes to the first.
     """
     weighing = Weighing(ask=ask, state=state, held=held, policy=policy, now=now)
-    taken: set[str] = set()
+    taken: dict[str, str] = {}  # offer -> the placement that shows it
     placed: list[Placed] = []
     considered: list[Considered] = []
     for asked in ask.placements:
@@ -39,6 +40,7 @@ def decide(
         weighed = [(one, weighing.weigh(one, placement)) for one in held.candidates[asked.key]]
         fate, winners = rank(weighed, count=min(asked.count, placement.max_count), taken=taken)
         considered.extend(tell(placement, weighed, fate, winners))
+        taken.update((passed.candidate.offer.key, placement.key) for _, passed in winners)
         if winners:
             placed.append(show(placement, winners, fate))
         else:
@@ -50,7 +52,7 @@ Weighed = list[tuple[Candidate, Passed | Drop]]
 
 
 def rank(
-    weighed: Weighed, *, count: int, taken: set[str]
+    weighed: Weighed, *, count: int, taken: Mapping[str, str]
 ) -> tuple[list[Drop], list[tuple[int, Passed]]]:
     """Return what became of each candidate, in their order, and the winners, best first."""
     fate = [(reasons.SHOWN, "") if isinstance(result, Passed) else result for _, result in weighed]
@@ -126,7 +128,7 @@ def choose(passed: Passed, rank: int) -> Chosen:
 
 
 def fall_back(
-    weighing: Weighing, placement: PlacementSpec, fate: list[Drop], *, taken: set[str]
+    weighing: Weighing, placement: PlacementSpec, fate: list[Drop], *, taken: dict[str, str]
 ) -> Placed:
     """Return a placement that no offer won: a campaign's fallback offer, else the placement's own content.
 
@@ -138,10 +140,9 @@ def fall_back(
         return Placed(placement.key, placement.channel, "suppressed", reason, (BARE,), held_out)
     for candidate in weighing.held.fallbacks[placement.key]:
         if candidate.offer.key not in taken and may_stand_in(weighing, candidate):
-            taken.add(candidate.offer.key)
-            chosen = Chosen(
-                candidate.offer.key, next(iter(candidate.variants)), candidate.campaign.key, 1, None
-            )
+            taken[candidate.offer.key] = placement.key
+            variant = next(iter(candidate.variants))
+            chosen = Chosen(candidate.offer.key, variant, candidate.campaign.key, 1, None)
             return Placed(placement.key, placement.channel, "fallback", reason, (chosen,), held_out)
     status: Status = "suppressed" if reason == reasons.CAMPAIGN_HELD_OUT else "fallback"
     return Placed(placement.key, placement.channel, status, reason, (BARE,), held_out)

@@ -76,7 +76,8 @@ class _Teller:
             return UNSET
         needs = self.held.needs.get(candidate.group)
         seen = {key: self.facts[key] for key in needs.keys & self.facts.keys()} if needs else {}
-        explanations = [explain(tree, seen, self.now) for _, tree in candidate.trees]
+        trees = (candidate.offer_tree, candidate.campaign_tree)
+        explanations = [explain(tree, seen, self.now) for tree in trees]
         if self.trace and self.show_values:
             return tuple(explanation_words(every, self.held.catalogue) for every in explanations)
         failing = (leaf for explanation in explanations for leaf in failures(explanation))

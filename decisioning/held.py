@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from decisioning.arbitration.scoring import DEPTH_ATTRIBUTES
+from decisioning.arbitration.scoring import DEPTH_ATTRIBUTES, Weights, shares
 from decisioning.profiles.aggregates import Aggregates
 from decisioning.releases import Verified
 from decisioning.rules.artifact import Artifact, GroupKey
 from decisioning.rules.conditions import Catalogue, Node, parse
 from decisioning.rules.engine import Engine
+from decisioning.rules.visibility import may_serve, without_hidden
 from decisioning.specs import (
     AggregateSpec,
     ArmSpec,
@@ -33,8 +34,11 @@ class Candidate:
     campaign: CampaignSpec
     offer: OfferSpec
     variants: Mapping[str, VariantSpec]  # those of this placement, in order
-    trees: tuple[tuple[str, Node], ...]  # ("offer" | "campaign", condition), for words
+    offer_tree: Node  # what the offer's purposes may not see is unknown, as in the compiled rules
+    campaign_tree: Node
     group: GroupKey
+    weights: Weights  # the campaign's; an arm may have its own
+    rate: str  # its learned outcome rate, "offer|placement"
 
     def is_live(self, now: datetime) -> bool:
         """Return whether offer and campaign both run at `now`."""
@@ -77,6 +81,7 @@ class Held:
     attributes: Mapping[str, AttributeSpec]
     needs: Mapping[GroupKey, Needs]
     arms: Mapping[tuple[str, str], ArmSpec]  # by experiment and arm
+    arm_weights: Mapping[tuple[str, str], Weights]  # only arms that weigh differently
     wanted: Mapping[str, Wanted]  # by placement
     kept: Aggregates  # what events are folded by
     variants: Mapping[tuple[str, str], VariantSpec]  # by offer and variant
@@ -98,11 +103,12 @@ def hold(verified: Verified) -> Held:
     """Return a release ready to decide with. Tens of milliseconds: never in a request."""
     release = verified.release
     catalogue = Catalogue.of(release)
-    trees = {
-        **{("offer", one.key): parse(one.eligibility, catalogue) for one in release.offers},
-        **{("campaign", one.key): parse(one.eligibility, catalogue) for one in release.campaigns},
-    }
-    layout = _Layout(release, trees)
+    layout = _Layout(
+        release,
+        {one.key: parse(one.eligibility, catalogue) for one in release.offers},
+        {one.key: parse(one.eligibility, catalogue) for one in release.campaigns},
+        {one.key: shares(one.weights) for one in release.campaigns},
+    )
     candidates = {one.key: layout.candidates(one) for one in release.placements}
     needs = needs_by_group(release, verified.artifact)
     weighed = weighed_terms(release)
@@ -121,6 +127,12 @@ def hold(verified: Verified) -> Held:
         attributes={one.key: one for one in release.attributes},
         needs=needs,
         arms={(one.key, arm.key): arm for one in release.experiments for arm in one.arms},
+        arm_weights={
+            (one.key, arm.key): shares(arm.weights)
+            for one in release.experiments
+            for arm in one.arms
+            if arm.weights
+        },
         wanted={
             key: wanted_in(key, found, needs, weighed=weighed) for key, found in candidates.items()
         },
@@ -134,7 +146,9 @@ def hold(verified: Verified) -> Held:
 @dataclass(frozen=True, slots=True)
 class _Layout:
     release: ReleaseSpec
-    trees: Mapping[tuple[str, str], Node]
+    offer_trees: Mapping[str, Node]
+    campaign_trees: Mapping[str, Node]
+    weights: Mapping[str, Weights]
 
     def candidates(self, placement: PlacementSpec) -> tuple[Candidate, ...]:
         offers = {one.key: one for one in self.release.offers}
@@ -164,14 +178,19 @@ class _Layout:
         }
         if not variants:
             return None
-        named = (("offer", offer.key), ("campaign", campaign.key))
+        hidden = frozenset(
+            one.key for one in self.release.attributes if not may_serve(one, offer.purposes)
+        )
         return Candidate(
             rule=f"{campaign.key}/{offer.key}",
             campaign=campaign,
             offer=offer,
             variants=variants,
-            trees=tuple((kind, self.trees[kind, key]) for kind, key in named),
+            offer_tree=without_hidden(self.offer_trees[offer.key], hidden),
+            campaign_tree=without_hidden(self.campaign_trees[campaign.key], hidden),
             group=GroupKey(placement.key, tuple(sorted(offer.purposes))),
+            weights=self.weights[campaign.key],
+            rate=f"{offer.key}|{placement.key}",
         )
 
 
@@ -233,16 +252,9 @@ def wanted_in(
         frozenset(scored).union(*(need.attributes for need in groups)),
         tuple({spec.key: spec for need in groups for spec in need.aggregates}.values()),
         tuple(
-            f"{one.offer.key}|{placement}"
-            for one in candidates
-            if "outcome_rate" in weighed.get(one.campaign.key, ())
+            one.rate for one in candidates if "outcome_rate" in weighed.get(one.campaign.key, ())
         ),
     )
-
-
-def may_serve(attribute: AttributeSpec, purposes: Purposes) -> bool:
-    """Return whether an offer shown for `purposes` may read an attribute; without purposes only context."""
-    return attribute.source == "context" or _allows(attribute.purposes, purposes)
 
 
 def aggregate_may_serve(
@@ -250,8 +262,4 @@ def aggregate_may_serve(
 ) -> bool:
     """Return whether an aggregate may be read for `purposes`; all events that it counts must allow them."""
     named = (spec.event, spec.then) if spec.then else (spec.event,)
-    return all(_allows(events.get(name, ()), purposes) for name in named)
-
-
-def _allows(allowed: Purposes, purposes: Purposes) -> bool:
-    return bool(purposes) and set(purposes) <= set(allowed)
+    return bool(purposes) and all(set(purposes) <= set(events.get(name, ())) for name in named)

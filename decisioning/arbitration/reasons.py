@@ -27,7 +27,7 @@ WORDS: Final[dict[str, str]] = {
     HELD_OUT: "The person is in the holdout that all campaigns are measured against.",
     CAMPAIGN_HELD_OUT: "The person is in this campaign's holdout.",
     ARM_EXCLUDES: "The experiment's arm leaves it out: {detail}.",
-    DUPLICATE: "Another placement of this answer already shows it.",
+    DUPLICATE: "This answer already shows it: {detail}.",
     CATEGORY: "{detail}, of the same category, ranks higher here.",
     OUTRANKED: "It ranks below {detail}.",
 }

@@ -1,6 +1,6 @@
 """Scores: a campaign's weighted terms, each in [0, 1], and the reasons that the explanation shows; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
 
 import msgspec
@@ -12,6 +12,9 @@ RECENCY_MS = (
 DEPTH_PERCENT = "scroll_depth_percent"
 DEPTH_PX = "scroll_depth_px"
 DEPTH_ATTRIBUTES = (DEPTH_PERCENT, DEPTH_PX)
+
+
+Weights = tuple[tuple[str, float], ...]  # term and its share of all weights, by term
 
 
 class Term(msgspec.Struct, frozen=True, array_like=True):
@@ -29,26 +32,25 @@ class Score(msgspec.Struct, frozen=True, array_like=True):
     terms: tuple[Term, ...]
 
 
-def bounded(values: Mapping[str, float | None]) -> dict[str, float]:
-    """Return the values that are known, each brought into [0, 1]; one that is no number is not known."""
-    return {
-        key: min(1.0, max(0.0, value))
-        for key, value in values.items()
-        if value is not None and isfinite(value)
-    }
-
-
-def score(values: Mapping[str, float], weights: Mapping[str, float]) -> Score:
-    """Return the weighted mean of the terms, in the order of their keys; no weights is a score of 0."""
+def shares(weights: Mapping[str, float]) -> Weights:
+    """Return what is weighed at all, each weight as its share of their sum."""
     whole = sum(weights.values())
     if whole <= 0:
-        return Score(0.0, ())
-    terms = tuple(
-        Term(key, values.get(key), weight / whole)
-        for key, weight in sorted(weights.items())
-        if weight
-    )
-    return Score(round(sum((term.value or 0.0) * term.weight for term in terms), 6), terms)
+        return ()
+    return tuple((key, weight / whole) for key, weight in sorted(weights.items()) if weight)
+
+
+def score(values: Iterable[float | None], weights: Weights) -> Score:
+    """Return the weighted mean of the terms' values, given in the order of `weights`; of none it is 0.
+
+    A value is brought into [0, 1]; one that is no number is not known.
+    """
+    total, terms = 0.0, []
+    for value, (key, share) in zip(values, weights, strict=True):
+        known = None if value is None or not isfinite(value) else min(1.0, max(0.0, value))
+        total += (known or 0.0) * share
+        terms.append(Term(key, known, share))
+    return Score(round(total, 6), tuple(terms))
 
 
 def recency(last_event_ms: int | None, *, now_ms: int) -> float | None:

@@ -1,9 +1,10 @@
 """Steps 2 to 7 of a decision for one candidate after the other: gate, schedule, match, caps, holdout, arm, score; pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from consent.policy import GateResult, PolicySpec, Signals, permits
 from decisioning.arbitration import reasons, scoring
@@ -14,14 +15,13 @@ from decisioning.held import Candidate, Held, Needs
 from decisioning.messages import Ask, PersonState
 from decisioning.rules.artifact import GroupKey
 from decisioning.rules.conditions import Truth, evaluate
-from decisioning.specs import ArmSpec, PlacementSpec
+from decisioning.specs import CampaignSpec, PlacementSpec
 
 Drop = tuple[str, str]  # code and detail
 NOTHING = Needs(frozenset(), (), frozenset())
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(msgspec.Struct, frozen=True):
     """A candidate that nothing speaks against, with its score and what its purposes rest on."""
 
     candidate: Candidate
@@ -42,9 +42,12 @@ class Weighing:
     now: datetime
     signals: Signals = field(init=False)
     now_ms: int = field(init=False)
-    gates: dict[tuple[tuple[str, ...], str], GateResult] = field(default_factory=dict)
+    gates: dict[tuple[tuple[str, ...], str], tuple[GateResult, Drop | None]] = field(
+        default_factory=dict
+    )
     facts: dict[GroupKey, dict[str, Any]] = field(default_factory=dict)
     matches: dict[GroupKey, frozenset[str]] = field(default_factory=dict)
+    holdouts: dict[str, Drop | None] = field(default_factory=dict)  # by campaign
     assignments: dict[str, tuple[Assignment, ...]] = field(default_factory=dict)
     arms: dict[str, str] = field(default_factory=dict)
     used: dict[str, Any] = field(default_factory=dict)  # every fact that something was chosen by
@@ -58,23 +61,23 @@ class Weighing:
 
     def weigh(self, candidate: Candidate, placement: PlacementSpec) -> Passed | Drop:
         """Return the candidate with its score, or the first thing that speaks against it."""
-        gate = self.gate(candidate.offer.purposes, placement.channel)
+        gate, not_permitted = self.gate(candidate.offer.purposes, placement.channel)
         objection = (
             self.not_running(candidate)
-            or self.not_permitted(gate)
+            or not_permitted
             or self.not_matched(candidate)
             or self.capped(candidate, placement.channel)
-            or self.held_out(candidate)
+            or self.held_out(candidate.campaign)
         )
         if objection is not None:
             return objection
         return self.in_experiment(candidate, gate)
 
-    def gate(self, purposes: tuple[str, ...], channel: str) -> GateResult:
+    def gate(self, purposes: tuple[str, ...], channel: str) -> tuple[GateResult, Drop | None]:
         """Return what the person's consent says of these purposes on a channel."""
         known = self.gates.get((purposes, channel))
         if known is None:
-            known = self.gates[purposes, channel] = permits(
+            gate = permits(
                 self.policy,
                 self.state.consent,
                 purposes,
@@ -82,15 +85,13 @@ class Weighing:
                 signals=self.signals,
                 now=self.now,
             )
+            words = "; ".join(reason.words for reason in gate.reasons)
+            drop = None if gate.allowed else (reasons.CONSENT, words)
+            known = self.gates[purposes, channel] = gate, drop
         return known
 
     def not_running(self, candidate: Candidate) -> Drop | None:
         return None if candidate.is_live(self.now) else (reasons.NOT_RUNNING, "")
-
-    def not_permitted(self, gate: GateResult) -> Drop | None:
-        if gate.allowed:
-            return None
-        return reasons.CONSENT, "; ".join(reason.words for reason in gate.reasons)
 
     def not_matched(self, candidate: Candidate) -> Drop | None:
         matched = self.matches.get(candidate.group)
@@ -124,8 +125,13 @@ class Weighing:
         span = "ever" if cap.window_s is None else f"in {cap.window_s} s"
         return reasons.CAP_REACHED, f"{cap.limit} {cap.counts}s {span}"
 
-    def held_out(self, candidate: Candidate) -> Drop | None:
-        release, campaign = self.held.release, candidate.campaign
+    def held_out(self, campaign: CampaignSpec) -> Drop | None:
+        if campaign.key not in self.holdouts:
+            self.holdouts[campaign.key] = self.holdout(campaign)
+        return self.holdouts[campaign.key]
+
+    def holdout(self, campaign: CampaignSpec) -> Drop | None:
+        release = self.held.release
         if is_held_out(release.holdout_salt, self.ask.person, share=release.holdout_share):
             return reasons.HELD_OUT, ""
         salt = f"{release.holdout_salt}:{campaign.key}"
@@ -135,18 +141,19 @@ class Weighing:
 
     def in_experiment(self, candidate: Candidate, gate: GateResult) -> Passed | Drop:
         """Return the candidate as the person's arms show and weigh it."""
-        variant, weights = next(iter(candidate.variants)), candidate.campaign.weights
+        variant, weights = next(iter(candidate.variants)), candidate.weights
         drawn: Assignment | None = None
         for assignment in self.drawn(candidate.campaign.key):
             drawn = drawn or assignment
-            arm = self.arm(assignment)
+            name = assignment.experiment, assignment.arm
+            arm = self.held.arms[name]
             if candidate.offer.key in arm.excluded_offers:
                 return reasons.ARM_EXCLUDES, f"{assignment.experiment}, arm {assignment.arm}"
             wanted = arm.variants.get(candidate.offer.key, variant)
             variant = wanted if wanted in candidate.variants else variant
-            weights = arm.weights or weights
-        values = self.terms(candidate, weights)
-        return Passed(candidate, variant, scoring.score(values, weights), gate, drawn)
+            weights = self.held.arm_weights.get(name, weights)
+        score = scoring.score([self.value(term, candidate) for term, _ in weights], weights)
+        return Passed(candidate, variant, score, gate, drawn)
 
     def drawn(self, campaign: str) -> tuple[Assignment, ...]:
         """Return the person's arms in a campaign's experiments; new ones are noted to be kept."""
@@ -160,21 +167,22 @@ class Weighing:
             self.arms.update({one.experiment: one.arm for one in known if not one.sticky})
         return known
 
-    def arm(self, assignment: Assignment) -> ArmSpec:
-        return self.held.arms[assignment.experiment, assignment.arm]
-
-    def terms(self, candidate: Candidate, weights: Mapping[str, float]) -> dict[str, float]:
-        """Return the values of the weighed terms that this offer's purposes may use."""
+    def value(self, term: str, candidate: Candidate) -> float | None:
+        """Return a term's value, None where it is not known or the offer's purposes may not use it."""
         offer = candidate.offer
-        known: dict[str, float | None] = {"priority": offer.priority, "value": offer.value}
-        if "outcome_rate" in weights:
-            rate = f"{offer.key}|{candidate.group.placement}"
-            known["outcome_rate"] = self.state.rates.get(rate)
-        if offer.purposes and "recency" in weights:
-            known["recency"] = scoring.recency(self.state.last_event_ms, now_ms=self.now_ms)
-        if offer.purposes and "depth" in weights:
-            known["depth"] = scoring.depth(self.scored(offer.purposes))
-        return scoring.bounded({key: known.get(key) for key in weights})
+        match term:
+            case "priority":
+                return offer.priority
+            case "value":
+                return offer.value
+            case "outcome_rate":
+                return self.state.rates.get(candidate.rate)
+            case "recency" if offer.purposes:
+                return scoring.recency(self.state.last_event_ms, now_ms=self.now_ms)
+            case "depth" if offer.purposes:
+                return scoring.depth(self.scored(offer.purposes))
+            case _:
+                return None
 
     def scored(self, purposes: tuple[str, ...]) -> dict[str, Any]:
         """Return the facts that the term depth may read for these purposes."""
@@ -194,5 +202,4 @@ class Weighing:
             if key in self.held.attributes and self.held.may_read(key, ())
         }
         self.used.update(context)
-        trees = dict(candidate.trees)
-        return evaluate(trees["offer"], context, self.now.timestamp()) is Truth.TRUE
+        return evaluate(candidate.offer_tree, context, self.now.timestamp()) is Truth.TRUE

@@ -243,6 +243,23 @@ async def test_without_consent_an_attribute_is_not_even_seen(store, key):
     ]
 
 
+@pytest.mark.parametrize("operator", ["is_set", "is_not_set"])
+async def test_whether_a_hidden_attribute_is_set_is_unknown(store, key, operator):
+    condition = {"attribute": "loyalty_tier", "is": operator}
+    spec = making.release(offers=(offer("nosy", purposes=making.SHOP, eligibility=condition),))
+    making.publish(store, spec)
+    making.remember(store, "ana", spec, attributes={"loyalty_tier": "gold"})
+
+    reply = await decide(key, options={"explain": "reasons"})
+
+    (told,) = reply.json["explanation"]
+    assert told["code"] == "NOT_ELIGIBLE"
+    (condition,) = told["conditions"]
+    assert condition["truth"] == "unknown"
+    assert condition["actual"] is None
+    assert "Loyalty tier" in condition["words"]
+
+
 async def test_the_request_can_only_narrow_consent(store, key):
     spec = making.release(offers=(offer("for-all"),))
     making.publish(store, spec)
@@ -385,6 +402,19 @@ async def test_no_offer_stands_in_two_placements(store, key):
 
     shown = [[one["offer"] for one in place["offers"]] for place in answer["placements"]]
     assert shown == [["best"], ["next"]]
+
+
+async def test_an_offer_shown_already_says_where(store, key):
+    offers = (offer("best", "web.home.hero", "web.home.rail", purposes=making.SHOP),)
+    camps = (campaign("autumn", "best"), campaign("winter", "best"))
+    making.publish(store, making.release(offers=offers, campaigns=camps))
+
+    asked = ("web.home.hero", "web.home.rail")
+    answer = (await decide(key, "ana", *asked, options={"explain": "reasons"})).json
+
+    told = {(one["placement"], one["campaign"]): one["words"] for one in answer["explanation"]}
+    assert told["web.home.hero", "winter"] == "This answer already shows it: here, for autumn."
+    assert told["web.home.rail", "autumn"] == "This answer already shows it: in web.home.hero."
 
 
 async def test_an_arm_is_sticky(store, key):

@@ -3,7 +3,7 @@
 import pytest
 
 from decisioning.arbitration.caps import Shown, parse_shown, reached_cap
-from decisioning.arbitration.scoring import bounded, recency, score
+from decisioning.arbitration.scoring import recency, score, shares
 from decisioning.arbitration.selection import Contender, select
 from decisioning.specs import CapSpec
 from tests.decisioning.making import NOW_MS, offer
@@ -53,7 +53,7 @@ def test_live_reservations_count_and_lapsed_ones_do_not():
 
 
 def test_a_score_is_the_weighted_mean_of_its_terms():
-    made = score({"priority": 0.5, "value": 1.0}, {"priority": 3.0, "value": 1.0})
+    made = score([0.5, 1.0], shares({"value": 1.0, "depth": 0.0, "priority": 3.0}))
 
     assert made.total == 0.625
     assert [(term.key, term.value, term.weight) for term in made.terms] == [
@@ -63,22 +63,24 @@ def test_a_score_is_the_weighted_mean_of_its_terms():
 
 
 def test_an_unknown_term_adds_nothing_and_is_told():
-    made = score({"priority": 1.0}, {"priority": 1.0, "recency": 1.0})
+    made = score([1.0, None], shares({"priority": 1.0, "recency": 1.0}))
 
     assert made.total == 0.5
     assert [term.value for term in made.terms] == [1.0, None]
 
 
 def test_hostile_values_stay_between_0_and_1():
-    odd = {
-        "priority": 7.0,
-        "value": float("nan"),
-        "depth": -3.0,
-        "outcome_rate": float("inf"),
-        "x": None,
-    }
+    weights = shares({"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0})
 
-    assert bounded(odd) == {"priority": 1.0, "depth": 0.0}
+    made = score([7.0, float("nan"), -3.0, float("inf")], weights)
+
+    assert [term.value for term in made.terms] == [1.0, None, 0.0, None]
+    assert made.total == 0.25
+
+
+def test_no_weights_are_a_score_of_0():
+    assert shares({"priority": 0.0}) == ()
+    assert score([], ()).total == 0.0
 
 
 @pytest.mark.parametrize(("age_ms", "value"), [(0, 1.0), (30_000, 0.5), (60_000, 0.0), (-5, 1.0)])
@@ -92,7 +94,7 @@ def contender(index, key, score=0.5, category=""):
 
 def test_the_best_win_and_ties_go_by_key():
     winners, losses = select(
-        [contender(0, "b"), contender(1, "a"), contender(2, "c", 0.9)], count=2, taken=set()
+        [contender(0, "b"), contender(1, "a"), contender(2, "c", 0.9)], count=2, taken={}
     )
 
     assert [one.offer for one in winners] == ["c", "a"]
@@ -100,14 +102,28 @@ def test_the_best_win_and_ties_go_by_key():
 
 
 def test_no_offer_twice_and_one_of_a_category():
-    taken = {"a"}
-
     winners, losses = select(
         [contender(0, "a", 0.9), contender(1, "b", 0.8, "shoes"), contender(2, "c", 0.7, "shoes")],
         count=3,
-        taken=taken,
+        taken={"a": "web.home.hero"},
     )
 
     assert [one.offer for one in winners] == ["b"]
-    assert [one.code for one in losses] == ["DUPLICATE", "CATEGORY"]
-    assert taken == {"a", "b"}
+    assert [(one.code, one.to) for one in losses] == [
+        ("DUPLICATE", "in web.home.hero"),
+        ("CATEGORY", "b"),
+    ]
+
+
+def test_an_offer_of_two_campaigns_stands_once_for_the_better_score():
+    two = [
+        Contender(0, "sale", "autumn", "", 0.4),
+        Contender(1, "sale", "winter", "", 0.9),
+    ]
+
+    winners, losses = select(two, count=3, taken={})
+
+    assert [one.campaign for one in winners] == ["winter"]
+    assert [(one.index, one.code, one.to) for one in losses] == [
+        (0, "DUPLICATE", "here, for winter")
+    ]
