@@ -217,7 +217,7 @@ def _fold_merge_in(profile: Profile, record: Record, aggregates: Aggregates) -> 
     profile.awaited.pop(record.other, None)
     if record.refused or record.other in profile.absorbed:
         return
-    moved = decode_profile(record.payload) or Profile()
+    moved = decode_profile(record.payload or None) or Profile()
     _absorb(profile, moved, aggregates)
     profile.absorbed[record.other] = record.event_time_ms
     for identifier in record.identifiers:

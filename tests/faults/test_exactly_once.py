@@ -1,4 +1,4 @@
-"""10,000 events, repeats and merges in between, and a worker that is killed: every aggregate exactly right."""
+"""10,000 events, repeats and merges in between, and a worker that is killed: every aggregate exactly right, also from history."""
 
 import contextlib
 import random
@@ -18,6 +18,7 @@ from decisioning.ingestion.wire import Intake, read_messages
 from decisioning.profiles.aggregates import Aggregates
 from decisioning.profiles.folding import fold
 from decisioning.profiles.live_set import announce
+from decisioning.profiles.profile import decode_profile
 from decisioning.profiles.store import load_profile
 from decisioning.profiles.windows import aggregate_value
 from decisioning.rules.tree import make_aggregate
@@ -171,11 +172,27 @@ def test_every_aggregate_is_exact_though_the_worker_is_killed():
                 kills += 1
         await_quiet(client)
         wrong, compared = compare(client, running, messages, now_s)
+        before, after = profiles_of(client), rebuilt(client, running)
 
     print(f"\n{accepted} accepted, {duplicates} repeats, {kills} kills, {compared} values")
     assert kills == KILLS
     assert accepted == len(messages)
     assert wrong == []
+    assert after == before
+
+
+def rebuilt(client, running):
+    """Lose the profiles, have them rebuilt beside the workers and return them."""
+    client.delete(*client.scan_iter("*:profile:*"))
+    began = time.monotonic()
+    words = running.manage("rtts_rebuild_profiles").strip()
+    print(f"\n{words} {time.monotonic() - began:.1f} s")
+    await_quiet(client)
+    return profiles_of(client)
+
+
+def profiles_of(client):
+    return {key: decode_profile(client.get(key)) for key in client.scan_iter("*:profile:*")}
 
 
 def compare(client, running, messages, now_s):

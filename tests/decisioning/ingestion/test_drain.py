@@ -104,6 +104,20 @@ def test_a_sign_in_moves_what_the_browser_did(kept):
     assert joined == [(person(PHONE), person(ANA))]
 
 
+def test_a_sign_in_of_a_browser_never_seen_joins_its_consent_too(kept):
+    joined = []
+    accept(kept, [sign_in(1, ANA, PHONE)])
+
+    drain_all(make_drain(kept, joined))
+
+    owner, profile = load_profile(kept, person(PHONE))
+    assert owner == person(ANA)
+    assert set(profile.identifiers) == {ANA, PHONE}
+    assert not profile.awaited
+    assert joined == [(person(PHONE), person(ANA))]
+    assert not kept.exists(people.quarantine_key(people.partition_of(person(ANA))))
+
+
 def test_what_comes_for_a_merged_browser_is_forwarded_once(kept):
     accept(kept, [order(1, PHONE), sign_in(2, ANA, PHONE)])
     drain = make_drain(kept)

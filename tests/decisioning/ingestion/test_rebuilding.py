@@ -70,6 +70,7 @@ def live_a_while(redis):
     accept(redis, [sign_in(6, BEN, PHONE), order(7, PHONE), order(8, BEN)])
     accept(redis, [order(f"o{n}", f"anonymous:a{n}") for n in range(40)])
     fold_and_archive(redis)
+    accept(redis, [sign_in("new", BEN, "anonymous:never seen")])
     accept(redis, [make_record("alias", BEN, ANA, joins=[ANA], type="alias"), order(9, LAPTOP)])
     fold_and_archive(redis)
 
@@ -100,11 +101,11 @@ def test_what_was_lost_comes_back_as_it_was_with_its_merges(kept):
     done = rebuild_all(kept)
 
     assert profiles_of(kept) == before
-    assert sum(bool(profile.merged_into) for profile in before.values()) == 3
+    assert sum(bool(profile.merged_into) for profile in before.values()) == 4
     assert done.written == done.people == len(before)
     joined = []
     drain_all(make_drain(kept, joined))
-    assert len(joined) == 3  # that consent did not hear of either
+    assert len(joined) == 4  # that consent did not hear of either
     assert profiles_of(kept) == before
     assert rebuild_all(kept).written == 0
 
