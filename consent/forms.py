@@ -25,6 +25,7 @@ MAX_CHANGES = 100
 MAX_IDENTIFIER = 200
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # a clock that says less is wrong
 PERSON_ID = re.compile(r"p\d{3}[0-9a-f]{20}")
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)  # rounded to a float, later times leave the calendar
 IN_WORDS = "Write user:<user_id>, anonymous:<anonymous_id> or a person id."
 
 
@@ -95,6 +96,8 @@ class ChangeForm(StrictSerializer):
             raise _wrong("event_time", "Before 1990: the sender's clock is wrong.")
         if change.expires_at is not None and change.expires_at <= change.event_time:
             raise _wrong("expires_at", "Must be after event_time.")
+        if change.expires_at is not None and change.expires_at >= LATEST:
+            raise _wrong("expires_at", "Must be before 9999; leave it out where nothing ends it.")
         return change
 
 

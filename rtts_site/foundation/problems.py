@@ -85,7 +85,7 @@ def exception_handler(exc: Exception, _context: dict[str, Any]) -> Response | No
     if problem is None:
         return None
     return Response(
-        problem.members(),
+        json.loads(problem_body(problem)),  # what a client wrote need not be text that can be sent
         status=problem.status,
         headers=dict(problem.headers),
         content_type=CONTENT_TYPE,

@@ -12,7 +12,8 @@ from django.utils import timezone
 from consent import policy_store
 from consent.models import ConsentEvent, Identity
 from rtts_site.foundation import key_issuing
-from tests.consent.builders import ADS, CARE, MAIL, POLICY
+from tests.consent.builders import ADS, CARE, MAIL
+from tests.consent.conftest import record_policy
 
 EVIDENCE = {
     "controller": "Example Shop Ltd",
@@ -21,13 +22,6 @@ EVIDENCE = {
     "language": "en",
     "jurisdiction": "DE",
 }
-
-
-@pytest.fixture
-def policy(trusted):
-    policy_store.publish_policy(
-        trusted, POLICY, approved_by="olga", authors=["max"], now=timezone.now()
-    )
 
 
 @pytest.fixture
@@ -123,7 +117,7 @@ WRONG = [
     ({"changes": [change(chanel="sms")]}, "/changes/0/chanel"),
     ({"changes": [change(event_time="yesterday")]}, "/changes/0/event_time"),
     ({"changes": [change(event_time="1970-01-01T00:00:00Z")]}, "/changes/0/event_time"),
-    ({"changes": [change(ago=-timedelta(minutes=6))]}, "/changes/0/event_time"),
+    ({"changes": [change(ago=-timedelta(hours=6))]}, "/changes/0/event_time"),
     ({"changes": [change(), change(expires_at="2000-01-01T00:00:00Z")]}, "/changes/1/expires_at"),
     ({"changes": [change(channel="\ud800")]}, "/changes/0/channel"),
     ({"changes": [change(channel="a\x00b")]}, "/changes/0/channel"),
@@ -190,18 +184,15 @@ def test_receipts_of_others_are_not_found(shop):
 
 
 def test_the_policy_only_moves_forward(trusted, policy):
-    now = timezone.now()
     live = policy_store.live_policy()
     as_interest = replace(
         live, purposes=tuple(replace(p, basis="legitimate_interest") for p in live.purposes)
     )
 
     with pytest.raises(policy_store.PolicyRefused, match="not edited"):
-        policy_store.publish_policy(trusted, live, approved_by="max", authors=["max"], now=now)
+        record_policy(live, approved_by="max")
     with pytest.raises(policy_store.PolicyRefused, match="asked for consent"):
-        policy_store.publish_policy(
-            trusted, as_interest, approved_by="olga", authors=["max"], now=now
-        )
+        record_policy(as_interest)
     assert policy_store.load_live_policy(trusted, known=None) == live
     assert policy_store.load_live_policy(trusted, known=live) is live
 
@@ -214,3 +205,39 @@ def test_an_altered_policy_is_refused(trusted, policy):
 
     with pytest.raises(policy_store.PolicyRefused, match="verified"):
         policy_store.load_live_policy(trusted, known=None)
+
+
+HOSTILE = [
+    {"expires_at": "9999-12-31T23:59:59.999999Z"},
+    {"expires_at": "9999-12-31T23:59:59-14:00"},
+    {"expires_at": "9999-01-01T00:00:00Z"},
+    {"expires_at": "0001-01-01T00:00:00+14:00"},
+    {"event_time": "0001-01-01T00:00:00+14:00"},
+    {"event_time": "9999-12-31T23:59:59.999999Z"},
+    {"event_time": "1969-12-31T23:59:59Z"},
+    {"channel": "\ud800"},
+    {"channel": "a\0b"},
+    {"purpose": "\udfff"},
+    {"status": ["given"]},
+    {"\ud800": 1},
+]
+
+
+@pytest.mark.parametrize("fields", HOSTILE)
+def test_a_change_that_cannot_be_kept_is_refused_by_name(shop, fields):
+    ana = make_user()
+    shop.raise_request_exception = False
+
+    answer = post(shop, body(ana, change(status="withdrawn"), change(**fields)))
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"].startswith("/changes/1/")
+
+
+def test_a_consent_may_be_given_for_as_long_as_the_policy_says(shop):
+    ana = make_user()
+
+    answer = post(shop, body(ana, change(expires_at="9998-12-31T23:59:59.999999Z")))
+
+    assert answer.status_code == 201
+    assert standing(shop, ana)[ADS] == ("given", True)
