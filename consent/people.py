@@ -104,6 +104,11 @@ def quarantine_key(partition: int) -> str:
     return f"{tag(partition)}:quarantine"
 
 
+def unarchived_key(partition: int) -> str:
+    """Return the key of the hash of a partition's entries that PostgreSQL cannot hold: log and id -> entry."""
+    return f"{tag(partition)}:unarchived"
+
+
 def changed_channel(person: str) -> str:
     """Return the channel on which a changed profile is announced."""
     return f"changed:{person}"

@@ -4,13 +4,16 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
+import msgspec
 import redis
 from django.db import connection, transaction
 
 from consent import people
 from consent.person_keys import ID_BYTES, KeyDestroyedError, load_cipher, person_ciphers
+from decisioning.ingestion.setting_aside import Aside, set_aside, write_sound
 from decisioning.messages import LogRow, Placed, row_decoder
 from decisioning.models import DecisionRecord, OutcomeRecord, ShownRecord
 from decisioning.outcomes import Outcome
@@ -35,6 +38,15 @@ return 1
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a partition's log, as it stands there."""
+
+    partition: int
+    stream_id: str
+    fields: dict[bytes, bytes]
+
+
 @dataclass(slots=True)
 class Logged:
     """One decision as it came off a log."""
@@ -50,7 +62,6 @@ class Arrived:
 
     decisions: list[Logged] = field(default_factory=list)
     outcomes: list[tuple[str, Outcome, bool]] = field(default_factory=list)
-    reached: dict[int, tuple[str, str]] = field(default_factory=dict)  # partition -> (from, to)
 
 
 def archive(client: redis.Redis, partitions: Sequence[int]) -> int:
@@ -59,20 +70,28 @@ def archive(client: redis.Redis, partitions: Sequence[int]) -> int:
     Raises:
         django.db.Error: PostgreSQL is away; the logs keep it.
     """
-    arrived = read_logs(client, partitions)
-    if arrived.decisions or arrived.outcomes:
-        write(arrived, client=client)
-    if arrived.reached:
+    entries, reached = read_logs(client, partitions)
+    stuck = write_sound(entries, partial(write, client=client))
+    set_aside(client, (as_aside(entry, error) for entry, error in stuck))
+    if reached:
         with client.pipeline(transaction=False) as pipe:
-            for partition, (known, until) in arrived.reached.items():
+            for partition, (known, until) in reached.items():
                 keys = people.position_key(partition), people.decision_log_key(partition)
                 pipe.eval(ADVANCE, 2, *keys, known, until)
             pipe.execute()
-    return len(arrived.decisions) + len(arrived.outcomes)
+    return len(entries) - len(stuck)
 
 
-def read_logs(client: redis.Redis, partitions: Sequence[int]) -> Arrived:
-    """Return the next entries of each log; two round trips."""
+def as_aside(entry: Entry, error: Exception) -> Aside:
+    """Return an entry that cannot be written as it is kept."""
+    data = msgspec.msgpack.encode(entry.fields)
+    return Aside(entry.partition, f"{POSITION}:{entry.stream_id}", data, error)
+
+
+def read_logs(
+    client: redis.Redis, partitions: Sequence[int]
+) -> tuple[list[Entry], dict[int, tuple[str, str]]]:
+    """Return the next entries of each log, and from where to where that leads; two round trips."""
     with client.pipeline(transaction=False) as pipe:
         for partition in partitions:
             pipe.hget(people.position_key(partition), POSITION)
@@ -83,17 +102,18 @@ def read_logs(client: redis.Redis, partitions: Sequence[int]) -> Arrived:
                 people.decision_log_key(partition), min=f"({position}", count=ENTRIES_PER_READ
             )
         found = pipe.execute()
-    arrived = Arrived()
-    for partition, position, entries in zip(partitions, known, found, strict=True):
-        for stream_id, fields in entries:
-            take(arrived, partition, stream_id.decode(), fields)
-        if entries:
-            arrived.reached[partition] = (position, entries[-1][0].decode())
-    return arrived
+    entries: list[Entry] = []
+    reached: dict[int, tuple[str, str]] = {}
+    for partition, position, rows in zip(partitions, known, found, strict=True):
+        entries += [Entry(partition, stream_id.decode(), fields) for stream_id, fields in rows]
+        if rows:
+            reached[partition] = (position, entries[-1].stream_id)
+    return entries, reached
 
 
-def take(arrived: Arrived, partition: int, stream_id: str, fields: dict[bytes, bytes]) -> None:
+def take(arrived: Arrived, entry: Entry) -> None:
     """Sort one entry in."""
+    partition, stream_id, fields = entry.partition, entry.stream_id, entry.fields
     if b"o" in fields:
         outcome = outcome_decoder.decode(fields[b"o"])
         arrived.outcomes.append((f"{partition:03d}-{stream_id}", outcome, fields.get(b"l") == b"1"))
@@ -104,8 +124,11 @@ def take(arrived: Arrived, partition: int, stream_id: str, fields: dict[bytes, b
     arrived.decisions.append(Logged(decision_id, row, fields[b"d"]))
 
 
-def write(arrived: Arrived, *, client: redis.Redis) -> None:
+def write(entries: Sequence[Entry], *, client: redis.Redis) -> None:
     """Write decisions, their places and outcomes in one transaction; what is there already stays."""
+    arrived = Arrived()
+    for entry in entries:
+        take(arrived, entry)
     persons = {logged.row.ask.person for logged in arrived.decisions}
     ciphers = person_ciphers(sorted(persons), now=datetime.now(UTC), client=client)
     decisions = []

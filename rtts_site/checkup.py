@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from consent import people
+from decisioning.ingestion.setting_aside import count_set_aside
 from rtts_site import stack
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -89,6 +90,7 @@ def check_redis(client: "redis.Redis", *, now: float) -> Iterator[Finding]:
     has_policy = bool(client.exists("policy:live"))
     yield Finding(has_policy, f"{'A' if has_policy else 'NO'} consent policy is live.")
     yield check_lag(client, now=now)
+    yield check_set_aside(client)
     yield check_beat(client, now=now)
 
 
@@ -110,6 +112,19 @@ def check_lag(client: "redis.Redis", *, now: float) -> Finding:
     lag = max(0.0, now - waiting) if waiting else 0.0
     return Finding(
         lag < LAG_LIMIT_S, f"The oldest event not yet in a profile waits for {lag:.1f} s."
+    )
+
+
+def check_set_aside(client: "redis.Redis") -> Finding:
+    """Return whether everything that was logged could be archived."""
+    count = count_set_aside(client)
+    if not count:
+        return Finding(True, "Everything logged could be archived.")
+    return Finding(
+        False,
+        f"{count} log entries could not be archived and are set aside for 30 days: "
+        f"look at the hashes {people.unarchived_key(0)} to {people.unarchived_key(people.PARTITIONS - 1)}, "
+        "then delete them.",
     )
 
 

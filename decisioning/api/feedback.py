@@ -1,9 +1,11 @@
 """``POST /v1/feedback``: what came of shown offers, by tracking token."""
 
 import hashlib
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Annotated, Any
 
 import msgspec
@@ -28,6 +30,16 @@ from rtts_site.foundation.limits import EVENTS
 from rtts_site.foundation.problems import Problem
 
 FUTURE = timedelta(minutes=5)
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class ItemRefused(Exception):
+    """A field makes a report unacceptable; sending it again changes nothing."""
+
+    def __init__(self, pointer: str, reason: str) -> None:
+        super().__init__(reason)
+        self.pointer = pointer
 
 
 class Item(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +74,8 @@ async def post_feedback(request: Request) -> Response:
             reports.append(read_item(item, now=now))
         except TokenError as error:
             refused.append({"item": number, "pointer": "/tracking_token", "reason": str(error)})
+        except ItemRefused as error:
+            refused.append({"item": number, "pointer": error.pointer, "reason": str(error)})
     accepted, duplicates = await record(reports, now_ms=int(now.timestamp() * 1000))
     body = {"accepted": accepted, "duplicates": duplicates, "refused": refused}
     return Response(200, encoder.encode(body))
@@ -72,12 +86,28 @@ def read_item(item: Item, *, now: datetime) -> Report:
 
     Raises:
         TokenError: the token is none of ours.
+        ItemRefused: a field that no archive can hold.
     """
+    check_item(item)
     shown = read_token(item.tracking_token, key=this_process().tracking_key)
     said = item.timestamp or now
     occurred = now if said > now + FUTURE else said
     message_id = item.message_id or implied_id(item)
     return Report(item.type, shown, message_id, int(occurred.timestamp() * 1000), item.value)
+
+
+def check_item(item: Item) -> None:
+    """Refuse what the archive cannot hold.
+
+    Raises:
+        ItemRefused: naming the field.
+    """
+    if item.message_id is not None and CONTROL.search(item.message_id):
+        raise ItemRefused("/message_id", "Send no control characters.")
+    if item.timestamp is not None and not EARLIEST <= item.timestamp < LATEST:
+        raise ItemRefused("/timestamp", "Send a time between the years 1970 and 2100.")
+    if item.value is not None and not isfinite(item.value):
+        raise ItemRefused("/value", "Send a finite number.")
 
 
 def implied_id(item: Item) -> str:

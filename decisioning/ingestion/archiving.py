@@ -2,9 +2,11 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import psycopg
 import redis
 from django.db import Error, close_old_connections, connection
 
@@ -27,6 +29,7 @@ class Archiver:
         self._client = client
         self._partitions = partitions
         self._archives = (history.archive, *others)
+        self._due: dict[Archive, float] = {}  # of those that failed, when to try again
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="archiver", daemon=True)
 
@@ -58,15 +61,23 @@ class Archiver:
     def _round(self) -> float:
         """Archive once and return for how many seconds to rest."""
         close_old_connections()
+        written = [self._attempt(archive) for archive in self._archives]
+        if max(written) >= history.ROWS_PER_RUN:
+            return 0.0
+        return RETRY_SECONDS if min(written) < 0 else REST_SECONDS
+
+    def _attempt(self, archive: Archive) -> int:
+        """Return how many rows one archive wrote, -1 where it failed; the others go on meanwhile."""
+        if time.monotonic() < self._due.get(archive, 0.0):
+            return -1
         try:
-            written = [archive(self._client, self._partitions) for archive in self._archives]
-        except (Error, redis.RedisError, OSError) as error:
+            return archive(self._client, self._partitions)
+        except (Error, psycopg.Error, redis.RedisError, OSError) as error:
             logger.warning("archive.waiting reason=%s", type(error).__name__)
-            return RETRY_SECONDS
         except Exception:
             logger.exception("archive.failed")
-            return RETRY_SECONDS
-        return 0.0 if max(written) >= history.ROWS_PER_RUN else REST_SECONDS
+        self._due[archive] = time.monotonic() + RETRY_SECONDS
+        return -1
 
 
 _running: dict[tuple[int, ...], Archiver] = {}

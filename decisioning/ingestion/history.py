@@ -13,6 +13,7 @@ from decisioning.ingestion.log import Packed, event_log
 from decisioning.ingestion.planning import Entry
 from decisioning.ingestion.positions import Position, load_positions
 from decisioning.ingestion.records import Record, decode_record, encode_record, stream_order
+from decisioning.ingestion.setting_aside import Aside, set_aside, write_sound
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.store import load_profiles
 
@@ -32,6 +33,7 @@ _COLUMNS: Final = (
 )
 
 Row = tuple[Any, ...]
+_Folded = tuple[int, str, Record]  # partition, stream id
 
 
 def archive(client: "redis.Redis", partitions: Sequence[int]) -> int:
@@ -42,18 +44,18 @@ def archive(client: "redis.Redis", partitions: Sequence[int]) -> int:
     """
     positions = load_positions(client, partitions)
     behind = {one: position for one, position in positions.items() if not position.is_archived}
-    rows: list[Row] = []
+    found: list[_Folded] = []
     reached: dict[int, str] = {}
     for partition, position in behind.items():
         entries, until = _read(client, partition, position)
-        rows += _rows(client, partition, entries)
+        found += _kept(client, partition, entries)
         reached[partition] = until
-        if len(rows) >= ROWS_PER_RUN:
+        if len(found) >= ROWS_PER_RUN:
             break
-    if rows:
-        write(rows)
+    stuck = write_sound(found, lambda some: write([_row(*one) for one in some]))
+    set_aside(client, (_aside(*one, error) for one, error in stuck))
     _advance(client, {one: positions[one] for one in reached}, reached)
-    return len(rows)
+    return len(found) - len(stuck)
 
 
 def _read(client: "redis.Redis", partition: int, position: Position) -> tuple[list[Entry], str]:
@@ -75,12 +77,12 @@ def readable(found: Iterable[Packed]) -> Iterator[Entry]:
         yield stream_id, record
 
 
-def _rows(client: "redis.Redis", partition: int, entries: Sequence[Entry]) -> list[Row]:
-    """Return the rows of records that were folded here; what moved on is archived where it arrived."""
+def _kept(client: "redis.Redis", partition: int, entries: Sequence[Entry]) -> list[_Folded]:
+    """Return the records that were folded here; what moved on is archived where it arrived."""
     persons = list(dict.fromkeys(record.person for _, record in entries))
     profiles = load_profiles(client, {partition: persons}) if persons else {}
     return [
-        _row(partition, stream_id, record)
+        (partition, stream_id, record)
         for stream_id, record in entries
         if record.kind != "backfill" and not moved_on(profiles[record.person], stream_id, record)
     ]
@@ -108,6 +110,10 @@ def _row(partition: int, stream_id: str, record: Record) -> Row:
         record.source,
         encode_record(body),
     )
+
+
+def _aside(partition: int, stream_id: str, record: Record, error: Exception) -> Aside:
+    return Aside(partition, f"events:{stream_id}", encode_record(record), error)
 
 
 def _moment(epoch_ms: int) -> datetime:

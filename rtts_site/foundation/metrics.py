@@ -17,6 +17,7 @@ DECISION_SECONDS = Histogram(
 DEGRADED = Counter("rtts_degraded", "Decisions answered without a part.", ["part"])
 EVENTS = Counter("rtts_events", "Events by what became of them at intake.", ["result"])
 FOLDED = Counter("rtts_events_folded", "Records applied to profiles.")
+SET_ASIDE = Counter("rtts_archive_set_aside", "Log entries that PostgreSQL cannot hold.")
 FOLD_LAG_SECONDS = Gauge(
     "rtts_fold_lag_seconds", "Age of the oldest record not yet applied.", ["group"]
 )

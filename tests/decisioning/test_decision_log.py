@@ -1,14 +1,18 @@
 """Decisions and outcomes on their way from the partitions' logs to PostgreSQL."""
 
+import msgspec
 import pytest
 
 from consent import people
 from decisioning import decision_log
 from decisioning.api.process import this_process
+from decisioning.ingestion.setting_aside import count_set_aside
 from decisioning.models import DecisionRecord, OutcomeRecord, ShownRecord
+from decisioning.outcomes import decoder, encoder
 from decisioning.releases import load_released
 from decisioning.replay import explain_logged, replay
 from decisioning.tokens import parse_decision_id
+from rtts_site.checkup import check_set_aside
 from tests.decisioning import making
 from tests.decisioning.making import call, campaign, decide, offer, run
 
@@ -105,3 +109,25 @@ def test_a_rich_decision_replays_the_same(kept, key):
     current = this_process().holder.current
     assert replay(row, current.held, policy=current.policy) == row.decision
     assert row.decision.arms.keys() == {"split"}
+
+
+def test_what_cannot_be_written_holds_nobody_up(kept, key):
+    answer = run(decide_and_report(kept, key))
+    log = people.decision_log_key(people.partition_of(answer["person_id"]))
+    sound = next(fields[b"o"] for _, fields in kept.xrange(log) if b"o" in fields)
+    outcome = decoder.decode(sound)
+    for fields in ({"occurred_ms": -62_135_647_200_000}, {"message_id": "a\0b"}):
+        kept.xadd(log, {"o": encoder.encode(msgspec.structs.replace(outcome, **fields)), "l": "0"})
+    kept.xadd(log, {"d": b"\xff"})
+    kept.xadd(log, {"o": encoder.encode(msgspec.structs.replace(outcome, message_id="later"))})
+    assert check_set_aside(kept).is_well
+
+    assert decision_log.archive(kept, ALL) == 4
+    kept.hdel(people.position_key(people.partition_of(answer["person_id"])), "decisions")
+    decision_log.archive(kept, ALL)
+
+    assert OutcomeRecord.objects.filter(message_id="later").exists()
+    assert OutcomeRecord.objects.count() == 3
+    assert kept.xlen(log) == 1
+    assert count_set_aside(kept) == 3
+    assert not check_set_aside(kept).is_well

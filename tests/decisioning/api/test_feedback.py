@@ -1,5 +1,7 @@
 """POST /v1/feedback: counts once, settles caps, joins outcomes to decisions."""
 
+import pytest
+
 from consent import people
 from decisioning.specs import CapSpec
 from tests.decisioning import making
@@ -74,3 +76,25 @@ async def test_names_a_wrong_field(store, key):
 
     assert reply.status == 422
     assert reply.json["errors"][0]["pointer"] == "/events/0/type"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("timestamp", "0001-01-01T00:00:00+14:00"),
+        ("timestamp", "1969-12-31T23:59:59Z"),
+        ("timestamp", "9999-12-31T23:59:59-14:00"),
+        ("message_id", "a\u0000b"),
+        ("message_id", "a\nb"),
+    ],
+)
+async def test_refuses_an_item_that_no_archive_can_hold(store, key, field, value):
+    making.publish(store, capped())
+    answer = await decide(key)
+
+    reply = await report(key, "click", answer, **{field: value})
+
+    assert (reply.status, reply.json["accepted"]) == (200, 0)
+    assert [one["pointer"] for one in reply.json["refused"]] == [f"/{field}"]
+    good = await report(key, "click", answer)
+    assert good.json["accepted"] == 1

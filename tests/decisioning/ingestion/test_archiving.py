@@ -82,3 +82,22 @@ def test_one_that_hangs_neither_holds_up_folding_nor_is_doubled(redis):
     assert load_profile(redis, person("user:ana"))[1] is not None
     freed.set()
     assert first.stop(patience=5)
+
+
+def test_one_that_fails_does_not_slow_the_others_down(redis, monkeypatch):
+    monkeypatch.setattr(archiving, "RETRY_SECONDS", 60.0)
+    tried, written = [], []
+
+    def fail(client, partitions):
+        tried.append(1)
+        raise OperationalError("away")
+
+    def write_much(client, partitions):
+        written.append(1)
+        return archiving.history.ROWS_PER_RUN
+
+    archiver = start_archiver(redis, [1], others=[fail, write_much])
+
+    wait_for(lambda: len(written) > 5)
+    assert len(tried) == 1
+    assert archiver.stop(patience=5)

@@ -8,6 +8,7 @@ from decisioning.ingestion import drain as drain_module
 from decisioning.ingestion import history
 from decisioning.ingestion.positions import load_positions
 from decisioning.ingestion.records import decode_record
+from decisioning.ingestion.setting_aside import count_set_aside
 from decisioning.models import EventRecord
 from tests.decisioning.ingestion.people_and_records import (
     accept,
@@ -100,3 +101,16 @@ def test_months_ahead_are_made_by_the_runtime_role():
             "SELECT count(*) FROM pg_inherits WHERE inhparent = 'decisioning_event'::regclass"
         )
         assert cursor.fetchone()[0] >= 5
+
+
+@pytest.mark.django_db
+def test_what_cannot_be_written_holds_nobody_up(redis):
+    accept(redis, [order(1, ANA), make_record(2, ANA, event="a\0b"), order(3, ANA)])
+    accept(redis, [make_record(4, ANA, event="Order", at_ms=10**18), order(5, PHONE)])
+    drain_all(make_drain(redis))
+
+    assert history.archive(redis, ALL) == 3
+
+    assert set(EventRecord.objects.values_list("message_id", flat=True)) == {"m1", "m3", "m5"}
+    assert count_set_aside(redis) == 2
+    assert all(one.is_archived for one in load_positions(redis, ALL).values())
