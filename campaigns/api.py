@@ -230,8 +230,11 @@ def _told(change: Change) -> dict[str, Any]:
         }
         for one in review.tell(change)
     ]
-    digest = candidate.digest if candidate else None
-    return _change(change) | {"candidate_digest": digest, "told": told}
+    digests = {
+        "candidate_digest": candidate.digest if candidate else None,
+        "review_digest": candidate.review_digest if candidate else None,
+    }
+    return _change(change) | digests | {"told": told}
 
 
 class StepView(ManagementView):

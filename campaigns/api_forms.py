@@ -28,7 +28,10 @@ class OpenForm(StrictSerializer):
 
 class StepForm(StrictSerializer):
     digest = serializers.CharField(
-        required=False, default="", max_length=80, help_text="Of the candidate; to approve."
+        required=False,
+        default="",
+        max_length=80,
+        help_text="To approve: the `review_digest` that was read.",
     )
     text = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
 
@@ -67,7 +70,10 @@ class ChangeAnswer(serializers.Serializer[object]):
     state = serializers.ChoiceField(Change.State.choices)
     authors = serializers.ListField(child=serializers.CharField())
     approved_by = serializers.CharField(allow_null=True)
-    candidate_digest = serializers.CharField(allow_null=True)
+    candidate_digest = serializers.CharField(allow_null=True, help_text="Of the release to be.")
+    review_digest = serializers.CharField(
+        allow_null=True, help_text="Of release, consent policy and revisions; it is approved."
+    )
     told = ToldAnswer(many=True, required=False)
 
 

@@ -94,6 +94,12 @@ def _is_changed(draft: Revision) -> bool:
     return draft.removed or (draft.body, draft.details) != (live.body, live.details)
 
 
+def review_digest(release: str, policy: str, content: str) -> str:
+    """Return the digest over all that a reviewer reads: release, consent policy and the revisions themselves."""
+    said = f"{release} {policy} {content}"
+    return f"sha256:{hashlib.sha256(said.encode()).hexdigest()}"
+
+
 def content_digest(drafts: Iterable[Revision]) -> str:
     """Return the digest over exactly these revisions, whatever else is live: what an approval covers."""
     ids = ",".join(str(draft.pk) for draft in sorted(drafts, key=lambda draft: draft.item_id))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import redis
 
@@ -10,8 +10,7 @@ from campaigns import publishing
 from campaigns.candidates import live_release
 from campaigns.models import Release
 from campaigns.sampling import sampled_facts
-from consent.policy import decode_policy
-from consent.policy_store import PolicyRefused, publish_policy, put_live
+from consent.policy_store import PolicyRefused, put_live
 from decisioning.ingestion.backfill import BackfillStalled, backfill
 from decisioning.releases import LIVE_KEY, publish_release, want_aggregates
 from decisioning.rules.artifact import Artifact, decode_artifact, encode_artifact
@@ -24,7 +23,7 @@ from rtts_site.foundation.redis_clients import redis_client
 Report = Callable[[int, int, str], None]  # done, total, what is being done
 WHOLE = 100
 # Where each step begins, of WHOLE.
-TESTING, COMPLETING, POLICY, SWAPPING = 5, 15, 90, 95
+TESTING, COMPLETING, SWAPPING = 5, 15, 95
 JOB_KIND = publishing.JOB_KIND
 
 
@@ -36,7 +35,9 @@ REFUSALS = (NotPrepared, publishing.NotPossible, PolicyRefused, CompileError, Ba
 
 
 def prepare_release(release: Release, *, report: Report, now: Callable[[], datetime]) -> Release:
-    """Take a release that is being prepared live; where that fails, its change goes back to its authors.
+    """Take a release that is being prepared live; where it is refused, its change goes back to its authors.
+
+    Whatever else goes wrong may pass: nothing is live before all of it is, so the call can be made again.
 
     Raises:
         NotPrepared: it cannot go live; this is recorded.
@@ -48,21 +49,30 @@ def prepare_release(release: Release, *, report: Report, now: Callable[[], datet
     try:
         return _prepare(client, release, report=report, now=now)
     except REFUSALS as error:
-        publishing.give_up(release, why=str(error), now=now())
-        raise NotPrepared(str(error)) from error
+        abandon(release, why=str(error), now=now())
+
+
+def abandon(release: Release, *, why: str, now: datetime) -> NoReturn:
+    """Give a release up, so that others can be published.
+
+    Raises:
+        NotPrepared: always.
+    """
+    publishing.give_up(release, why=why, now=now)
+    raise NotPrepared(why)
 
 
 def _prepare(
     client: redis.Redis, release: Release, *, report: Report, now: Callable[[], datetime]
 ) -> Release:
+    if release.state != Release.State.PREPARING:
+        raise NotPrepared(f"{release} is {release.get_state_display()}, not being prepared.")
     spec = _approved_spec(release)
     report(0, WHOLE, "Compiling the rules")
     artifact = compile_release(spec)
     report(TESTING, WHOLE, "Testing them on sampled people")
     _test(client, artifact, spec, now=now())
     _complete(client, release, artifact, report=report)
-    report(POLICY, WHOLE, "Putting the consent policy in force")
-    _publish_policy(client, release, now=now())
     report(SWAPPING, WHOLE, "Going live")
     packed = encode_artifact(artifact)
     release.artifact, release.artifact_digest = packed, digest_of(packed)
@@ -97,23 +107,10 @@ def _complete(client: redis.Redis, release: Release, artifact: Artifact, *, repo
 
     def progress(done: int, total: int) -> None:
         share = done / total if total else 1.0
-        report(COMPLETING + round(share * (POLICY - COMPLETING)), WHOLE, words)
+        report(COMPLETING + round(share * (SWAPPING - COMPLETING)), WHOLE, words)
 
     want_aggregates(client, release.digest, artifact.aggregates)
     backfill(client, artifact.aggregates, progress)
-
-
-def _publish_policy(client: redis.Redis, release: Release, *, now: datetime) -> None:
-    if release.change is None or release.approved_by is None:
-        return  # a roll back: policies only move forward
-    authors = release.change.authors.values_list("username", flat=True)
-    publish_policy(
-        client,
-        decode_policy(bytes(release.policy)),
-        approved_by=release.approved_by.get_username(),
-        authors=authors,
-        now=now,
-    )
 
 
 def push_live(client: redis.Redis, *, now: datetime) -> bool:

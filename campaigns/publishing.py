@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser, AbstractUser, AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser, AbstractUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from campaigns.candidates import (
@@ -14,12 +14,14 @@ from campaigns.candidates import (
     conflicts,
     content_digest,
     live_release,
+    review_digest,
 )
 from campaigns.checking import Finding
-from campaigns.drafts import drafts_of, is_author, void_approval
+from campaigns.drafts import author_ids, drafts_of, is_author, void_approval
 from campaigns.models import Change, Item, OpenChange, Release, ReviewComment, Revision
 from campaigns.models.items import POLICY_KINDS
-from consent.policy import encode_policy
+from consent.policy import decode_policy, encode_policy
+from consent.policy_store import live_policy, record_policy
 from decisioning.rules.canonical import canonical, digest_of
 from rtts_site.foundation.jobs import Job
 
@@ -103,14 +105,17 @@ def freeze(change: Change, *, now: datetime) -> Release:
     candidate = candidate_of(change)
     check_candidate(candidate)
     change.candidates.filter(state=Release.State.CANDIDATE).update(state=Release.State.SUPERSEDED)
-    spec = canonical(candidate.spec)
+    spec, policy, in_force = canonical(candidate.spec), candidate.policy, live_policy()
+    digest, content = digest_of(spec), content_digest(drafts_of(change))
     release = Release.objects.create(
         change=change,
         base=live_release(),
-        digest=digest_of(spec),
+        digest=digest,
         spec=spec,
-        policy=encode_policy(candidate.policy),
-        policy_digest=candidate.policy.digest,
+        policy=encode_policy(policy),
+        policy_digest=policy.digest,
+        base_policy=in_force.digest if in_force else "",
+        review_digest=review_digest(digest, policy.digest, content),
         created_at=now,
     )
     release.revisions.set(candidate.revisions)
@@ -138,18 +143,18 @@ def candidate_for(change: Change) -> Release | None:
 def approve(
     change: Change, *, by: AbstractUser, digest: str, now: datetime, text: str = ""
 ) -> None:
-    """Approve exactly the candidate that was reviewed.
+    """Approve exactly what was reviewed; `digest` is the candidate's `review_digest`.
 
     Raises:
         PermissionDenied: the user had a hand in the change, or may not approve at all.
-        NotPossible: not in review, or the candidate is no longer the one with this digest.
+        NotPossible: not in review, or what there is to review is no longer what has this digest.
     """
     _require(by, "approve_change")
     change = _locked(change, Change.State.IN_REVIEW)
     if is_author(by, change):
         raise PermissionDenied("You wrote part of this change: a colleague has to approve it.")
     candidate = candidate_for(change)
-    if candidate is None or candidate.digest != digest:
+    if candidate is None or candidate.review_digest != digest:
         raise NotPossible("The candidate changed while you reviewed it: read it again.")
     change.state = Change.State.APPROVED
     change.approved_by_id, change.approved_at = by.pk, now
@@ -223,14 +228,17 @@ def publish(change: Change, *, by: AbstractUser, now: datetime) -> Release:
 
 
 def _start(release: Release, *, by: AbstractUser) -> None:
-    busy = Release.objects.select_for_update().filter(state=Release.State.PREPARING).first()
-    if busy is not None:
-        raise NotPossible(f"{busy} is being prepared: wait until it is live.")
     job = Job.objects.create(kind=JOB_KIND, subject=f"release:{release.pk}")
     release.state = Release.State.PREPARING
     release.published_by_id = by.pk
     release.job = str(job.pk)
-    release.save(update_fields=["state", "published_by", "job"])
+    try:
+        with transaction.atomic():
+            release.save(update_fields=["state", "published_by", "job"])
+    except (
+        IntegrityError
+    ) as error:  # one_release_being_prepared: true of publishes at the same time too
+        raise NotPossible("Another release is being prepared: wait until it is live.") from error
 
 
 @transaction.atomic
@@ -286,10 +294,11 @@ def waiting_for(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Change]:
 
 
 def take_live(release: Release, *, now: datetime) -> Release:
-    """Make a prepared release the live one in PostgreSQL, and rebuild the candidates of other changes.
+    """Make a prepared release and its policy the live ones in PostgreSQL, both or neither; rebuild other candidates.
 
     Raises:
         NotPossible: it is not being prepared, or another release went live since it was frozen.
+        PolicyRefused: its policy may not be published, or another was since it was frozen.
     """
     with transaction.atomic():
         live = Release.objects.select_for_update().filter(state=Release.State.LIVE).first()
@@ -298,12 +307,26 @@ def take_live(release: Release, *, now: datetime) -> Release:
             raise NotPossible(f"{release} is {release.get_state_display()}, not being prepared.")
         if release.base_id != (live.pk if live else None):
             raise NotPossible("Another release went live meanwhile.")
+        _record_policy(release, now=now)
         _swap(live, release, now=now)
         _point_items(release, now=now)
         if release.change is not None:
             _close(release.change, by=release.published_by, now=now, version=release.version or 0)
         _rebuild_others(now=now)
     return release
+
+
+def _record_policy(release: Release, *, now: datetime) -> None:
+    if release.change is None or release.approved_by is None:
+        return  # a roll back: policies only move forward
+    authors = User.objects.filter(pk__in=author_ids(release.change))
+    record_policy(
+        decode_policy(bytes(release.policy)),
+        approved_by=release.approved_by.get_username(),
+        authors=authors.values_list("username", flat=True),
+        base=release.base_policy,
+        now=now,
+    )
 
 
 def _swap(live: Release | None, release: Release, *, now: datetime) -> None:

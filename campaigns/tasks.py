@@ -13,6 +13,7 @@ from rtts_site.foundation.jobs import Job, running_job
 from rtts_site.foundation.redis_clients import redis_client
 
 SILENCE = timedelta(minutes=3)  # longer than any step goes without a report
+TRIES = 8  # each waits twice as long as the one before: about four minutes in all
 
 
 @shared_task(name="campaigns.prepare_waiting")
@@ -24,15 +25,25 @@ def prepare_waiting(**_: Any) -> None:
     silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=now - SILENCE)
     silent.update(state=Job.State.WAITING, updated_at=now)
     waiting = jobs.filter(state=Job.State.WAITING)
-    for job_id in waiting.order_by("pk").values_list("pk", flat=True):
-        prepare(job_id)
+    for job in waiting.order_by("pk"):
+        if not job.attempts or job.updated_at <= now - pause_after(job.attempts):
+            prepare(job.pk)
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Return how long a job waits after so many tries that something passing ended."""
+    return timedelta(seconds=2 ** min(attempts, TRIES))
 
 
 def prepare(job_id: int) -> None:
     # What keeps a release from going live is told on the job and the change: nothing for the worker's log.
-    with suppress(preparing.NotPrepared), running_job(job_id) as job:
+    refusals = (preparing.NotPrepared,)
+    with suppress(*refusals), running_job(job_id, refusals=refusals) as job:
         if job is not None:
             release = Release.objects.get(job=str(job.pk))
+            if job.attempts > TRIES and release.state == Release.State.PREPARING:
+                why = f"Tried {TRIES} times: {job.message}"
+                preparing.abandon(release, why=why, now=timezone.now())
             preparing.prepare_release(release, report=job.report, now=timezone.now)
 
 

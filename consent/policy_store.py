@@ -1,49 +1,52 @@
 """The only door to published policies: PostgreSQL has them all, Redis the one in force; they only move forward."""
 
-from collections.abc import Iterable
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import cast
 
 import redis
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from consent.models import PolicyVersion
 from consent.policy import (
     PolicyError,
     PolicySpec,
+    PurposeSpec,
     decode_policy,
     encode_policy,
     seal_policy,
 )
 
-LIVE = "policy:live"  # hash: version, digest, body
+LIVE = "policy:live"  # hash: version, digest, body, seal
 
+# A later version stays, unless its seal is the one that was found not to be ours.
 _PUT = """
-if tonumber(ARGV[1]) < tonumber(redis.call('HGET', KEYS[1], 'version') or '0') then return 0 end
-redis.call('HSET', KEYS[1], 'version', ARGV[1], 'digest', ARGV[2], 'body', ARGV[3])
+local newer = tonumber(ARGV[1]) < (tonumber(redis.call('HGET', KEYS[1], 'version') or '0') or 0)
+if newer and (redis.call('HGET', KEYS[1], 'seal') or '') ~= ARGV[5] then return 0 end
+redis.call('HSET', KEYS[1], 'version', ARGV[1], 'digest', ARGV[2], 'body', ARGV[3], 'seal', ARGV[4])
 return 1
 """
+_NO_SEAL = b"-"  # never a seal
 
 
 class PolicyRefused(ValueError):
     """The policy may not be published, or may not be relied on; the message says why."""
 
 
-def publish_policy(
-    client: redis.Redis,
-    spec: PolicySpec,
-    *,
-    approved_by: str,
-    authors: Iterable[str],
-    now: datetime,
+def record_policy(
+    spec: PolicySpec, *, approved_by: str, authors: Iterable[str], base: str, now: datetime
 ) -> PolicySpec:
-    """Publish what a policy says as the next version, in force in every process within 2 seconds; return that.
+    """Record what a policy says as the next version and return that; `put_live` then brings it into force.
 
-    Where its purposes are those in force already, nothing is published and the live policy is returned.
+    `base` is the digest of the policy that was in force when it was written, "" for none. Where its purposes
+    are those in force already, nothing is recorded and the live policy is returned.
 
     Raises:
         PolicyRefused: approved by an author, overtaken by another, or asks under another basis what was
-            asked as consent.
+            ever asked as consent.
     """
     authors = sorted(set(authors))
     if approved_by in authors:
@@ -51,9 +54,11 @@ def publish_policy(
     live = live_policy()
     policy = seal_policy(spec.purposes, version=live.version + 1 if live else 1)
     if live is not None and live.purposes == policy.purposes:
-        put_live(client)
         return live
-    _check_bases(live, policy)
+    if base != (live.digest if live else ""):
+        raise _overtaken()
+    for _, words in basis_faults(policy.purposes):
+        raise PolicyRefused(words)
     try:
         with transaction.atomic():
             PolicyVersion.objects.create(
@@ -65,11 +70,35 @@ def publish_policy(
                 published_at=now,
             )
     except IntegrityError as error:
-        raise PolicyRefused(
-            "Another policy was published meanwhile: compare with it and approve again."
-        ) from error
-    put_live(client)
+        raise _overtaken() from error
     return policy
+
+
+def _overtaken() -> PolicyRefused:
+    return PolicyRefused(
+        "Another policy was published meanwhile: compare with it and approve again."
+    )
+
+
+def basis_faults(purposes: Iterable[PurposeSpec]) -> Iterator[tuple[str, str]]:
+    """Yield (key, words) for each purpose that was asked as consent in any published policy and no longer is.
+
+    Source: EDPB Guidelines 05/2020, paragraphs 121-123.
+    """
+    said = [decode_policy(bytes(row.body)) for row in PolicyVersion.objects.order_by("version")]
+    earlier = [purpose for policy in said for purpose in policy.purposes]
+    by_consent = {purpose.key for purpose in earlier if purpose.basis == "consent"}
+    asked = by_consent | {purpose.key for purpose in earlier if purpose.device_access}
+    for purpose in purposes:
+        stays = purpose.basis == "consent" or (
+            purpose.device_access and purpose.key not in by_consent
+        )
+        if purpose.key in asked and not stays:
+            yield (
+                purpose.key,
+                f"{purpose.key}: people were asked for consent, so it cannot go on under another basis; "
+                "make a new purpose.",
+            )
 
 
 def live_policy() -> PolicySpec | None:
@@ -79,39 +108,60 @@ def live_policy() -> PolicySpec | None:
 
 
 def put_live(client: redis.Redis) -> None:
-    """Write the newest published policy to Redis unless a newer one is there."""
+    """Bring the newest published policy into force in every process within 2 seconds, unless a newer one is."""
     policy = live_policy()
     if policy is not None:
-        client.eval(_PUT, 1, LIVE, policy.version, policy.digest, encode_policy(policy))
+        put_policy(client, policy)
+
+
+def put_policy(client: redis.Redis, policy: PolicySpec) -> None:
+    """Write a policy to Redis over an older one, or over one that is not this installation's."""
+    if _put(client, policy, over=_NO_SEAL):
+        return
+    try:
+        load_live_policy(client, known=None)
+    except PolicyRefused:
+        _put(client, policy, over=cast("bytes | None", client.hget(LIVE, "seal")) or b"")
+
+
+def _put(client: redis.Redis, policy: PolicySpec, *, over: bytes) -> bool:
+    said = (policy.version, policy.digest, encode_policy(policy), _seal_of(policy.digest))
+    return bool(client.eval(_PUT, 1, LIVE, *said, over))
+
+
+def _seal_of(digest: str) -> str:
+    """Return the signature, by this installation's secret, over a digest: of version and purposes."""
+    key = hmac.new(settings.RTTS_PEPPER, b"rtts.policy", hashlib.sha256).digest()
+    return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest()
 
 
 def load_live_policy(client: redis.Redis, *, known: PolicySpec | None) -> PolicySpec | None:
     """Return the policy in force by Redis, or `known` where that is as new; one round trip where nothing changed.
 
     Raises:
-        PolicyRefused: it is not what its digest says; nothing that rests on consent may go on.
+        PolicyRefused: it is not this installation's; nothing that rests on consent may go on.
     """
     version, digest = cast("list[bytes | None]", client.hmget(LIVE, "version", "digest"))
     if version is None or digest is None:
         return known
-    if known is not None and (int(version), digest.decode()) <= (known.version, known.digest):
+    if known is not None and (version, digest) == _marks(known):
         return known
-    body = cast("bytes | None", client.hget(LIVE, "body"))
+    policy = _verified(cast("dict[bytes, bytes]", client.hgetall(LIVE)))
+    return known if known is not None and policy.version <= known.version else policy
+
+
+def _marks(policy: PolicySpec) -> tuple[bytes, bytes]:
+    return str(policy.version).encode(), policy.digest.encode()
+
+
+def _verified(found: dict[bytes, bytes]) -> PolicySpec:
     try:
-        policy = decode_policy(body or b"")
+        policy = decode_policy(found.get(b"body", b""))
     except PolicyError as error:
         raise PolicyRefused(f"The policy in force cannot be verified: {error}") from error
-    if known is not None and policy.version < known.version:
-        return known
+    sealed = hmac.compare_digest(found.get(b"seal", b""), _seal_of(policy.digest).encode())
+    if not sealed or (found.get(b"version"), found.get(b"digest")) != _marks(policy):
+        raise PolicyRefused(
+            "The policy in force cannot be verified: its seal is not this installation's."
+        )
     return policy
-
-
-def _check_bases(live: PolicySpec | None, policy: PolicySpec) -> None:
-    """Source: EDPB Guidelines 05/2020, paragraphs 121-123."""
-    for purpose in policy.purposes:
-        before = live.purpose(purpose.key) if live else None
-        if before is not None and before.basis == "consent" != purpose.basis:
-            raise PolicyRefused(
-                f"{purpose.key}: people were asked for consent, so it cannot go on under another basis; "
-                "make a new purpose."
-            )

@@ -143,7 +143,7 @@ def published(people, api):
     )
     done(marketer.post(f"/v1/changes/{change}/submit", json={}))
     told = done(approver.get(f"/v1/changes/{change}"))
-    own = {"digest": told["candidate_digest"]}
+    own = {"digest": told["review_digest"]}
     assert marketer.post(f"/v1/changes/{change}/approve", json=own).status_code == 403
     assert marketer.post(f"/v1/changes/{change}/publish", json={}).status_code in (403, 409)
     done(approver.post(f"/v1/changes/{change}/approve", json=own))

@@ -44,7 +44,7 @@ def launch(
         publishing.approve(
             change,
             by=approver,
-            digest=candidate.digest if candidate else "",
+            digest=candidate.review_digest if candidate else "",
             now=now,
             text="The demo approves itself; nothing else does.",
         )

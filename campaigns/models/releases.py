@@ -37,6 +37,8 @@ class Release(models.Model):
     artifact_digest = models.CharField(max_length=80, blank=True)
     policy = models.BinaryField()  # canonical JSON of the purposes and the policy
     policy_digest = models.CharField(max_length=80)
+    base_policy = models.CharField(max_length=80, blank=True)  # digest of what was in force then
+    review_digest = models.CharField(max_length=80, blank=True)  # what an approver names
     effect = models.JSONField(default=dict)  # audience before and after, as the reviewer saw it
     approved_digest = models.CharField(max_length=80, blank=True)
     approved_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")
@@ -55,7 +57,12 @@ class Release(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["state"], condition=models.Q(state="live"), name="one_live_release"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["state"],
+                condition=models.Q(state="preparing"),
+                name="one_release_being_prepared",
+            ),
         ]
 
     def __str__(self) -> str:

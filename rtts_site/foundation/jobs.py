@@ -54,8 +54,13 @@ def claim_job(job_id: int) -> Job | None:
 
 
 @contextmanager
-def running_job(job_id: int) -> Iterator[Job | None]:
-    """Yield the claimed job (None: nothing to do) and record how the block ended; its error goes on up."""
+def running_job(
+    job_id: int, *, refusals: tuple[type[Exception], ...] = (Exception,)
+) -> Iterator[Job | None]:
+    """Yield the claimed job (None: nothing to do) and record how the block ended; its error goes on up.
+
+    After an error that is none of `refusals`, and so may pass, the job waits to be claimed again.
+    """
     job = claim_job(job_id)
     if job is None:
         yield None
@@ -63,7 +68,8 @@ def running_job(job_id: int) -> Iterator[Job | None]:
     try:
         yield job
     except Exception as error:
-        _finish(job, Job.State.FAILED, str(error) or type(error).__name__)
+        state = Job.State.FAILED if isinstance(error, refusals) else Job.State.WAITING
+        _finish(job, state, str(error) or type(error).__name__)
         raise
     _finish(job, Job.State.DONE, job.message)
 

@@ -49,7 +49,7 @@ def test_program_authors_and_submits_but_never_approves(live, client, key, ada):
     assert refused.status_code == 403
     assert "signed-in person" in refused.json()["detail"]
 
-    digest = submitted.json()["candidate_digest"]
+    digest = submitted.json()["review_digest"]
     approved = post(browser(ada), f"changes/{change.pk}/approve", {"digest": digest})
     assert approved.json()["state"] == "approved"
     published = post(browser(ada), f"changes/{change.pk}/publish")
@@ -62,7 +62,7 @@ def test_author_never_approves_over_the_api(live, mia, ada):
     put(client, "segments/silver", segment())
     change = drafts.current_change(mia)
     post(client, f"changes/{change.pk}/submit")
-    digest = publishing.candidate_for(change).digest
+    digest = publishing.candidate_for(change).review_digest
 
     answer = post(client, f"changes/{change.pk}/approve", {"digest": digest})
 

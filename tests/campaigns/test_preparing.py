@@ -20,7 +20,7 @@ def published(mia, ada):
     for kind, spec in specs():
         save(change, kind, spec, author=mia)
     publishing.submit(change, by=mia, now=NOW)
-    digest = publishing.candidate_for(change).digest
+    digest = publishing.candidate_for(change).review_digest
     publishing.approve(change, by=ada, digest=digest, now=NOW)
     return publishing.publish(change, by=ada, now=NOW)
 
@@ -77,7 +77,7 @@ def test_policy_moves_forward_through_a_roll_back(published, redis, mia, ada):
     change = drafts.open_change(mia, now=NOW)
     save(change, Kind.SEGMENT, SegmentSpec(key="gold", name="G", condition=GOLD), author=mia)
     publishing.submit(change, by=mia, now=NOW)
-    digest = publishing.candidate_for(change).digest
+    digest = publishing.candidate_for(change).review_digest
     publishing.approve(change, by=ada, digest=digest, now=NOW)
     publishing.publish(change, by=ada, now=NOW)
     prepare_waiting()

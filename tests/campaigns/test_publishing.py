@@ -57,7 +57,7 @@ def test_no_author_may_approve(live, mia, ada, max_):
     change = edit_segment(max_)
     change.authors.add(mia)
     publishing.submit(change, by=max_, now=NOW)
-    digest = publishing.candidate_for(change).digest
+    digest = publishing.candidate_for(change).review_digest
 
     for author in (mia, max_):
         with pytest.raises(PermissionDenied):
@@ -67,7 +67,7 @@ def test_no_author_may_approve(live, mia, ada, max_):
 def test_marketer_may_not_approve(live, mia, max_):
     change = edit_segment(mia)
     publishing.submit(change, by=mia, now=NOW)
-    digest = publishing.candidate_for(change).digest
+    digest = publishing.candidate_for(change).review_digest
 
     with pytest.raises(PermissionDenied):
         publishing.approve(change, by=max_, digest=digest, now=NOW)
@@ -76,7 +76,9 @@ def test_marketer_may_not_approve(live, mia, max_):
 def test_edit_voids_the_approval(live, mia, ada):
     change = edit_segment(mia)
     publishing.submit(change, by=mia, now=NOW)
-    publishing.approve(change, by=ada, digest=publishing.candidate_for(change).digest, now=NOW)
+    publishing.approve(
+        change, by=ada, digest=publishing.candidate_for(change).review_digest, now=NOW
+    )
 
     save(change, Kind.SEGMENT, SegmentSpec(key="gold", name="X", condition=GOLD), author=mia)
     change.refresh_from_db()
@@ -98,7 +100,9 @@ def test_approval_names_the_reviewed_digest(live, mia, ada):
 def test_approval_survives_an_unrelated_release(live, mia, max_, ada):
     change = edit_segment(mia)
     publishing.submit(change, by=mia, now=NOW)
-    publishing.approve(change, by=ada, digest=publishing.candidate_for(change).digest, now=NOW)
+    publishing.approve(
+        change, by=ada, digest=publishing.candidate_for(change).review_digest, now=NOW
+    )
     other = drafts.open_change(max_, now=NOW, title="Campaign")
     campaign = dict(specs())[Kind.CAMPAIGN]
     save(other, Kind.CAMPAIGN, replace(campaign, name="Winter II"), author=max_)
@@ -118,7 +122,7 @@ def test_conflict_goes_back_to_the_authors(live, mia, max_, ada):
     mine, yours = edit_segment(mia), edit_segment(max_, spenders, title="Other")
     publishing.submit(mine, by=mia, now=NOW)
     publishing.submit(yours, by=max_, now=NOW)
-    publishing.approve(mine, by=ada, digest=publishing.candidate_for(mine).digest, now=NOW)
+    publishing.approve(mine, by=ada, digest=publishing.candidate_for(mine).review_digest, now=NOW)
 
     go_live(yours, by=ada)
     mine.refresh_from_db()
@@ -185,7 +189,7 @@ def test_one_release_is_prepared_at_a_time(live, mia, max_, ada):
     for change, author in ((first, mia), (second, max_)):
         publishing.submit(change, by=author, now=NOW)
         candidate = publishing.candidate_for(change)
-        publishing.approve(change, by=ada, digest=candidate.digest, now=NOW)
+        publishing.approve(change, by=ada, digest=candidate.review_digest, now=NOW)
     publishing.publish(first, by=ada, now=NOW)
 
     with pytest.raises(publishing.NotPossible, match="being prepared"):
@@ -195,7 +199,9 @@ def test_one_release_is_prepared_at_a_time(live, mia, max_, ada):
 def test_failed_preparation_returns_the_change(live, mia, ada):
     change = edit_segment(mia)
     publishing.submit(change, by=mia, now=NOW)
-    publishing.approve(change, by=ada, digest=publishing.candidate_for(change).digest, now=NOW)
+    publishing.approve(
+        change, by=ada, digest=publishing.candidate_for(change).review_digest, now=NOW
+    )
     release = publishing.publish(change, by=ada, now=NOW)
 
     publishing.give_up(release, why="Two forms disagree", now=NOW)

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from consent import relay
+from consent import policy_store, relay
 from rtts_site.foundation.redis_clients import redis_client
+from tests.consent.builders import POLICY
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -22,3 +23,17 @@ def trusted(committed, redis):
     """Return a Redis that the relay has looked at."""
     relay.restore_trust(redis_client(), now=NOW)
     return redis
+
+
+def record_policy(spec, *, approved_by="olga", authors=("max",), now=NOW):
+    live = policy_store.live_policy()
+    base = live.digest if live else ""
+    return policy_store.record_policy(
+        spec, approved_by=approved_by, authors=authors, base=base, now=now
+    )
+
+
+@pytest.fixture
+def policy(trusted):
+    record_policy(POLICY)
+    policy_store.put_live(trusted)

@@ -8,19 +8,16 @@ from django.utils import timezone
 from consent import ledger, policy_store
 from consent.forms import parse_person
 from consent.models import RecordRead
-from tests.consent.builders import EVIDENCE, POLICY, SUBJECT, given, withdrawn
+from tests.consent.builders import EVIDENCE, SUBJECT, given, withdrawn
 
 
 @pytest.fixture
-def compliance(trusted, client):
+def compliance(policy, client):
     user = User.objects.create_user(f"olga-{uuid4().hex[:6]}", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(content_type__app_label="consent", codename__startswith="view")
     )
     client.force_login(user)
-    policy_store.publish_policy(
-        trusted, POLICY, approved_by="olga", authors=["max"], now=timezone.now()
-    )
     return client
 
 

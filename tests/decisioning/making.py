@@ -9,8 +9,8 @@ import msgspec
 from django.conf import settings
 
 from consent import people, state
-from consent.policy import PurposeSpec, State, Status, encode_policy, seal_policy
-from consent.policy_store import LIVE
+from consent.policy import PurposeSpec, State, Status, seal_policy
+from consent.policy_store import put_policy
 from decisioning.api.app import app
 from decisioning.api.process import this_process
 from decisioning.ingestion.records import Record
@@ -136,10 +136,7 @@ def publish(redis, spec=None, *, version=1, now=NOW):
 
 def publish_policy(redis, *, version=1, purposes=PURPOSES):
     policy = seal_policy(purposes, version=version)
-    redis.hset(
-        LIVE,
-        mapping={"version": version, "digest": policy.digest, "body": encode_policy(policy)},
-    )
+    put_policy(redis, policy)
     return policy
 
 
