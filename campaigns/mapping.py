@@ -114,7 +114,7 @@ def parse(kind: str, body: Body) -> Any:
 def _is_portable(value: Any) -> bool:
     """Say whether every store and digest can carry a value: finite numbers, whole characters, no NUL."""
     try:
-        return b"\\u0000" not in rfc8785.dumps(value)
+        return b"\\u0000" not in rfc8785.dumps(msgspec.to_builtins(value))
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError):
         return False
 

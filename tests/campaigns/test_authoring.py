@@ -138,6 +138,22 @@ def test_every_form_saves_what_it_shows(live, mia, marketer):
         assert draft.body == item.live_revision.body, item.kind
 
 
+def test_offer_dates_are_saved_as_instants_of_their_zone(live, mia, marketer):
+    url = change_url(item_of(Kind.OFFER))
+    dates = {
+        "time_zone": "Europe/Berlin",
+        "starts_at": "2027-03-01T09:00",
+        "ends_at": "2027-03-31T09:00",
+    }
+
+    answer = post(marketer, url, {**fields_of(marketer.get(url)), **dates})
+
+    assert answer.status_code == 302
+    body = Revision.objects.filter(item=item_of(Kind.OFFER)).latest("number").body
+    assert body["starts_at"] == "2027-03-01T09:00:00+01:00"
+    assert body["ends_at"] == "2027-03-31T09:00:00+02:00"
+
+
 def errors_of(response):
     form = response.context["adminform"].form
     return {name: [str(one) for one in errors] for name, errors in form.errors.items()}
