@@ -8,7 +8,7 @@ UV = $(shell command -v uv || echo $(RUN) -m uv)
 COMPILE = $(UV) pip compile pyproject.toml --universal --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --quiet
 
-.PHONY: up down check test bench verify lint format lock clean
+.PHONY: up down check test bench verify lint format lock pictures clean
 
 up: .venv/run.stamp ## Start everything; Ctrl-C stops it
 	@$(RUN) manage.py up
@@ -25,8 +25,9 @@ test: .venv/test.stamp ## Run the tests on servers of their own
 bench: .venv/test.stamp ## Print ratios to floors measured in the same run
 	@$(RUN) -m pytest tests/benchmarks -m benchmark -s -q $(ARGS)
 
-verify: .venv/test.stamp ## Run everything, the long tests too
-	@$(RUN) -m pytest -m "not benchmark" $(ARGS)
+verify: .venv/test.stamp ## Run everything, the long tests too; the browser apart, whose loop would hold up other tests
+	@$(RUN) -m pytest -m "not (benchmark or browser)" $(ARGS)
+	@$(RUN) -m pytest -m browser $(ARGS)
 
 lint: .venv/test.stamp ## Run the checks that CI runs
 	@.ci/lint
@@ -39,6 +40,9 @@ lock: .venv/test.stamp ## Renew both lists of pinned, hashed packages
 	@$(UV) --version >/dev/null 2>&1 || $(RUN) -m pip install --quiet uv
 	@$(COMPILE) --upgrade --extra demo -o requirements.lock
 	@$(COMPILE) --extra demo --extra test -c requirements.lock -o tests/requirements.lock
+
+pictures: .venv/test.stamp ## Take the README's pictures of what `make up` runs
+	@$(RUN) docs/pictures/take.py
 
 clean: ## Remove what was installed and all data
 	@if [ -x $(RUN) ]; then $(RUN) manage.py down; fi

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 from tests import programs  # noqa: E402 - finds Chromium, needs the path above
 
 SEGMENT = "thrifty-families"
-SIZE = {"width": 1280, "height": 1000}
+SIZE = {"width": 1280, "height": 880}
 
 
 def main() -> None:
