@@ -33,7 +33,7 @@ class RebuildStalled(Exception):
     """Somebody's profile could not be written; the message says what to look at and where to go on."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Rebuilt:
     """How far a rebuild is."""
 
