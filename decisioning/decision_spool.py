@@ -3,7 +3,11 @@
 import logging
 import os
 import queue
+import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +15,7 @@ import msgspec
 import redis
 
 from consent import people
+from decisioning.lines_on_disk import append, lock, open_for_append, pack_lines, read_lines
 from rtts_site.foundation.redis_clients import Down
 
 logger = logging.getLogger("decisioning")
@@ -34,12 +39,17 @@ _decoder = msgspec.msgpack.Decoder(Spooled)
 
 
 class DecisionSpool:
-    """One file per process, written by one thread; rows hold what the context said, never a profile."""
+    """One file per process, written by one thread; rows hold what the context said, never a profile.
+
+    A process locks its file for as long as it lives; whoever gets the lock of another sends what is in it.
+    """
 
     def __init__(self, directory: Path, client: redis.Redis) -> None:
         self.dropped = 0
         self._directory = directory
-        self._path = directory / f"decisions.{os.getpid()}"
+        self._path = directory / f"decisions.{os.getpid()}-{secrets.token_hex(4)}"
+        self._file: FileIO | None = None
+        self._unwritten: list[Spooled] = []
         self._client = client
         self._queue: queue.Queue[Spooled | None] = queue.Queue(MAX_WAITING)
         self._stop = threading.Event()
@@ -62,9 +72,12 @@ class DecisionSpool:
     def stop(self) -> None:
         """End the thread once what waits is on disk."""
         self._stop.set()
-        self._queue.put(None)  # wakes the thread
+        with suppress(queue.Full):
+            self._queue.put_nowait(None)  # wakes the thread
         if self._thread is not None:
             self._thread.join(timeout=5)
+        else:
+            self._leave()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -73,44 +86,98 @@ class DecisionSpool:
                 self.send()
             except Exception:
                 logger.exception("spool.failed")
-        self.write_waiting(seconds=0)
+        try:
+            self.write_waiting(seconds=0)
+        except OSError:
+            logger.exception("spool.lost rows=%s", len(self._unwritten))
+        self._leave()
 
     def write_waiting(self, *, seconds: float) -> None:
-        """Move what waits in memory to disk; waits up to `seconds` for a first row."""
-        rows: list[Spooled | None] = []
+        """Move what waits in memory to disk; waits up to `seconds` for a first row.
+
+        Raises:
+            OSError: the disk is full or failed; the rows stay in memory.
+        """
+        if len(self._unwritten) < MAX_WAITING:
+            self._unwritten += self._waiting(seconds)
+        else:
+            self._stop.wait(seconds)
+        if self._unwritten:
+            self._append(self._unwritten)
+            self._unwritten = []
+
+    def _waiting(self, seconds: float) -> Iterator[Spooled]:
         try:
-            rows.append(self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait())
+            row = self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
             while True:
-                rows.append(self._queue.get_nowait())
+                if row is not None:
+                    yield row
+                row = self._queue.get_nowait()
         except queue.Empty:
-            pass
-        waiting = [row for row in rows if row is not None]
-        if waiting:
-            self._append(waiting)
+            return
 
     def _append(self, rows: list[Spooled]) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
-            for number, row in enumerate(rows):
-                packed = _encoder.encode(row)
-                if file.tell() + len(packed) > MAX_BYTES:
-                    self.dropped += len(rows) - number
-                    break
-                file.write(len(packed).to_bytes(4, "big") + packed)
-            file.flush()
-            os.fsync(file.fileno())
+        file = self._own_file()
+        room = MAX_BYTES - os.fstat(file.fileno()).st_size
+        fitting: list[bytes] = []
+        for row in rows:
+            body = _encoder.encode(row)
+            room -= len(body) * 4 // 3 + 4  # as a line
+            if room < 0:
+                self.dropped += len(rows) - len(fitting)
+                break
+            fitting.append(body)
+        append(file, pack_lines(fitting))
+
+    def _own_file(self) -> FileIO:
+        if self._file is None:
+            # Locked before it has the name by which others look for files that nobody holds.
+            draft = self._path.with_name(f".{self._path.name}")
+            file = open_for_append(draft)
+            lock(file)
+            draft.rename(self._path)
+            self._file = file
+        return self._file
+
+    def _leave(self) -> None:
+        if self._file is not None:
+            if os.fstat(self._file.fileno()).st_size == 0:
+                self._path.unlink(missing_ok=True)
+            self._file.close()
 
     def send(self) -> int:
         """Append what is on disk, of dead processes too, to the streams; return how many rows went."""
         sent = 0
         for path in sorted(self._directory.glob("decisions.*")):
-            if path == self._path or not _is_alive(path):
+            with self._held(path) as is_held:
+                if not is_held:
+                    continue  # its process lives, or another sends it
                 rows = read_rows(path)
                 if rows and not self._send_rows(rows):
                     return sent
                 sent += len(rows)
-                path.unlink(missing_ok=True)
+                self._clear(path)
         return sent
+
+    @contextmanager
+    def _held(self, path: Path) -> Iterator[bool]:
+        """Hold a file's lock; yields False where another does, or it is gone."""
+        if path == self._path:
+            yield True
+            return
+        try:
+            file = FileIO(path, "rb")
+        except FileNotFoundError:
+            yield False
+            return
+        with file:
+            yield lock(file)
+
+    def _clear(self, path: Path) -> None:
+        if path != self._path:
+            path.unlink(missing_ok=True)
+        elif self._file is not None:
+            self._file.truncate(0)
 
     def _send_rows(self, rows: list[Spooled]) -> bool:
         try:
@@ -126,24 +193,11 @@ class DecisionSpool:
 
 
 def read_rows(path: Path) -> list[Spooled]:
-    """Return the whole rows of a spool file; a torn one at the end is left out."""
-    data = path.read_bytes()
-    rows, place = [], 0
-    while place + 4 <= len(data):
-        size = int.from_bytes(data[place : place + 4], "big")
-        body = data[place + 4 : place + 4 + size]
-        if len(body) < size:
-            break
-        rows.append(_decoder.decode(body))
-        place += 4 + size
+    """Return the whole rows of a spool file; one torn by a crash is left out."""
+    rows = []
+    for body in read_lines(path):
+        try:
+            rows.append(_decoder.decode(body))
+        except msgspec.DecodeError:
+            logger.warning("spool.torn")
     return rows
-
-
-def _is_alive(path: Path) -> bool:
-    try:
-        os.kill(int(path.suffix[1:]), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:
-        return True
-    return True

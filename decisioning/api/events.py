@@ -4,7 +4,6 @@ import asyncio
 import functools
 import time
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -28,7 +27,7 @@ from decisioning.ingestion.log import (
     async_event_log,
 )
 from decisioning.ingestion.records import CallType, Record
-from decisioning.ingestion.spool import EventSpool, Replayer, SpoolFull
+from decisioning.ingestion.spool import SpoolFull
 from decisioning.ingestion.wire import (
     CALL_TYPES,
     MAX_BATCH_EVENTS,
@@ -42,7 +41,7 @@ from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeysUnavailableError, ProofError
 from rtts_site.foundation.limits import EVENTS
 from rtts_site.foundation.problems import Problem, invalid_field
-from rtts_site.foundation.redis_clients import drop_connections, hot_client, redis_client
+from rtts_site.foundation.redis_clients import drop_connections, hot_client
 
 # The browser library of Segment shortens the paths.
 SHORT_PATHS: dict[CallType, str] = {
@@ -197,7 +196,7 @@ async def append(records: list[Record], apart: list[Record], *, mark: int) -> li
             breaker.succeeded()
             return results
     try:
-        await asyncio.to_thread(event_spool().append, records)
+        await asyncio.to_thread(this_process().event_spool.append, records)
     except (SpoolFull, OSError) as error:
         raise later(503, "Events cannot be taken now; send the batch again later.") from error
     return ["accepted"] * len(records)
@@ -220,14 +219,6 @@ def later(status: int, detail: str) -> Problem:
     """Return the answer to a batch that failed for a passing reason."""
     seconds = "5" if status == 429 else "1"
     return Problem(status, "Try again later", detail, headers=[("Retry-After", seconds)])
-
-
-@cache
-def event_spool() -> EventSpool:
-    """Return this process's spool, with a thread that sends on what it holds."""
-    spool = EventSpool(settings.RTTS_VAR / "spool")
-    Replayer(spool, redis_client).start()
-    return spool
 
 
 def register() -> None:

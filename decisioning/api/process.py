@@ -11,6 +11,7 @@ from django.conf import settings
 
 from decisioning.decision_spool import DecisionSpool
 from decisioning.holder import ReleaseHolder
+from decisioning.ingestion.spool import EventSpool, Replayer
 from decisioning.round_trips import Budget, HotLine, RedisUnavailable
 from rtts_site.foundation.api_keys import KeyRing
 from rtts_site.foundation.limits import Limiter
@@ -30,6 +31,8 @@ class Process:
         self.limiter = Limiter()
         self.holder = ReleaseHolder(client, settings.RTTS_VAR / "releases")
         self.spool = DecisionSpool(settings.RTTS_VAR / "spool", client)
+        self.event_spool = EventSpool(settings.RTTS_VAR / "spool")
+        self._replayer = Replayer(self.event_spool, client)
         self.tracking_key = hmac.new(
             settings.RTTS_PEPPER, b"rtts.tracking", hashlib.sha256
         ).digest()
@@ -39,12 +42,14 @@ class Process:
         """Load the release and start the threads."""
         self.holder.start()
         self.spool.start()
+        self._replayer.start()
         gc.collect()
         gc.freeze()
 
     def stop(self) -> None:
         """End the threads; what is spooled is on disk."""
         self.spool.stop()  # first: what it holds is lost where the process is killed meanwhile
+        self._replayer.stop()
         self.holder.stop()
 
     def budget(self, *, deadline_ms: int | None = None) -> Budget:

@@ -13,7 +13,8 @@ from tests.decisioning import making
 @pytest.fixture
 def kept(redis):
     """Return an empty Valkey whose consents can be trusted, with a policy in force; for `making.run`."""
-    shutil.rmtree(settings.RTTS_VAR / "releases", ignore_errors=True)
+    for folder in ("releases", "spool"):
+        shutil.rmtree(settings.RTTS_VAR / folder, ignore_errors=True)
     making.trust(redis)
     making.publish_policy(redis)
     yield redis

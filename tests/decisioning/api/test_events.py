@@ -1,5 +1,6 @@
 """The wire of events in this process, on a real Valkey: answers, keys, limits, the spool."""
 
+import asyncio
 import base64
 import gzip
 import json
@@ -11,6 +12,7 @@ from django.conf import settings
 
 from consent import people
 from decisioning.api import events
+from decisioning.ingestion import spool
 from decisioning.ingestion.records import decode_record
 from decisioning.ingestion.spool import EventSpool
 from rtts_site.foundation import api_keys
@@ -217,8 +219,24 @@ async def test_events_wait_on_disk_while_redis_is_away(store, key):
     reply = await call("POST", "/v1/track", track(2), key=key)
 
     assert (reply.status, reply.json["accepted"]) == (200, 1)
-    EventSpool(settings.RTTS_VAR / "spool").replay(store)
-    assert {one.message_id for one in appended(store)} == {"m1", "m2"}
+    await until(lambda: {one.message_id for one in appended(store)} == {"m1", "m2"})
+
+
+async def test_a_new_process_sends_on_what_an_earlier_one_left(store, monkeypatch):
+    monkeypatch.setattr(spool, "REPLAY_SECONDS", 0.02)
+    left = EventSpool(settings.RTTS_VAR / "spool")
+    left.append([making.track("ana", "Order", message_id="left")])
+
+    events.this_process()
+
+    await until(lambda: [one.message_id for one in appended(store)] == ["left"])
+    await until(lambda: left.is_empty)
+
+
+async def until(condition):
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.02)
 
 
 async def test_batches_that_redis_does_not_answer_leave_decisions_their_store(
@@ -234,3 +252,4 @@ async def test_batches_that_redis_does_not_answer_leave_decisions_their_store(
     process = events.this_process()
     assert process.intake_breaker.is_open
     assert not process.breaker.is_open
+    assert EventSpool(settings.RTTS_VAR / "spool").replay(store) == 6
