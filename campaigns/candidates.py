@@ -11,6 +11,7 @@ from campaigns.mapping import Bodies, Body
 from campaigns.models import Change, Item, Release, Revision
 from campaigns.models.items import Kind
 from consent.policy import PolicySpec
+from consent.policy_store import basis_faults
 from decisioning.specs import ReleaseSpec
 
 
@@ -37,8 +38,12 @@ class Candidate:
         return frozenset(key for kind, key in self.bodies if kind == Kind.PURPOSE)
 
     def findings(self) -> list[checking.Finding]:
-        """Return everything that keeps it from being published."""
-        return checking.check(self.spec, self.purposes)
+        """Return everything that keeps it from being published; one query."""
+        bases = [
+            checking.Finding(Kind.PURPOSE, key, "basis", words)
+            for key, words in basis_faults(self.policy.purposes)
+        ]
+        return [*checking.check(self.spec, self.purposes), *bases]
 
 
 def live_release() -> Release | None:

@@ -96,7 +96,7 @@ def basis_faults(purposes: Iterable[PurposeSpec]) -> Iterator[tuple[str, str]]:
         if purpose.key in asked and not stays:
             yield (
                 purpose.key,
-                f"{purpose.key}: people were asked for consent, so it cannot go on under another basis; "
+                f"People were asked for consent to “{purpose.name}”, so it cannot go on under another basis; "
                 "make a new purpose.",
             )
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class ReleaseHolder:
         self._client = client
         self._directory = directory
         self._refused: tuple[str, str] = ("", "")  # seal and why
+        self._last_policy: PolicySpec | None = None
         self._retired: list[tuple[float, Held]] = []
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -87,25 +88,34 @@ class ReleaseHolder:
 
     def _run(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
-            try:
-                self.poll()
-            except Exception:
-                # The thread must outlive whatever a poll meets, or the process never learns of a release again.
-                logger.exception("release.poll_failed")
+            self.poll()
 
     def poll(self) -> None:
-        """Look once; leaves everything as it is while Redis is away."""
-        try:
-            fields: Any = self._client.hgetall(LIVE_KEY)
-            held = self._newest(fields)
-            policy = self._newest_policy()
-            learned = load_learned(self._client, known=self.current.learned)
-            closed = closed_offers(self._client)
-        except Down as error:
-            logger.debug("release.poll_unanswered error=%s", type(error).__name__)
-            return
-        self._swap(Current(held, policy, learned, closed))
+        """Look once; leaves everything as it is while Redis is away.
+
+        The policy comes first and alone: nothing that is wrong with a release keeps a stricter one from being obeyed.
+        """
+        for look in (self._look_for_policy, self._look_for_release, self._look_for_values):
+            try:
+                look()
+            except Down as error:
+                logger.debug("release.poll_unanswered error=%s", type(error).__name__)
+                break
+            except Exception:
+                # The thread must outlive whatever a poll meets, or the process never learns of a policy again.
+                logger.exception("release.poll_failed")
         self._close_retired()
+
+    def _look_for_policy(self) -> None:
+        self._swap(replace(self.current, policy=self._newest_policy()))
+
+    def _look_for_release(self) -> None:
+        fields: Any = self._client.hgetall(LIVE_KEY)
+        self._swap(replace(self.current, held=self._newest(fields)))
+
+    def _look_for_values(self) -> None:
+        learned = load_learned(self._client, known=self.current.learned)
+        self._swap(replace(self.current, learned=learned, closed=closed_offers(self._client)))
 
     def _newest(self, fields: dict[bytes, bytes]) -> Held | None:
         held = self.current.held
@@ -124,8 +134,11 @@ class ReleaseHolder:
     def _take(self, published: Published) -> Held:
         verified: Verified = verify(published, key=seal_key())
         held = hold(verified)
-        save_copy(published, self._directory)
         self._refused = ("", "")
+        try:
+            save_copy(published, self._directory)
+        except OSError as error:  # full or read-only: the next start without Redis has an older one
+            logger.error("release.copy_not_saved error=%s", error)
         return held
 
     def load_from_disk(self) -> None:
@@ -134,18 +147,23 @@ class ReleaseHolder:
             published = load_copy(self._directory)
             if published is not None:
                 held = hold(verify(published, key=seal_key()))
-                self._swap(Current(held, self.current.policy, self.current.learned))
+                self._swap(replace(self.current, held=held))
         except ReleaseRefused as error:
             self._refused = ("", str(error))
             logger.error("release.copy_refused reason=%s", error)
 
     def _newest_policy(self) -> PolicySpec | None:
-        """Return the newest policy, None where it cannot be verified: then nothing rests on consent."""
+        """Return the newest policy, None where it cannot be verified: then nothing rests on consent.
+
+        The last good one is remembered: what is older is never taken again.
+        """
         try:
-            return load_live_policy(self._client, known=self.current.policy)
+            self._last_policy = load_live_policy(self._client, known=self._last_policy)
         except PolicyRefused as error:
-            logger.error("policy.refused reason=%s", error)
+            if self.current.policy is not None:
+                logger.error("policy.refused reason=%s", error)
             return None
+        return self._last_policy
 
     def _swap(self, current: Current) -> None:
         before = self.current

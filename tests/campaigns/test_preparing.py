@@ -1,10 +1,12 @@
 import pytest
 from django.urls import reverse
+from django.utils import timezone
+from redis import exceptions as redis_errors
 
 from campaigns import drafts, preparing, publishing
 from campaigns.models import Change, Release
 from campaigns.models.items import Kind
-from campaigns.tasks import prepare_waiting
+from campaigns.tasks import TRIES, pause_after, prepare_waiting
 from consent.policy_store import live_policy, load_live_policy
 from decisioning.releases import LIVE_KEY
 from decisioning.specs import SegmentSpec
@@ -60,6 +62,51 @@ def test_killed_worker_is_followed_by_another(published, redis):
     prepare_waiting()
     published.refresh_from_db()
     assert published.state == Release.State.LIVE
+
+
+@pytest.fixture
+def full(redis):
+    """Return a Redis that takes no writes for lack of memory, as long as the test says."""
+    redis.config_set("maxmemory", 1)
+    yield redis
+    redis.config_set("maxmemory", 0)
+
+
+def wait_for_the_next_try():
+    Job.objects.update(updated_at=timezone.now() - pause_after(TRIES))
+
+
+def test_passing_failure_is_tried_again(published, full):
+    with pytest.raises(redis_errors.ResponseError):
+        prepare_waiting()
+    prepare_waiting()  # too early: nothing happens
+    job = Job.objects.get()
+    assert (job.state, job.attempts) == (Job.State.WAITING, 1)
+
+    full.config_set("maxmemory", 0)
+    wait_for_the_next_try()
+    prepare_waiting()
+    published.refresh_from_db()
+
+    assert published.state == Release.State.LIVE
+    assert Job.objects.get().state == Job.State.DONE
+
+
+def test_failure_that_does_not_pass_is_given_up(published, full, mia):
+    for _ in range(TRIES):
+        wait_for_the_next_try()
+        with pytest.raises(redis_errors.ResponseError):
+            prepare_waiting()
+    wait_for_the_next_try()
+    prepare_waiting()
+    published.refresh_from_db()
+
+    assert published.state == Release.State.FAILED
+    assert published.change.state == Change.State.DRAFT
+    assert live_policy() is None or live_policy().purpose("ads") is None
+    assert Job.objects.get().state == Job.State.FAILED
+    full.config_set("maxmemory", 0)
+    publishing.submit(published.change, by=mia, now=NOW)
 
 
 def test_emptied_redis_gets_the_live_release_again(published, redis):

@@ -8,6 +8,8 @@ from campaigns import drafts, publishing
 from campaigns.candidates import live_release
 from campaigns.models import Change, Item, Release, Revision
 from campaigns.models.items import Kind
+from consent.policy import PurposeSpec
+from consent.policy_store import PolicyRefused, live_policy
 from decisioning.rules.canonical import decode_release, digest_of
 from decisioning.specs import SegmentSpec
 from tests.campaigns.conftest import GOLD, NOW, go_live, save, specs
@@ -95,6 +97,67 @@ def test_approval_names_the_reviewed_digest(live, mia, ada):
 
     with pytest.raises(publishing.NotPossible, match="read it again"):
         publishing.approve(change, by=ada, digest=live.digest, now=NOW)
+
+
+def test_what_was_read_before_an_edit_is_not_approved_after_it(live, mia, ada):
+    change = edit_segment(mia)
+    purpose, attribute = dict(specs())[Kind.PURPOSE], dict(specs())[Kind.ATTRIBUTE]
+    edits = [
+        (Kind.PURPOSE, replace(purpose, validity_days=3_650), {}),
+        (Kind.ATTRIBUTE, attribute, {"details": {"description": "Something else"}}),
+    ]
+    for kind, spec, more in edits:
+        publishing.submit(change, by=mia, now=NOW)
+        read = publishing.candidate_for(change)
+        save(change, kind, spec, author=mia, **more)
+        change.refresh_from_db()
+        publishing.submit(change, by=mia, now=NOW)
+
+        assert publishing.candidate_for(change).digest == read.digest
+        with pytest.raises(publishing.NotPossible, match="read it again"):
+            publishing.approve(change, by=ada, digest=read.review_digest, now=NOW)
+        publishing.send_back(change, by=ada, text="Once more", now=NOW)
+        change.refresh_from_db()
+
+
+def test_purpose_asked_as_consent_does_not_come_back_without(live, mia, max_, ada):
+    gone = drafts.open_change(mia, now=NOW, title="Without ads")
+    service = PurposeSpec(key="service", name="Service", basis="legitimate_interest")
+    save(gone, Kind.PURPOSE, service, author=mia)
+    for kind, spec in specs():
+        if hasattr(spec, "purposes"):
+            save(gone, kind, replace(spec, purposes=("service",)), author=mia)
+    removed = drafts.Draft(kind=Kind.PURPOSE, key="ads", removed=True)
+    drafts.save_draft(gone, removed, author=mia, now=NOW)
+    publishing.submit(gone, by=mia, now=NOW)
+    go_live(gone, by=ada)
+    back = drafts.open_change(max_, now=NOW, title="Ads again")
+    purpose = replace(dict(specs())[Kind.PURPOSE], basis="legitimate_interest")
+    save(back, Kind.PURPOSE, purpose, author=max_)
+
+    with pytest.raises(publishing.NotPublishable, match="asked for consent"):
+        publishing.submit(back, by=max_, now=NOW)
+
+
+def test_policy_and_release_go_live_together_or_not_at_all(live, mia, ada):
+    change = edit_segment(mia)
+    purpose = dict(specs())[Kind.PURPOSE]
+    save(change, Kind.PURPOSE, replace(purpose, validity_days=30), author=mia)
+    publishing.submit(change, by=mia, now=NOW)
+    candidate = publishing.candidate_for(change)
+    publishing.approve(change, by=ada, digest=candidate.review_digest, now=NOW)
+    release = publishing.publish(change, by=ada, now=NOW)
+    before = live_policy()
+    Release.objects.filter(pk=release.pk).update(base=None)
+
+    with pytest.raises(publishing.NotPossible, match="meanwhile"):
+        publishing.take_live(release, now=NOW)
+    assert live_policy() == before
+
+    Release.objects.filter(pk=release.pk).update(base=live, base_policy="sha256:0")
+    with pytest.raises(PolicyRefused, match="meanwhile"):
+        publishing.take_live(release, now=NOW)
+    assert live_release() == live
 
 
 def test_approval_survives_an_unrelated_release(live, mia, max_, ada):

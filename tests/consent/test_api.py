@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from consent import policy_store
 from consent.models import ConsentEvent, Identity
+from consent.policy import encode_policy, seal_policy
 from rtts_site.foundation import key_issuing
 from tests.consent.builders import ADS, CARE, MAIL
 from tests.consent.conftest import record_policy
@@ -205,6 +206,50 @@ def test_an_altered_policy_is_refused(trusted, policy):
 
     with pytest.raises(policy_store.PolicyRefused, match="verified"):
         policy_store.load_live_policy(trusted, known=None)
+
+
+def test_a_policy_of_somebody_else_is_refused_and_replaced(trusted, policy):
+    live = policy_store.live_policy()
+    looser = seal_policy([replace(p, validity_days=None) for p in live.purposes], version=10**9)
+    said = {"version": looser.version, "digest": looser.digest, "body": encode_policy(looser)}
+    trusted.hset(policy_store.LIVE, mapping=said)
+
+    with pytest.raises(policy_store.PolicyRefused, match="seal"):
+        policy_store.load_live_policy(trusted, known=live)
+    policy_store.put_live(trusted)
+
+    assert policy_store.load_live_policy(trusted, known=None) == live
+
+
+def test_a_later_policy_stays_in_force(trusted, policy):
+    live = policy_store.live_policy()
+    later = seal_policy(live.purposes, version=live.version + 1)
+    policy_store.put_policy(trusted, later)
+
+    policy_store.put_live(trusted)
+
+    assert policy_store.load_live_policy(trusted, known=live) == later
+
+
+def test_a_policy_written_on_another_is_refused(trusted, policy, db):
+    live = policy_store.live_policy()
+    spec = replace(live, purposes=live.purposes[:1])
+    with pytest.raises(policy_store.PolicyRefused, match="meanwhile"):
+        policy_store.record_policy(
+            spec, approved_by="olga", authors=["max"], base="sha256:0", now=timezone.now()
+        )
+
+
+def test_what_was_ever_asked_as_consent_stays_consent(policy, db):
+    live = policy_store.live_policy()
+    asked = live.purpose(ADS)
+    record_policy(replace(live, purposes=tuple(p for p in live.purposes if p.key != ADS)))
+
+    back = replace(asked, basis="legitimate_interest", device_access=False)
+
+    assert [key for key, _ in policy_store.basis_faults([back])] == [ADS]
+    with pytest.raises(policy_store.PolicyRefused, match="new purpose"):
+        record_policy(replace(live, purposes=(back,)))
 
 
 HOSTILE = [

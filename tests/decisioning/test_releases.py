@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from decisioning.holder import ReleaseHolder
+from decisioning.learning.publishing import LEARNED_KEY, VERSION_KEY
 from decisioning.releases import (
     ARTIFACT_KEY,
     DISK_FILE,
@@ -144,6 +145,40 @@ def test_a_policy_that_cannot_be_verified_is_none(kept, holder):
     assert holder.current.policy is None
     assert not holder.is_ready
     assert policy.version == 2
+
+
+def test_an_older_policy_is_never_taken_after_one_was_refused(kept, holder):
+    making.publish(kept, ONE)
+    first = making.publish_policy(kept, version=1)
+    stricter = making.publish_policy(kept, version=2, purposes=making.PURPOSES[:1])
+    holder.poll()
+    kept.hset("policy:live", mapping={"version": 10**9, "digest": first.digest})
+    holder.poll()
+    assert holder.current.policy is None
+
+    kept.delete("policy:live")
+    making.publish_policy(kept, version=1)
+    holder.poll()
+
+    assert holder.current.policy == stricter
+
+
+def test_a_stricter_policy_is_obeyed_whatever_else_fails(kept, tmp_path):
+    (tmp_path / "file").touch()
+    holder = ReleaseHolder(kept, tmp_path / "file" / "releases")  # where nothing can be written
+    making.publish(kept, ONE)
+    making.publish_policy(kept, version=1)
+    holder.poll()
+    assert holder.current.held.version == 1
+
+    making.publish(kept, TWO, version=2)
+    kept.hset(LIVE_KEY, "version", "two")
+    kept.mset({VERSION_KEY: 9, LEARNED_KEY: b"\xc1"})
+    stricter = making.publish_policy(kept, version=2, purposes=making.PURPOSES[:1])
+    holder.poll()
+
+    assert holder.current.policy == stricter
+    holder.current.held.engine.close()
 
 
 def test_rolling_back_is_publishing_the_earlier_one_again(kept, holder):
