@@ -122,4 +122,5 @@ def _summarise(results):
         "p50": statistics.median(result.quantile(0.5) for result in results),
         "p99": statistics.median(result.quantile(0.99) for result in results),
         "errors": sum(result.errors for result in results),
+        "answers": sum(len(result.times_ms) for result in results),
     }
