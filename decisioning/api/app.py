@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +18,7 @@ from decisioning.api.http import (
     Response,
     Route,
     Send,
+    Wire,
     find_route,
     methods_of,
     parse_query,
@@ -40,7 +42,8 @@ PREFLIGHT: Headers = (
     (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
     (
         b"access-control-allow-headers",
-        b"authorization, content-type, x-api-key, idempotency-key, if-none-match, x-retry-count",
+        b"authorization, content-type, x-api-key, idempotency-key, if-none-match, x-retry-count, "
+        b"x-user-id, x-anonymous-id, x-person-proof",
     ),
     (b"access-control-max-age", b"600"),
     (b"vary", b"origin"),
@@ -96,7 +99,8 @@ async def answer(found: Route, scope: Any, receive: Receive, send: Send) -> None
             scope["method"], scope["path"], headers, parse_query(scope["query_string"]), body, key
         )
         if found.streaming is not None:
-            await found.streaming(request, receive, send, extra)
+            again = partial(authenticate, found, headers, body)
+            await found.streaming(request, Wire(receive, send, extra, again))
             return
         response = await found.handler(request)
     except Problem as problem:

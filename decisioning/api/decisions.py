@@ -28,7 +28,14 @@ from decisioning.held import Held
 from decisioning.holder import Current
 from decisioning.ingestion.records import Record
 from decisioning.ingestion.wire import Intake, records_from_request_events
-from decisioning.messages import Answer, Ask, DecisionRequest, PersonRef, request_decoder
+from decisioning.messages import (
+    Answer,
+    Ask,
+    ConsentAsk,
+    DecisionRequest,
+    PersonRef,
+    request_decoder,
+)
 from decisioning.rules.conditions import conform
 from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeyRecord, KeysUnavailableError, ProofError
@@ -49,10 +56,15 @@ async def post_decision(request: Request) -> Response:
 
 def narrowed(asked: DecisionRequest, headers: Mapping[str, str]) -> DecisionRequest:
     """Return the request with what its headers say about consent."""
-    if asked.consent.gpc or not gpc_header(headers.get("sec-gpc", "").split(",")):
+    if asked.consent.gpc or not signalled(headers).gpc:
         return asked
     consent = msgspec.structs.replace(asked.consent, gpc=True)
     return msgspec.structs.replace(asked, consent=consent)
+
+
+def signalled(headers: Mapping[str, str]) -> ConsentAsk:
+    """Return what headers alone say about consent."""
+    return ConsentAsk(gpc=gpc_header(headers.get("sec-gpc", "").split(",")))
 
 
 class BatchRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -23,6 +23,8 @@ MAX_COUNT = 30  # offers of one placement
 MAX_REQUEST_EVENTS = 50
 MAX_BATCH_PEOPLE = 100
 MAX_FEEDBACK = 500
+MAX_STREAMS = 500  # open at once in a process
+MAX_KEY_STREAMS = 200  # of those, of one key
 MAX_ATTRIBUTES = 100
 
 JSON = b"application/json"
@@ -56,8 +58,18 @@ class Response:
     content_type: bytes = JSON
 
 
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What a handler that writes its own answer needs beside the request."""
+
+    receive: Receive
+    send: Send
+    headers: Headers  # that its answer must carry
+    authenticate: Callable[[], Awaitable[KeyRecord]]  # again; raises a Problem once the key is gone
+
+
 Handler = Callable[[Request], Awaitable[Response]]
-Streaming = Callable[[Request, Receive, Send, Headers], Awaitable[None]]
+Streaming = Callable[[Request, Wire], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

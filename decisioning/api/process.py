@@ -4,6 +4,7 @@ import asyncio
 import gc
 import hashlib
 import hmac
+from collections import Counter
 from functools import cache
 from weakref import WeakKeyDictionary
 
@@ -15,7 +16,13 @@ from decisioning.ingestion.spool import EventSpool, Replayer
 from decisioning.round_trips import Budget, HotLine, RedisUnavailable
 from rtts_site.foundation.api_keys import KeyRing
 from rtts_site.foundation.limits import Limiter
-from rtts_site.foundation.redis_clients import Breaker, Down, hot_client, redis_client
+from rtts_site.foundation.redis_clients import (
+    Breaker,
+    Down,
+    close_clients,
+    hot_client,
+    redis_client,
+)
 
 HOLDER_TIMEOUT_MS = 1_000
 
@@ -29,6 +36,7 @@ class Process:
         self.breaker = Breaker()
         self.intake_breaker = Breaker("events")  # slow batches must not cost decisions their store
         self.limiter = Limiter()
+        self.streams: Counter[str] = Counter()  # open ones by key id
         self.holder = ReleaseHolder(client, settings.RTTS_VAR / "releases")
         self.spool = DecisionSpool(settings.RTTS_VAR / "spool", client)
         self.event_spool = EventSpool(settings.RTTS_VAR / "spool")
@@ -73,7 +81,7 @@ class Process:
         line = self._lines.pop(asyncio.get_running_loop(), None)
         if line is not None:
             await line.close()
-        await hot_client().aclose()
+        await close_clients()
 
 
 @cache

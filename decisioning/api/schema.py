@@ -106,8 +106,8 @@ def _path_parameter(name: str, words: str) -> Json:
     }
 
 
-def _query_parameter(name: str, words: str) -> Json:
-    described = {"name": name, "in": "query", "description": words}
+def _parameter(place: str, name: str, words: str) -> Json:
+    described = {"name": name, "in": place, "description": words}
     return {**described, "schema": {"type": "string", "maxLength": 6_500}}
 
 
@@ -137,12 +137,12 @@ def _operations() -> dict[tuple[str, str], Operation]:
             "Follow a person's decisions as their profile changes; each event carries an answer",
             "decisions",
             answer=Answer,
-            statuses=(401, 403, 422, 503),
+            statuses=(401, 403, 422, 429, 503),
             parameters=(
-                _query_parameter("user_id", "The person; else anonymous_id."),
-                _query_parameter("anonymous_id", "The person, where no user_id is sent."),
-                _query_parameter("placements", "1 to 30 placements, with commas between them."),
-                _query_parameter("proof", "What a browser key needs for a user_id."),
+                _parameter("query", "placements", "1 to 30 placements, with commas between them."),
+                _parameter("header", "X-User-Id", "The person's user_id, percent-encoded."),
+                _parameter("header", "X-Anonymous-Id", "The person, where no user_id is sent."),
+                _parameter("header", "X-Person-Proof", "What a browser key needs for a user_id."),
             ),
             answer_media="text/event-stream",
         ),

@@ -1,25 +1,39 @@
 """``GET /v1/stream``: server-sent events with a person's new decision whenever their profile changes."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import unquote
 
 import msgspec
 from django.conf import settings
 
 from consent.people import Identifier, changed_channel, person_id
 from decisioning.answering import Call
-from decisioning.api.decisions import forbidden, prove, settle
-from decisioning.api.http import MAX_PLACEMENTS, Headers, Receive, Request, Send, route_stream
+from decisioning.api.decisions import forbidden, prove, settle, signalled
+from decisioning.api.http import (
+    MAX_KEY_STREAMS,
+    MAX_PLACEMENTS,
+    MAX_STREAMS,
+    Receive,
+    Request,
+    Wire,
+    route_stream,
+)
+from decisioning.api.process import this_process
 from decisioning.messages import Ask, Options, PlacementAsk
+from rtts_site.foundation.api_keys import KeyRecord
 from rtts_site.foundation.problems import Problem, invalid_field
-from rtts_site.foundation.redis_clients import Down, hot_client
+from rtts_site.foundation.redis_clients import Down, subscriber
 
-HEARTBEAT_SECONDS: Final = 15.0
-LONGEST_SECONDS: Final = 600.0  # then the client connects again, with a key that must still be good
+logger = logging.getLogger("decisioning")
+
+HEARTBEAT_SECONDS: Final = 5.0  # a quiet stream of a revoked key ends within this
+LONGEST_SECONDS: Final = 600.0  # then the client connects again
 HEADERS: Final = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
@@ -29,19 +43,53 @@ encoder = msgspec.json.Encoder()
 
 
 @route_stream("/v1/stream", scope="decisions")
-async def get_stream(request: Request, receive: Receive, send: Send, cors: Headers) -> None:
+async def get_stream(request: Request, wire: Wire) -> None:
     """Send a decision at once, then one after each change of the profile, until the client leaves."""
     call = await read_request(request)
-    await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *cors]})
-    sender = asyncio.create_task(send_decisions(call, send))
-    leaving = asyncio.create_task(client_left(receive))
-    done, waiting = await asyncio.wait({sender, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)
-    if sender in done:
-        sender.result()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    with place_of(request.key):
+        headers = [*HEADERS, *wire.headers]
+        await wire.send({"type": "http.response.start", "status": 200, "headers": headers})
+        sender = asyncio.create_task(send_decisions(call, request, wire))
+        leaving = asyncio.create_task(client_left(wire.receive))
+        parts = {sender, leaving}
+        try:
+            await asyncio.wait(parts, timeout=LONGEST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            has_left = leaving.done()
+        finally:
+            await end(parts)
+    if not has_left:
+        await wire.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def end(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they are over; on Python 3.11 `asyncio.wait_for` may swallow a cancellation."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=0.1)
+
+
+@contextmanager
+def place_of(key: KeyRecord) -> Iterator[None]:
+    """Hold one of this process's streams.
+
+    Raises:
+        Problem: 429 where the key has too many open, 503 where the process has.
+    """
+    streams = this_process().streams
+    if streams[key.id] >= MAX_KEY_STREAMS:
+        detail = f"This key may have {MAX_KEY_STREAMS} streams open here."
+        raise Problem(429, "Too many streams", detail, headers=[("Retry-After", "5")])
+    if streams.total() >= MAX_STREAMS:
+        detail = f"{MAX_STREAMS} streams are open here; try again shortly."
+        raise Problem(503, "Too many streams", detail, headers=[("Retry-After", "5")])
+    streams[key.id] += 1
+    try:
+        yield
+    finally:
+        streams[key.id] -= 1
+        if not streams[key.id]:
+            del streams[key.id]
 
 
 async def read_request(request: Request) -> Call:
@@ -56,9 +104,14 @@ async def read_request(request: Request) -> Call:
     for name in names:
         if not request.key.allows_placement(name):
             raise forbidden("/placements", f"This API key may not ask for {name}.")
-    person = person_id(await identify(request), pepper=settings.RTTS_PEPPER)
+    identifier = named(request)
+    await prove_again(request, identifier)
     return Call(
-        ask=Ask(person, tuple(PlacementAsk(name) for name in names)),
+        ask=Ask(
+            person_id(identifier, pepper=settings.RTTS_PEPPER),
+            tuple(PlacementAsk(name) for name in names),
+            signalled(request.headers),
+        ),
         given={},
         options=Options(),
         now=this_moment(),
@@ -67,36 +120,47 @@ async def read_request(request: Request) -> Call:
     )
 
 
-async def identify(request: Request) -> Identifier:
-    """Return whom the query names; for a browser key a user needs a proof.
+def named(request: Request) -> Identifier:
+    """Return whom the headers name; an address is logged on its way, so it names nobody.
 
     Raises:
-        Problem: 422 without anybody, 403 without a proof.
+        Problem: 422 without anybody.
     """
-    user, anonymous = request.query.get("user_id"), request.query.get("anonymous_id")
-    if user is not None and 0 < len(user) <= 200:
-        if request.key.kind == "browser":
-            await prove(user, request.query.get("proof"))
+    user = unquote(request.headers.get("x-user-id", ""))
+    if 0 < len(user) <= 200:
         return Identifier("user", user)
-    if anonymous is not None and 0 < len(anonymous) <= 200:
+    anonymous = unquote(request.headers.get("x-anonymous-id", ""))
+    if not user and 0 < len(anonymous) <= 200:
         return Identifier("anonymous", anonymous)
-    raise invalid_field("/user_id", "Send user_id or anonymous_id, 1 to 200 characters.")
+    raise invalid_field(
+        "/user_id", "Send X-User-Id or X-Anonymous-Id, 1 to 200 characters, percent-encoded."
+    )
 
 
-async def send_decisions(call: Call, send: Send) -> None:
-    """Send decisions for as long as a stream may last."""
+async def prove_again(request: Request, identifier: Identifier) -> None:
+    """Check the proof that a browser key needs for a user.
+
+    Raises:
+        Problem: 403 without a good one, 503 while keys cannot be read.
+    """
+    if request.key.kind == "browser" and identifier.namespace == "user":
+        await prove(identifier.value, request.headers.get("x-person-proof"))
+
+
+async def send_decisions(call: Call, request: Request, wire: Wire) -> None:
+    """Send decisions for as long as key and proof last."""
+    identifier = named(request)
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
-            async for is_news in changes(call.ask.person):
-                await send(
-                    {
-                        "type": "http.response.body",
-                        "body": await event(call, is_news),
-                        "more_body": True,
-                    }
-                )
-    except (TimeoutError, Problem):
-        return
+        async with aclosing(changes(call.ask.person)) as found:
+            async for is_news in found:
+                await wire.authenticate()
+                await prove_again(request, identifier)
+                body = await event(call, is_news)
+                await wire.send({"type": "http.response.body", "body": body, "more_body": True})
+    except Problem:
+        return  # the key or the proof is gone
+    except Exception:
+        logger.exception("stream.failed")
 
 
 async def event(call: Call, is_news: bool) -> bytes:
@@ -107,22 +171,18 @@ async def event(call: Call, is_news: bool) -> bytes:
     return b"event: decision\ndata: " + encoder.encode(answer) + b"\n\n"
 
 
-async def changes(person: str) -> AsyncIterator[bool]:
+async def changes(person: str) -> AsyncGenerator[bool]:
     """Yield True at once and after each change of the profile, False when nothing came for a while."""
-    async with hot_client().pubsub() as subscription:
+    async with subscriber().pubsub() as subscription:
         try:
             await subscription.subscribe(changed_channel(person))
+            await subscription.get_message(timeout=HEARTBEAT_SECONDS)  # that it is subscribed
             yield True
-            quiet_since = time.monotonic()
             while True:
-                # None also stands for the subscription's own confirmation.
                 message = await subscription.get_message(
                     ignore_subscribe_messages=True, timeout=HEARTBEAT_SECONDS
                 )
-                is_quiet = time.monotonic() - quiet_since >= HEARTBEAT_SECONDS
-                if message is not None or is_quiet:
-                    yield message is not None
-                    quiet_since = time.monotonic()
+                yield message is not None
         except Down:
             yield True  # the client connects again, to whatever is left
 

@@ -17,6 +17,8 @@ from rtts_site.foundation import metrics
 
 PATIENT_TIMEOUT_MS = 5_000
 HOT_CONNECTIONS = 64
+SUBSCRIPTIONS = 500  # of an event loop; each is a connection that waits
+SUBSCRIBE_TIMEOUT_S = 1.0
 
 Down = (redis.ConnectionError, redis.TimeoutError, OSError)  # what a server that is away raises
 
@@ -37,9 +39,9 @@ def redis_client(*, timeout_ms: int | None = None) -> redis.Redis:
     )
 
 
-_hot_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyncio.Redis] = (
-    WeakKeyDictionary()
-)
+_Clients = WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyncio.Redis]
+_hot_clients: _Clients = WeakKeyDictionary()
+_subscribers: _Clients = WeakKeyDictionary()
 
 
 def hot_client() -> redis.asyncio.Redis:
@@ -47,15 +49,32 @@ def hot_client() -> redis.asyncio.Redis:
     loop = asyncio.get_running_loop()
     client = _hot_clients.get(loop)
     if client is None:
-        client = _hot_clients[loop] = _make_hot_client()
+        seconds = settings.RTTS_REDIS_TIMEOUT_MS / 1000
+        client = _hot_clients[loop] = _make_client(HOT_CONNECTIONS, seconds)
     return client
 
 
-def _make_hot_client() -> redis.asyncio.Redis:
-    seconds = settings.RTTS_REDIS_TIMEOUT_MS / 1000
+def subscriber() -> redis.asyncio.Redis:
+    """Return this event loop's client for subscriptions, whose waiting takes no connection from `hot_client`."""
+    loop = asyncio.get_running_loop()
+    client = _subscribers.get(loop)
+    if client is None:
+        client = _subscribers[loop] = _make_client(SUBSCRIPTIONS, SUBSCRIBE_TIMEOUT_S)
+    return client
+
+
+async def close_clients() -> None:
+    """Close this event loop's connections."""
+    loop = asyncio.get_running_loop()
+    for clients in (_hot_clients, _subscribers):
+        if loop in clients:
+            await clients[loop].aclose()
+
+
+def _make_client(connections: int, seconds: float) -> redis.asyncio.Redis:
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         settings.REDIS_URL,
-        max_connections=HOT_CONNECTIONS,
+        max_connections=connections,
         timeout=seconds,  # for a free connection
         socket_timeout=seconds,
         socket_connect_timeout=seconds,

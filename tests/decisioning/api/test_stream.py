@@ -2,25 +2,41 @@
 
 import asyncio
 import json
+import time
+from urllib.parse import quote
+
+import pytest
 
 from consent import people
+from decisioning.api import stream
 from decisioning.api.app import app
+from decisioning.api.http import MAX_KEY_STREAMS, MAX_STREAMS
+from decisioning.api.process import this_process
+from rtts_site.foundation import api_keys
+from rtts_site.foundation.redis_clients import HOT_CONNECTIONS, hot_client
 from tests.decisioning import making
 from tests.decisioning.making import call
+
+HERO = "placements=web.home.hero"
+SHOP = "https://shop.example"
+VISITOR = "0123456789abcdef" * 2
 
 
 class Listener:
     """One client of the stream."""
 
-    def __init__(self, key, query):
+    def __init__(self, key, query=HERO, **headers):
         self.sent = asyncio.Queue()
         self.leave = asyncio.Event()
+        sent = {"authorization": f"Bearer {key}", **headers}
         scope = {
             "type": "http",
             "method": "GET",
             "path": "/v1/stream",
             "query_string": query.encode(),
-            "headers": [(b"authorization", f"Bearer {key}".encode())],
+            "headers": [
+                (name.replace("_", "-").encode(), value.encode()) for name, value in sent.items()
+            ],
         }
         self.asked = False
         self.task = asyncio.create_task(app(scope, self.receive, self.sent.put))
@@ -40,32 +56,175 @@ class Listener:
         assert text.startswith("event: decision\ndata: ")
         return json.loads(text.partition("data: ")[2])
 
+    async def end(self):
+        """Read until the server ends the stream; return whether it sent another decision."""
+        bodies = []
+        while (message := await self.next())["more_body"]:
+            bodies.append(message["body"])
+        await asyncio.wait_for(self.task, 10)
+        return any(body.startswith(b"event: decision") for body in bodies)
+
+    async def stop(self):
+        self.leave.set()
+        await asyncio.wait_for(self.task, 10)
+
+
+def tell(store, user_id="ana"):
+    assert store.publish(people.changed_channel(making.person_of(user_id)), "") == 1
+
 
 async def test_a_changed_profile_brings_a_new_decision(store, key):
     spec = making.release()
     making.publish(store, spec)
     making.consent(store, "ana")
-    listener = Listener(key, "user_id=ana&placements=web.home.hero")
+    listener = Listener(key, x_user_id="ana")
 
     assert (await listener.next())["status"] == 200
     before = await listener.decision()
     making.remember(store, "ana", spec, attributes={"loyalty_tier": "gold"})
-    while not store.pubsub_numsub(people.changed_channel(making.person_of("ana")))[0][1]:
-        await asyncio.sleep(0.01)
-    store.publish(people.changed_channel(making.person_of("ana")), "")
+    tell(store)
     after = await listener.decision()
-    listener.leave.set()
-    await asyncio.wait_for(listener.task, 10)
+    await listener.stop()
 
     assert before["placements"][0]["status"] == "fallback"
     assert after["placements"][0]["offers"][0]["offer"] == "winter-sale"
 
 
+async def test_a_signal_of_the_browser_narrows_a_stream(store, key):
+    spec = making.release()
+    making.publish(store, spec)
+    making.consent(store, "ana")
+    making.remember(store, "ana", spec, attributes={"loyalty_tier": "gold"})
+    listener = Listener(key, x_user_id="ana", sec_gpc="1")
+
+    await listener.next()
+    decision = await listener.decision()
+    await listener.stop()
+
+    assert decision["placements"][0]["status"] == "fallback"
+
+
 async def test_a_stream_names_what_is_missing(store, key):
     making.publish(store)
 
-    nobody = await call("GET", "/v1/stream?placements=web.home.hero", key=key)
-    nothing = await call("GET", "/v1/stream?user_id=ana", key=key)
+    nobody = await call("GET", f"/v1/stream?{HERO}", key=key)
+    nothing = await call("GET", "/v1/stream", key=key, headers={"x-user-id": "ana"})
 
     assert nobody.json["errors"][0]["pointer"] == "/user_id"
     assert nothing.json["errors"][0]["pointer"] == "/placements"
+
+
+async def test_an_address_names_nobody(store, key):
+    making.publish(store)
+
+    reply = await call("GET", f"/v1/stream?user_id=ana&{HERO}", key=key)
+
+    assert reply.status == 422
+    assert "X-User-Id" in reply.json["detail"]
+
+
+async def test_names_beyond_ascii_are_percent_encoded(store, key):
+    making.publish(store)
+    listener = Listener(key, x_user_id=quote("zoë/50%"))
+
+    await listener.next()
+    decision = await listener.decision()
+    await listener.stop()
+
+    assert decision["person_id"] == making.person_of("zoë/50%")
+
+
+async def test_a_browser_needs_a_proof_for_a_user(store):
+    making.publish(store)
+    browser = making.make_key(store, kind="browser", origins=(SHOP,))
+
+    bare = await call(
+        "GET", f"/v1/stream?{HERO}", key=browser, headers={"origin": SHOP, "x-user-id": "ana"}
+    )
+    anonymous = Listener(browser, origin=SHOP, x_anonymous_id=VISITOR)
+    status = (await anonymous.next())["status"]
+    await anonymous.stop()
+
+    assert (bare.status, bare.json["errors"][0]["pointer"]) == (403, "/person/proof")
+    assert status == 200
+
+
+def revoke(store, secret):
+    """Revoke a key and let the time pass for which a process remembers it."""
+    store.hdel(api_keys.KEYS, api_keys.digest_of(secret))
+    this_process().keys._clock = lambda: time.monotonic() + api_keys.CACHE_SECONDS
+
+
+async def test_a_revoked_key_gets_no_other_decision(store, key):
+    making.publish(store)
+    listener = Listener(key, x_user_id="ana")
+    await listener.next()
+    await listener.decision()
+
+    revoke(store, key)
+    tell(store)
+
+    assert not await listener.end()
+
+
+async def test_a_quiet_stream_ends_with_its_key(store, key, monkeypatch):
+    monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.05)
+    making.publish(store)
+    listener = Listener(key, x_user_id="ana")
+    await listener.next()
+    await listener.decision()
+
+    revoke(store, key)
+
+    assert not await listener.end()
+
+
+async def test_a_stream_ends_with_its_proof(store, key):
+    making.publish(store)
+    browser = making.make_key(store, kind="browser", origins=(SHOP,))
+    key_id = next(
+        one.decode()
+        for one, digest in store.hgetall(api_keys.KEYS_BY_ID).items()
+        if digest.decode() == api_keys.digest_of(key)
+    )
+    proof = api_keys.sign_proof(key, key_id=key_id, user_id="ana", expires_at=time.time() + 2)
+    listener = Listener(browser, origin=SHOP, x_user_id="ana", x_person_proof=proof)
+    await listener.next()
+    await listener.decision()
+
+    await asyncio.sleep(2)
+    tell(store)
+
+    assert not await listener.end()
+
+
+async def test_open_streams_leave_the_stores_connections_to_others(store, key):
+    making.publish(store)
+    listeners = [Listener(key, x_user_id=f"u-{n}") for n in range(HOT_CONNECTIONS + 6)]
+    for listener in listeners:
+        await listener.next()
+        await listener.decision()
+
+    assert await asyncio.gather(*(hot_client().ping() for _ in range(HOT_CONNECTIONS)))
+    for listener in listeners:
+        await listener.stop()
+
+    assert this_process().streams.total() == 0
+
+
+@pytest.mark.parametrize(
+    ("many", "whose", "status"),
+    [
+        (MAX_KEY_STREAMS, "own", 429),
+        (MAX_STREAMS, "other", 503),
+    ],
+)
+async def test_past_the_limit_a_stream_is_refused(store, key, many, whose, status):
+    making.publish(store)
+    record = await this_process().keys.find(hot_client(), key)
+    this_process().streams[record.id if whose == "own" else "other"] = many
+
+    reply = await call("GET", f"/v1/stream?{HERO}", key=key, headers={"x-user-id": "ana"})
+
+    assert reply.status == status
+    assert reply.headers["Retry-After"] == "5"
