@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from consent.people import Identifier, person_id
 from decisioning.answering import Call, Sitting
+from decisioning.api.decisions import signalled
 from decisioning.api.http import DECISION_BODY_BYTES, Request, Response, route
 from decisioning.api.process import this_process
 from decisioning.arbitration.experiments import assign_arm, is_held_out
@@ -65,17 +66,19 @@ async def post_flag(request: Request) -> Response:
 
 @route("POST", FLAGS, scope="decisions", limit=DECISION_BODY_BYTES)
 async def post_flags(request: Request) -> Response:
-    """Evaluate every flag that the key may ask for; 304 where nothing that decides has changed."""
+    """Evaluate every flag that the key may ask for; 304 where the client has the same answer."""
     try:
         session = await begin(request)
     except FlagError as error:
         return error.answer()
-    tag = session.tag()
+    flags = [session.evaluate(key) for key in session.keys(request.key)]
+    body = encoder.encode({"flags": flags})
+    # Evaluated first: dates, lapsed consents and spent caps change an answer that nobody edited.
+    tag = session.tag(body)
     headers = ((b"etag", tag.encode()), (b"cache-control", b"private, no-cache"))
     if request.headers.get("if-none-match") == tag:
         return Response(304, b"", headers)
-    flags = [session.evaluate(key) for key in session.keys(request.key)]
-    return Response(200, encoder.encode({"flags": flags}), headers)
+    return Response(200, body, headers)
 
 
 async def begin(request: Request) -> "Session":
@@ -100,7 +103,7 @@ async def begin(request: Request) -> "Session":
     person = person_id(identifier_of(target, request.key), pepper=settings.RTTS_PEPPER)
     now = datetime.now(UTC)
     call = Call(
-        ask=Ask(person, ()),
+        ask=Ask(person, (), signalled(request.headers)),
         given=given_facts(context, held),
         options=Options(),
         now=now.replace(microsecond=now.microsecond // 1000 * 1000),
@@ -152,18 +155,15 @@ class Session:
         allowed = (one for one in self._held.placements if key.allows_placement(one))
         return (*allowed, *(() if key.placements else self._experiments))
 
-    def tag(self) -> str:
-        """Return the entity tag: release, policy, person, what is known of them, and the context."""
+    def tag(self, body: bytes) -> str:
+        """Return the entity tag of an answer: release, policy, person, consent, and all that was evaluated."""
         policy = self._sitting.current.policy
-        found = self._found
         parts = (
             self._held.digest,
             policy.digest if policy else "",
-            found.person,
-            found.consent.version,
-            found.consent.usable,
-            found.profile.position if found.profile else "",
-            sorted(self._sitting.call.given.items()),
+            self._found.person,
+            self._found.consent.version,
+            body,
         )
         return '"' + hashlib.sha256(repr(parts).encode()).hexdigest()[:32] + '"'
 

@@ -1,7 +1,13 @@
 """OpenFeature remote evaluation in this process, on a real Valkey."""
 
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+from consent import state
+from consent.policy import State, Status
 from tests.decisioning import making
-from tests.decisioning.making import call, offer
+from tests.decisioning.making import call, campaign, offer
 
 ONE = "/ofrep/v1/evaluate/flags/"
 ALL = "/ofrep/v1/evaluate/flags"
@@ -102,3 +108,51 @@ async def test_a_browser_key_evaluates_only_an_anonymous_person(store, key):
 
     assert reply.json["reason"] == "DEFAULT"
     assert reply.headers["access-control-allow-origin"] == origin
+
+
+def give_for(store, user_id, seconds):
+    states = {("personalised_ads", "*"): State(Status.GIVEN, 1.0, time.time() + seconds, "evt-1")}
+    state.write_state_if_newer(store, making.person_of(user_id), 1, state.pack_states(states))
+
+
+async def asked_again(key, *, tag):
+    return await call("POST", ALL, asks(), key=key, headers={"if-none-match": tag})
+
+
+def offers_of(reply):
+    return {flag["variant"] for flag in reply.json["flags"]} - {"fallback"}
+
+
+async def test_the_etag_follows_a_consent_that_lapses(store, key):
+    making.publish(store, making.release(offers=(offer("winter-sale"),)))
+    give_for(store, "ana", 1)
+    first = await call("POST", ALL, asks(), key=key)
+
+    await asyncio.sleep(1.1)
+    after = await asked_again(key, tag=first.headers["etag"])
+
+    assert offers_of(first) == {"winter-sale/a"}
+    assert (after.status, offers_of(after)) == (200, set())
+
+
+async def test_the_etag_follows_a_campaign_that_ends(store, key):
+    ends_at = datetime.now(UTC) + timedelta(seconds=1)
+    winter = campaign("winter", "winter-sale", ends_at=ends_at)
+    making.publish(store, making.release(offers=(offer("winter-sale"),), campaigns=(winter,)))
+    making.consent(store, "ana")
+    first = await call("POST", ALL, asks(), key=key)
+
+    await asyncio.sleep(1.1)
+    after = await asked_again(key, tag=first.headers["etag"])
+
+    assert offers_of(first) == {"winter-sale/a"}
+    assert (after.status, offers_of(after)) == (200, set())
+
+
+async def test_a_signal_of_the_browser_narrows_an_evaluation(store, key):
+    making.publish(store, making.release(offers=(offer("winter-sale"),)))
+    making.consent(store, "ana")
+
+    reply = await call("POST", ALL, asks(), key=key, headers={"sec-gpc": "1"})
+
+    assert offers_of(reply) == set()
