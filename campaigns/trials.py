@@ -132,7 +132,9 @@ def _find(client: redis.Redis, question: Question) -> Found:
 
 
 def _state(client: redis.Redis, found: Found, held: Held, question: Question) -> PersonState:
-    current = Current(learned=load_learned(client, known=Learned()), closed=closed_offers(client))
+    now_ms = int(question.now.timestamp() * 1000)
+    closed = closed_offers(client, held.offers.values(), now_ms=now_ms)
+    current = Current(learned=load_learned(client, known=Learned()), closed=closed)
     placements = [PlacementAsk(key) for key in question.placements]
     return state_of(
         found, current, held, placements=placements, given=question.given, now=question.now

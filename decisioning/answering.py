@@ -12,7 +12,7 @@ import msgspec
 import redis
 
 from decisioning.arbitration.reserve import LastStep, Step, last_step
-from decisioning.arbitration.totals import CLOSED_KEY, Credit, apply_command, grant_command
+from decisioning.arbitration.totals import Credit, apply_command, close_command, grant_command
 from decisioning.decision_spool import DecisionSpool, Spooled
 from decisioning.decisions import decide
 from decisioning.held import Held
@@ -199,8 +199,7 @@ class Sitting:
             await self.budget.ask([apply_command(credit, number=number, units=units)])
         else:
             self.closed.add(credit.offer)
-            if credit.expires_s is None:
-                await self.budget.ask([("SADD", CLOSED_KEY, credit.offer)])
+            await self.budget.ask([close_command(credit.offer, now_ms=self.call.now_ms)])
 
     def conclude(self, made: Made, step: LastStep) -> Made:
         """Return what is answered after the last step: the decision, or the fallback where it failed."""

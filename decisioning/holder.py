@@ -115,7 +115,9 @@ class ReleaseHolder:
 
     def _look_for_values(self) -> None:
         learned = load_learned(self._client, known=self.current.learned)
-        self._swap(replace(self.current, learned=learned, closed=closed_offers(self._client)))
+        offers = self.current.held.offers.values() if self.current.held else ()
+        closed = closed_offers(self._client, offers, now_ms=int(time.time() * 1000))
+        self._swap(replace(self.current, learned=learned, closed=closed))
 
     def _newest(self, fields: dict[bytes, bytes]) -> Held | None:
         held = self.current.held

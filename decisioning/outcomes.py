@@ -9,7 +9,7 @@ import msgspec
 from consent import people
 from decisioning.arbitration.caps import person_counters
 from decisioning.arbitration.reserve import LOG_HARD_MARK
-from decisioning.arbitration.totals import Credit
+from decisioning.arbitration.totals import Credit, count_command, counted
 from decisioning.specs import OfferSpec
 from decisioning.tokens import Shown, parse_decision_id
 
@@ -47,11 +47,6 @@ for _, add in ipairs(cjson.decode(ARGV[7])) do
   redis.call('HSET', KEYS[1], add.counter, table.concat(kept, ','))
 end
 return redis.call('XADD', KEYS[2], '*', 'o', ARGV[5], 'l', late)
-"""
-
-# KEYS: slot.  ARGV: limit.  Returns whether the limit is reached.
-COUNT: Final = """
-return redis.call('HINCRBY', KEYS[1], 'count', 1) >= tonumber(ARGV[1]) and 1 or 0
 """
 
 
@@ -127,13 +122,16 @@ def held_credits(offer: OfferSpec, shown: Shown, *, now_ms: int) -> list[Credit]
     ]
 
 
-def total_slots(
+def count_commands(
     report: Report, offers: Mapping[str, OfferSpec], *, now_ms: int
-) -> list[tuple[str, int]]:
-    """Return (slot, limit) of the totals that count this kind; no decision can reserve those."""
+) -> list[tuple[Any, ...]]:
+    """Return the commands that count a report in the totals of its kind, once however often it is sent."""
     offer = offers.get(report.shown.offer)
+    if offer is None:
+        return []
+    name = f"{people.partition_of(report.shown.person):03d}:{report.message_id}"
     return [
-        (Credit.of(offer, number, person=report.shown.person, now_ms=now_ms).slot, cap.limit)
-        for number, cap in enumerate(offer.caps if offer else ())
-        if offer and cap.scope == "total" and cap.counts == report.kind
+        count_command(offer, number, report=name, now_ms=now_ms, dedupe_ms=DEDUPE_MS)
+        for number, cap in counted(offer)
+        if cap.counts == report.kind
     ]

@@ -3,7 +3,6 @@
 import hashlib
 import re
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Annotated, Any
@@ -20,11 +19,9 @@ from decisioning.api.http import (
     route,
 )
 from decisioning.api.process import this_process
-from decisioning.arbitration.totals import CLOSED_KEY
 from decisioning.messages import Key
-from decisioning.outcomes import COUNT, Kind, Report, report_command, total_slots
-from decisioning.round_trips import Budget, RedisUnavailable
-from decisioning.specs import OfferSpec
+from decisioning.outcomes import Kind, Report, count_commands, report_command
+from decisioning.round_trips import RedisUnavailable
 from decisioning.tokens import TokenError, read_token
 from rtts_site.foundation.limits import EVENTS
 from rtts_site.foundation.problems import Problem
@@ -116,7 +113,7 @@ def implied_id(item: Item) -> str:
 
 
 async def record(reports: list[Report], *, now_ms: int) -> tuple[int, int]:
-    """Count reports in one round trip and return how many were new, and how many repeats.
+    """Count reports and return how many were new, and how many repeats.
 
     Raises:
         Problem: 503 where Redis is away or a log is full; send everything again, nothing counts twice.
@@ -131,8 +128,12 @@ async def record(reports: list[Report], *, now_ms: int) -> tuple[int, int]:
         replies = await budget.ask([report_command(one, offers, now_ms=now_ms) for one in reports])
         if any(isinstance(reply, Exception) or reply == b"full" for reply in replies):
             raise RedisUnavailable("a log is full or refused the report")
-        fresh = [one for one, reply in zip(reports, replies, strict=True) if reply != b"duplicate"]
-        await count_totals(fresh, offers, budget, now_ms=now_ms)
+        # Repeats too: the answer to the first may have been lost before its totals were counted.
+        counts = [
+            command for one in reports for command in count_commands(one, offers, now_ms=now_ms)
+        ]
+        if counts and any(isinstance(one, Exception) for one in await budget.ask(counts)):
+            raise RedisUnavailable("a total refused to count")
     except RedisUnavailable as error:
         raise Problem(
             503,
@@ -140,21 +141,5 @@ async def record(reports: list[Report], *, now_ms: int) -> tuple[int, int]:
             "Feedback cannot be recorded now; send it again.",
             headers=[("Retry-After", "1")],
         ) from error
-    return len(fresh), len(reports) - len(fresh)
-
-
-async def count_totals(
-    reports: list[Report], offers: Mapping[str, OfferSpec], budget: Budget, *, now_ms: int
-) -> None:
-    """Count what totals of clicks and conversions count, and close offers that reached theirs."""
-    slots = [
-        (one.shown.offer, slot, limit)
-        for one in reports
-        for slot, limit in total_slots(one, offers, now_ms=now_ms)
-    ]
-    if not slots:
-        return
-    replies = await budget.ask([("EVAL", COUNT, 1, slot, limit) for _, slot, limit in slots])
-    closed = [offer for (offer, _, _), full in zip(slots, replies, strict=True) if full == 1]
-    if closed:
-        await budget.ask([("SADD", CLOSED_KEY, *closed)])
+    duplicates = sum(reply == b"duplicate" for reply in replies)
+    return len(reports) - duplicates, duplicates

@@ -2,9 +2,11 @@
 
 A slot grants credit in blocks, each grant with a number that the partition chose, so a grant asked for twice
 is given once, and one that a crash interrupted is finished by whoever asks next. What is granted never exceeds
-the limit, and the last step spends only what its partition was granted.
+the limit, and the last step spends only what its partition was granted. Clicks and conversions come when they
+come: they are counted, and an offer is closed once there are enough.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,8 +76,7 @@ class Credit:
 def slot_name(offer: OfferSpec, number: int, *, now_ms: int) -> str:
     """Return the name under which a total is counted, e.g. ``winter-sale#0:20414``."""
     cap: CapSpec = offer.caps[number]
-    window = "" if cap.window_s is None else f":{now_ms // (cap.window_s * 1000)}"
-    return f"{offer.key}#{number}.{cap.counts}{window}"
+    return f"{offer.key}#{number}.{cap.counts}{_window(cap, now_ms=now_ms)}"
 
 
 def grant_command(credit: Credit, *, number: int) -> tuple[Any, ...]:
@@ -90,12 +91,73 @@ def apply_command(credit: Credit, *, number: int, units: int) -> tuple[Any, ...]
     return ("EVAL", APPLY, 1, credit.keys[0], number, units, credit.expiry)
 
 
-CLOSED_KEY: Final = (
-    "total:closed"  # set of offers whose total is used up, for all processes to know early
-)
+# KEYS: counter, seen.  ARGV: milliseconds that a repeat is remembered, expiry in seconds ("" never).
+COUNT: Final = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('INCR', KEYS[1])
+redis.call('SET', KEYS[2], '1', 'PX', ARGV[1])
+if ARGV[2] ~= '' then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
 
 
-def closed_offers(client: redis.Redis) -> frozenset[str]:
-    """Return the offers known to be used up; one round trip. A hint: the last step decides."""
-    members: Any = client.smembers(CLOSED_KEY)
-    return frozenset(member.decode() for member in members)
+def counted(offer: OfferSpec) -> Iterator[tuple[int, CapSpec]]:
+    """Yield the numbered totals that reports count; no decision can reserve those."""
+    for number, cap in enumerate(offer.caps):
+        if cap.scope == "total" and cap.counts not in ("decision", "impression"):
+            yield number, cap
+
+
+def count_key(offer: OfferSpec, number: int, *, now_ms: int) -> str:
+    """Return the key of the count of a total; its windows share a slot with what is remembered of reports."""
+    return f"{_home(offer, number)}{_window(offer.caps[number], now_ms=now_ms)}"
+
+
+def count_command(
+    offer: OfferSpec, number: int, *, report: str, now_ms: int, dedupe_ms: int
+) -> tuple[Any, ...]:
+    """Return the command that counts a report in a total, once however often it is sent."""
+    cap = offer.caps[number]
+    expiry = "" if cap.window_s is None else cap.window_s + SLOT_SECONDS
+    keys = count_key(offer, number, now_ms=now_ms), f"{_home(offer, number)}:seen:{report}"
+    return ("EVAL", COUNT, 2, *keys, dedupe_ms, expiry)
+
+
+def _home(offer: OfferSpec, number: int) -> str:
+    return f"{{total:{offer.key}#{number}.{offer.caps[number].counts}}}"
+
+
+def _window(cap: CapSpec, *, now_ms: int) -> str:
+    return "" if cap.window_s is None else f":{now_ms // (cap.window_s * 1000)}"
+
+
+# Sorted set of offers that a last step found used up, by when to try again: a window ends, a limit is
+# raised, reservations lapse.
+CLOSED_KEY: Final = "total:closed_until"
+CLOSED_MS: Final = 5_000
+
+
+def close_command(offer: str, *, now_ms: int) -> tuple[Any, ...]:
+    """Return the command that lets all processes know early that an offer is used up."""
+    return ("ZADD", CLOSED_KEY, now_ms + CLOSED_MS, offer)
+
+
+def closed_offers(
+    client: redis.Redis, offers: Iterable[OfferSpec], *, now_ms: int
+) -> frozenset[str]:
+    """Return the offers known to be used up; one round trip.
+
+    Where decisions reserve, a hint: the last step decides. Where reports count, the limit itself.
+    """
+    asked = [(offer, number, cap) for offer in offers for number, cap in counted(offer)]
+    with client.pipeline(transaction=False) as pipe:
+        pipe.zrangebyscore(CLOSED_KEY, now_ms, "+inf")
+        for offer, number, _ in asked:
+            pipe.get(count_key(offer, number, now_ms=now_ms))
+        hinted, *counts = pipe.execute()
+    full = {
+        offer.key
+        for (offer, _, cap), count in zip(asked, counts, strict=True)
+        if int(count or 0) >= cap.limit
+    }
+    return frozenset({member.decode() for member in hinted} | full)
