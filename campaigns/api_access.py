@@ -10,14 +10,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from campaigns.checking import Finding
-from campaigns.drafts import ChangeClosed, StaleDraft
+from campaigns.drafts import KEY_ACCOUNT, ChangeClosed, NobodyAnswers, StaleDraft
 from campaigns.mapping import FieldError, Refused
 from campaigns.publishing import NotPossible, NotPublishable
 from rtts_site.foundation.api_access import ApiKeyAuthentication, KeyedView
-from rtts_site.foundation.api_keys import KeyRecord
+from rtts_site.foundation.api_keys import MANAGEMENT, KeyRecord
 from rtts_site.foundation.problems import FieldProblem, Problem, exception_handler
-
-SCOPE = "management"
 
 
 class MayManage(BasePermission):
@@ -27,11 +25,11 @@ class MayManage(BasePermission):
         managed = cast("ManagementView", view)
         permission = managed.permissions.get(request.method or "", "")
         if isinstance(request.auth, KeyRecord):
-            self.message = f"This needs a secret API key with the scope {SCOPE}."
+            self.message = f"This needs a secret API key with the scope {MANAGEMENT}."
             if managed.people_only and request.method != "GET":
                 self.message = "This needs a signed-in person: a key cannot approve or publish."
                 return False
-            return request.auth.kind == "secret" and request.auth.allows(SCOPE)
+            return request.auth.kind == "secret" and request.auth.allows(MANAGEMENT)
         self.message = "Your role does not allow this."
         return bool(request.user.has_perm(f"campaigns.{permission}"))
 
@@ -62,7 +60,7 @@ class ManagementView(KeyedView):
 def account_of(key: KeyRecord) -> User:
     """Return the account that stands for a key in histories; nobody can sign in with it."""
     account, created = User.objects.get_or_create(
-        username=f"key-{key.id}", defaults={"first_name": key.name, "password": "!"}
+        username=f"{KEY_ACCOUNT}{key.id}", defaults={"first_name": key.name, "password": "!"}
     )
     if created:
         account.groups.add(Group.objects.get(name="Marketer"))
@@ -83,7 +81,7 @@ def _as_problem(error: Exception) -> Problem | None:
         return Problem(412, "Changed meanwhile", str(error))
     if isinstance(error, NotPossible | ChangeClosed):
         return Problem(409, "Not possible now", str(error))
-    if isinstance(error, PermissionDenied):
+    if isinstance(error, PermissionDenied | NobodyAnswers):
         return Problem(403, "Not allowed", str(error))
     return None
 

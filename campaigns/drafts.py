@@ -1,5 +1,6 @@
 """The only writer of revisions: every form, action and API call saves, archives and switches drafts here."""
 
+import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -11,8 +12,12 @@ from django.db.models import QuerySet
 from campaigns.mapping import FieldError, Refused, body_of, parse
 from campaigns.models import PROXIES, Change, Item, OpenChange, ReviewComment, Revision
 from campaigns.models.items import Kind
+from rtts_site.foundation.models import ApiKey
 
 Body = dict[str, Any]
+KEY_ACCOUNT = (
+    "key-"  # begins the user name of the account that stands for an API key; its id follows
+)
 
 
 class StaleDraft(Exception):
@@ -21,6 +26,10 @@ class StaleDraft(Exception):
     def __init__(self, current: Revision | None) -> None:
         super().__init__("Somebody saved this since you opened it. Compare, then save again.")
         self.current = current
+
+
+class NobodyAnswers(Exception):
+    """A program writes with a key of which nobody knows who made it."""
 
 
 class ChangeClosed(Exception):
@@ -41,12 +50,13 @@ class Draft:
 
 def open_change(author: AbstractUser, *, now: datetime, title: str = "") -> Change:
     """Create an empty change of an author."""
+    authors = _with_issuer(author)
     change = Change.objects.create(
         title=title or f"{author.get_username()}, {now:%d %b %Y %H:%M}",
         created_by_id=author.pk,
         created_at=now,
     )
-    change.authors.add(author.pk)
+    change.authors.add(*authors)
     return change
 
 
@@ -124,6 +134,7 @@ def save_draft(
         Refused: the body cannot become a spec, or names another key.
         StaleDraft: the item was saved by somebody else since `expect`.
         ChangeClosed: the change takes no more edits.
+        NobodyAnswers: the author is a key that nobody answers for.
     """
     change = _editable(change)
     if not draft.removed:
@@ -132,9 +143,30 @@ def save_draft(
     if expect is not None and seen(item, change) != expect:
         raise StaleDraft(draft_of(item, change) or item.live_revision)
     revision = _append(item, change, draft, author=author, now=now)
-    change.authors.add(author.pk)
+    change.authors.add(*_with_issuer(author))
     _void_approval(change, item, author=author, now=now)
     return revision
+
+
+def _with_issuer(author: AbstractUser) -> list[int]:
+    """Return an author and, where it is a program, who made its key: neither may approve what it writes."""
+    key = _key_of(author)
+    if key is None:
+        return [author.pk]
+    issuer = ApiKey.objects.filter(pk=key).values_list("issued_by", flat=True).first()
+    if issuer is None:
+        raise NobodyAnswers(
+            "Nobody is named as the maker of this key: rotate it, then use the new one."
+        )
+    return [author.pk, issuer]
+
+
+def _key_of(author: AbstractUser) -> uuid.UUID | None:
+    name = author.get_username()
+    try:
+        return uuid.UUID(name.removeprefix(KEY_ACCOUNT)) if name.startswith(KEY_ACCOUNT) else None
+    except ValueError:
+        return None  # a person of that name
 
 
 def _editable(change: Change) -> Change:

@@ -83,6 +83,8 @@ class Product:
         """Return a secret key with these scopes, made once."""
         if scopes not in self.keys:
             options = [part for scope in scopes for part in ("--scope", scope)]
+            if "management" in scopes:
+                options += ["--by", self.sign_in("marketer")[0]]
             self.keys[scopes] = self.manage("rtts_key", "test", *options).strip()
         return self.keys[scopes]
 

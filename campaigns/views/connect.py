@@ -18,7 +18,7 @@ from campaigns.models.items import Kind
 from campaigns.views.pages import needs, page, user_of
 from rtts_site.foundation.api_keys import SCOPES
 from rtts_site.foundation.api_keys import Kind as KeyKind
-from rtts_site.foundation.key_issuing import KeyIssueError, issue, last_uses, revoke, rotate
+from rtts_site.foundation.key_issuing import KeyIssueError, Reach, issue, last_uses, revoke, rotate
 from rtts_site.foundation.models import ApiKey
 from rtts_site.foundation.redis_clients import Down, redis_client
 
@@ -68,8 +68,8 @@ def connect(request: HttpRequest) -> HttpResponse:
                 said["name"],
                 scopes=said["scopes"],
                 kind=cast("KeyKind", said["kind"]),
-                origins=said["origins"],
-                placements=said["placements"],
+                reach=Reach(said["origins"], said["placements"]),
+                issued_by=user_of(request),
             )
             context["form"] = KeyForm()
         except KeyIssueError as error:
@@ -112,7 +112,9 @@ def _last_uses() -> dict[str, datetime]:
 def rotate_key(request: HttpRequest, pk: str) -> HttpResponse:
     key = get_object_or_404(ApiKey, pk=pk)
     try:
-        successor, secret = rotate(redis_client(), key, now=timezone.now())
+        successor, secret = rotate(
+            redis_client(), key, now=timezone.now(), issued_by=user_of(request)
+        )
     except (KeyIssueError, *Down) as error:
         messages.error(request, str(error) if isinstance(error, KeyIssueError) else AWAY)
         return HttpResponseRedirect(reverse("admin:rtts-connect"))

@@ -28,6 +28,7 @@ SCOPES: dict[str, str] = {
     "management": "Read and edit what is authored",
     "erasure": "Erase people",
 }
+MANAGEMENT = "management"
 BROWSER_SCOPES = frozenset({"decisions", "events"})
 PREFIXES: dict[Kind, str] = {"secret": "rtts_sk_", "browser": "rtts_bk_"}
 

@@ -1,11 +1,13 @@
 """The only writer of API keys: issue, revoke, rotate; PostgreSQL first, then the copy in Redis that processes read."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
 import msgspec
 import redis
+from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
 from rtts_site.foundation.api_keys import (
@@ -13,6 +15,7 @@ from rtts_site.foundation.api_keys import (
     KEYS,
     KEYS_BY_ID,
     KEYS_USED,
+    MANAGEMENT,
     SCOPES,
     KeyRecord,
     Kind,
@@ -29,21 +32,39 @@ class KeyIssueError(ValueError):
     """A key cannot be made as asked; the message says what to change."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where a browser key may be used; no placements is all."""
+
+    origins: Collection[str] = ()  # e.g. ("https://shop.example",)
+    placements: Collection[str] = ()
+
+
+ANYWHERE = Reach()
+
+
 def issue(
     client: redis.Redis,
     name: str,
     *,
     scopes: Collection[str],
     kind: Kind = "secret",
-    origins: Collection[str] = (),
-    placements: Collection[str] = (),
+    reach: Reach = ANYWHERE,
+    issued_by: AbstractUser | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key; return it and its secret, which is kept nowhere.
 
+    `issued_by` is who sees the secret: who makes a management key has a hand in whatever is written with it.
+
     Raises:
-        KeyIssueError: an unknown scope, no name, or a browser key without origins or with a server's scope.
+        KeyIssueError: an unknown scope, no name, a browser key without origins or with a server's scope, or a
+            management key that nobody answers for.
     """
-    _check(name, scopes=scopes, kind=kind, origins=origins)
+    _check(name, scopes=scopes, kind=kind, origins=reach.origins)
+    if MANAGEMENT in scopes and issued_by is None:
+        raise KeyIssueError(
+            f"Say who makes the key: one with the scope {MANAGEMENT} writes in their name."
+        )
     secret = new_secret(kind)
     with transaction.atomic():
         key = ApiKey.objects.create(
@@ -52,8 +73,9 @@ def issue(
             digest=digest_of(secret),
             shown=secret[:SHOWN_CHARACTERS],
             scopes=sorted(scopes),
-            origins=sorted(origins),
-            placements=sorted(placements),
+            origins=sorted(reach.origins),
+            placements=sorted(reach.placements),
+            issued_by_id=issued_by.pk if issued_by else None,
         )
         _project(client, key)  # inside: a key that no process can read is not made
     return key, secret
@@ -71,7 +93,12 @@ def revoke(client: redis.Redis, key: ApiKey, *, now: datetime) -> None:
 
 
 def rotate(
-    client: redis.Redis, key: ApiKey, *, now: datetime, overlap: timedelta = OVERLAP
+    client: redis.Redis,
+    key: ApiKey,
+    *,
+    now: datetime,
+    overlap: timedelta = OVERLAP,
+    issued_by: AbstractUser | None = None,
 ) -> tuple[ApiKey, str]:
     """Replace a key by one with the same rights; the old one works on for `overlap`."""
     if key.revoked_at is not None:
@@ -82,8 +109,8 @@ def rotate(
             key.name,
             scopes=key.scopes,
             kind=cast("Kind", key.kind),
-            origins=key.origins,
-            placements=key.placements,
+            reach=Reach(key.origins, key.placements),
+            issued_by=issued_by,
         )
         key.expires_at = min(filter(None, (key.expires_at, now + overlap)))
         key.successor = successor

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
@@ -25,6 +26,10 @@ class ApiKey(models.Model):
     scopes = ArrayField(models.CharField(max_length=30))
     origins = ArrayField(models.CharField(max_length=200), default=list)
     placements = ArrayField(models.CharField(max_length=100), default=list)
+    # Who saw the secret: what a program writes with the key is theirs too.
+    issued_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)

@@ -3,15 +3,16 @@ from django.urls import reverse
 
 from campaigns import drafts, publishing
 from campaigns.models import Change, Item
-from rtts_site.foundation.key_issuing import issue
+from rtts_site.foundation.key_issuing import KeyIssueError, issue
+from rtts_site.foundation.models import ApiKey
 from tests.campaigns.conftest import GOLD
 from tests.campaigns.test_authoring import browser
 
 
 @pytest.fixture
-def key(redis):
+def key(redis, max_):
     """Return the headers of a program that may manage."""
-    _, secret = issue(redis, "Planner", scopes=["management"])
+    _, secret = issue(redis, "Planner", scopes=["management"], issued_by=max_)
     return {"Authorization": f"Bearer {secret}"}
 
 
@@ -54,6 +55,31 @@ def test_program_authors_and_submits_but_never_approves(live, client, key, ada):
     assert approved.json()["state"] == "approved"
     published = post(browser(ada), f"changes/{change.pk}/publish")
     assert published.json()["state"] == "preparing"
+
+
+def test_who_made_the_key_does_not_approve_what_it_writes(live, client, key, max_, ada):
+    max_.groups.add(*ada.groups.all())
+    put(client, "segments/silver", segment(), headers=key)
+    change = Change.objects.get(state="draft")
+    digest = post(client, f"changes/{change.pk}/submit", headers=key).json()["review_digest"]
+
+    answer = post(browser(max_), f"changes/{change.pk}/approve", {"digest": digest})
+
+    assert answer.status_code == 403
+    assert "colleague" in answer.json()["detail"]
+    assert list(publishing.waiting_for(max_)) == []
+    assert list(publishing.waiting_for(ada)) == [change]
+
+
+def test_key_of_nobody_writes_nothing(live, client, redis, key):
+    ApiKey.objects.update(issued_by=None)
+
+    answer = put(client, "segments/silver", segment(), headers=key)
+
+    assert answer.status_code == 403
+    assert "rotate it" in answer.json()["detail"]
+    with pytest.raises(KeyIssueError, match="who makes the key"):
+        issue(redis, "Planner", scopes=["management"])
 
 
 def test_author_never_approves_over_the_api(live, mia, ada):

@@ -17,6 +17,7 @@ from rtts_site.foundation.api_keys import (
     presented_secret,
     sign_proof,
 )
+from rtts_site.foundation.key_issuing import Reach
 from rtts_site.foundation.models import ApiKey
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -147,9 +148,9 @@ def test_keys_can_be_written_to_an_empty_redis_again(db, redis):
         ({"scopes": []}, "scope"),
         ({"scopes": ["all"]}, "all"),
         ({"kind": "browser"}, "origin"),
-        ({"kind": "browser", "origins": ["shop.example"]}, "not an origin"),
-        ({"kind": "browser", "origins": ["https://a.b/c"]}, "not an origin"),
-        ({"kind": "browser", "origins": ["https://a.b"], "scopes": ["profiles"]}, "only"),
+        ({"kind": "browser", "reach": Reach(["shop.example"])}, "not an origin"),
+        ({"kind": "browser", "reach": Reach(["https://a.b/c"])}, "not an origin"),
+        ({"kind": "browser", "reach": Reach(["https://a.b"]), "scopes": ["profiles"]}, "only"),
     ],
 )
 def test_a_key_that_would_be_unsafe_is_refused_in_words(db, redis, more, word):
@@ -163,8 +164,7 @@ def test_a_browser_key_is_bound_to_origins_and_placements(db, redis):
         "site",
         scopes=["decisions"],
         kind="browser",
-        origins=["https://shop.example"],
-        placements=["web.home.hero"],
+        reach=Reach(["https://shop.example"], ["web.home.hero"]),
     )
     ring, *_ = make_ring()
 

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
 from rtts_site.foundation import key_issuing
@@ -22,6 +23,7 @@ class Command(BaseCommand):
             dest="scopes",
             help=f"what it may do; repeat for more: {', '.join(SCOPES)}",
         )
+        parser.add_argument("--by", default="", help="user name of who makes a management key")
         parser.add_argument("--browser", action="store_true", help="visible to visitors")
         parser.add_argument(
             "--origin", action="append", default=[], dest="origins", help="of a browser key"
@@ -41,9 +43,16 @@ class Command(BaseCommand):
                 options["name"],
                 scopes=options["scopes"],
                 kind="browser" if options["browser"] else "secret",
-                origins=options["origins"],
-                placements=options["placements"],
+                reach=key_issuing.Reach(options["origins"], options["placements"]),
+                issued_by=_user(options["by"]) if options["by"] else None,
             )
         except key_issuing.KeyIssueError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(secret)
+
+
+def _user(name: str) -> User:
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        raise CommandError(f"There is no user “{name}”.")
+    return user
