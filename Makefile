@@ -26,7 +26,7 @@ bench: .venv/test.stamp ## Print ratios to floors measured in the same run
 	@$(RUN) -m pytest tests/benchmarks -m benchmark -s -q $(ARGS)
 
 verify: .venv/test.stamp ## Run everything, the long tests too; the browser apart, whose loop would hold up other tests
-	@$(RUN) -m pytest -m "not (benchmark or browser)" $(ARGS)
+	@$(RUN) -m pytest --hypothesis-profile=search -m "not (benchmark or browser)" $(ARGS)
 	@$(RUN) -m pytest -m browser $(ARGS)
 
 lint: .venv/test.stamp ## Run the checks that CI runs
