@@ -167,10 +167,14 @@ def check_scopes(asked: DecisionRequest, key: KeyRecord) -> None:
         Problem: 403, naming the field.
     """
     options = asked.options
-    if options.explain == "trace" and not key.allows("decisions:trace"):
-        raise forbidden("/options/explain", "This API key lacks the scope decisions:trace.")
-    if options.now is not None and not key.allows("decisions:now"):
-        raise forbidden("/options/now", "This API key lacks the scope decisions:now.")
+    wanted = (
+        ("/options/explain", "decisions:trace", options.explain == "trace"),
+        ("/options/now", "decisions:now", options.now is not None),
+        ("/events", "events", bool(asked.events)),
+    )
+    for pointer, scope, is_wanted in wanted:
+        if is_wanted and not key.allows(scope):
+            raise forbidden(pointer, f"This API key lacks the scope {scope}.")
     if key.kind == "browser":
         if asked.attributes:
             raise forbidden("/attributes", "A browser key may not set attributes.")

@@ -4,7 +4,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ CALL_TYPES: Final[tuple[CallType, ...]] = (
     "group",
     "alias",
 )
+REQUEST_CALLS: Final[tuple[CallType, ...]] = ("track", "page", "screen")  # with a decision request
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LOOSE_DAY: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?=T|$)")
 
@@ -49,6 +50,7 @@ class Intake:
     source: str = ""  # id of the API key
     is_browser: bool = False
     proven: frozenset[str] = frozenset()  # user ids whose proof was verified
+    calls: tuple[CallType, ...] = CALL_TYPES  # that may be sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def records_from_request_events(
     for event in events:
         others = {"userId": None, "anonymousId": None, "previousId": None}
         raws.append(msgspec.Raw(msgspec.json.encode({"type": "track", **event, **others, **named})))
-    return read_messages(raws, intake=intake)
+    return read_messages(raws, intake=replace(intake, calls=REQUEST_CALLS))
 
 
 def _decode(raw: bytes) -> Message:
@@ -166,7 +168,7 @@ def _decode(raw: bytes) -> Message:
 
 
 def _record(message: Message, *, kind: CallType | None, intake: Intake, content: bytes) -> Record:
-    call = kind or _call_type(message.type)
+    call = kind or _call_type(message.type, intake.calls)
     identifiers = _identifiers(message, intake)
     if not identifiers:
         raise Refused("/userId", "Send userId, anonymousId or both.")
@@ -203,10 +205,11 @@ def check_packable(record: Record) -> None:
         raise Refused("/properties", "Whole numbers must fit 64 bits.") from error
 
 
-def _call_type(text: str | None) -> CallType:
-    if text not in CALL_TYPES:
-        raise Refused("/type", f"Send one of {', '.join(CALL_TYPES)}.")
-    return text
+def _call_type(text: str | None, calls: tuple[CallType, ...]) -> CallType:
+    found = next((one for one in calls if one == text), None)
+    if found is None:
+        raise Refused("/type", f"Send one of {', '.join(calls)}.")
+    return found
 
 
 def _identifiers(message: Message, intake: Intake) -> list[Identifier]:

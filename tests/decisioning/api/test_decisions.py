@@ -362,7 +362,8 @@ async def test_a_dry_run_and_another_time_touch_nothing(store, key):
     assert not [one for one in store.keys("*") if b":decisions" in one or b":caps:" in one]
 
 
-async def test_events_of_the_request_count_in_its_own_answer(store, key):
+async def test_events_of_the_request_count_in_its_own_answer(store):
+    key = making.make_key(store, "decisions", "events")
     spec = making.release(offers=(offer("for-buyers", eligibility=making.BUYER),))
     making.publish(store, spec)
     making.consent(store, "ana")
@@ -375,6 +376,29 @@ async def test_events_of_the_request_count_in_its_own_answer(store, key):
     assert with_them.json["placements"][0]["offers"][0]["offer"] == "for-buyers"
     partition = people.partition_of(making.person_of("ana"))
     assert store.xlen(people.stream_key(partition)) == 2
+
+
+async def test_events_of_the_request_need_their_scope(store, key):
+    making.publish(store)
+
+    reply = await decide(key, events=[{"event": "Order Completed"}])
+
+    assert reply.status == 403
+    assert reply.json["errors"][0]["pointer"] == "/events"
+    assert "events" in reply.json["detail"]
+
+
+@pytest.mark.parametrize("kind", ["identify", "alias", "group", None])
+async def test_events_of_the_request_set_no_attributes(store, kind):
+    making.publish(store)
+    key = making.make_key(store, "decisions", "events")
+    seen = {"event": "Order Completed"}
+    other = {"type": kind, "traits": {"loyalty_tier": "gold"}, "previousId": "ben", "groupId": "g"}
+
+    reply = await decide(key, events=[seen, other])
+
+    assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, "/events/1/type")
+    assert not store.exists(people.stream_key(people.partition_of(making.person_of("ana"))))
 
 
 async def test_a_merged_person_is_followed(store, key):
