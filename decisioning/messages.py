@@ -104,7 +104,7 @@ class Evidence(Struct, frozen=True, array_like=True):
     actual: Any = None  # None: unknown, or not for this key to see
 
 
-class Considered(Struct, frozen=True, array_like=True):
+class Considered(Struct, frozen=True, array_like=True, gc=False):
     """What became of one candidate; `code` is ``SHOWN`` or the reason why it was dropped."""
 
     placement: str

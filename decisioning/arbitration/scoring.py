@@ -17,7 +17,8 @@ DEPTH_ATTRIBUTES = (DEPTH_PERCENT, DEPTH_PX)
 Weights = tuple[tuple[str, float], ...]  # term and its share of all weights, by term
 
 
-class Term(msgspec.Struct, frozen=True, array_like=True):
+# Hundreds are made for one decision and none can be part of a cycle: the collector need not look.
+class Term(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One term of a score; `value` is None where it is not known, and then counts as 0."""
 
     key: str
@@ -25,7 +26,7 @@ class Term(msgspec.Struct, frozen=True, array_like=True):
     weight: float  # share of all weights, in [0, 1]
 
 
-class Score(msgspec.Struct, frozen=True, array_like=True):
+class Score(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A score in [0, 1] with the terms it is the sum of."""
 
     total: float

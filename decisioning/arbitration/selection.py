@@ -7,7 +7,7 @@ import msgspec
 from decisioning.arbitration import reasons
 
 
-class Contender(msgspec.Struct, frozen=True):
+class Contender(msgspec.Struct, frozen=True, gc=False):
     """An offer that passed everything and has a score."""
 
     index: int  # of the candidate it stands for
@@ -17,7 +17,7 @@ class Contender(msgspec.Struct, frozen=True):
     score: float
 
 
-class Loss(msgspec.Struct, frozen=True):
+class Loss(msgspec.Struct, frozen=True, gc=False):
     """Why a contender was not picked: a code of `reasons`; `to` is who won instead, or where."""
 
     index: int

@@ -21,7 +21,7 @@ Drop = tuple[str, str]  # code and detail
 NOTHING = Needs(frozenset(), (), frozenset())
 
 
-class Passed(msgspec.Struct, frozen=True):
+class Passed(msgspec.Struct, frozen=True, gc=False):
     """A candidate that nothing speaks against, with its score and what its purposes rest on."""
 
     candidate: Candidate
