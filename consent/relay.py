@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Min
 
 from consent import people, policy_store, state
-from consent.ledger import StoreUnavailableError, merge_people, settle_change
+from consent.ledger import StoreUnavailableError, Unwritten, merge_people, settle_change
 from consent.models import ConsentChange
 from consent.projection import put_all_in_force, put_in_force
 from rtts_site.foundation import key_issuing
@@ -53,8 +53,12 @@ def _settle_token(client: redis.Redis, person: str, token: str, *, now: datetime
     row = ConsentChange.objects.filter(token=token).first()
     if row is None:
         return False  # an event on its way: its worker records it
-    put_in_force(client, row.person, tokens=[token])
-    state.remove_fence(client, person, token)
+    try:
+        put_in_force(client, row.person, tokens=[token])
+        state.remove_fence(client, person, token)
+    except Unwritten:  # the fence stands; the other tokens may lie where Redis takes writes
+        logger.warning("consent.token_waits", exc_info=True)
+        return False
     return True
 
 

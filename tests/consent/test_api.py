@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.test import Client
 from django.utils import timezone
 
-from consent import policy_store
-from consent.models import ConsentEvent, Identity
+from consent import policy_store, relay, state
+from consent.models import ConsentChange, ConsentEvent, Identity
 from consent.policy import encode_policy, seal_policy
 from rtts_site.foundation import key_issuing
 from tests.consent.builders import ADS, CARE, MAIL
@@ -174,6 +174,53 @@ def test_answers_say_what_the_key_has_left(shop):
 
     assert answer.status_code == 200
     assert answer["ratelimit-policy"] == '"consents";q=6000;w=60'
+
+
+def full(redis):
+    redis.config_set("maxmemory", 1)
+
+
+def not_saved(redis):
+    redis.config_set("min-replicas-to-write", 1)
+
+
+def replica(redis):
+    redis.replicaof("127.0.0.1", 1)
+
+
+@pytest.fixture
+def writable_again(trusted):
+    yield
+    trusted.replicaof("no", "one")
+    trusted.config_set("maxmemory", 0)
+    trusted.config_set("min-replicas-to-write", 0)
+
+
+@pytest.mark.parametrize("refusing", [full, not_saved, replica])
+def test_a_withdrawal_is_recorded_where_redis_takes_no_writes(
+    shop, trusted, writable_again, refusing
+):
+    ana = make_user()
+    person = post(shop, body(ana)).json()["person_id"]
+    left, now = state.event_token(person), timezone.now()
+    state.add_fence(trusted, person, left, now_ms=0)
+    ConsentChange.objects.create(token=left, person=person, recorded_at=now, settled_at=now)
+    refusing(trusted)
+
+    answer = post(shop, body(ana, change(status="withdrawn", ago=timedelta(0)), evidence={}))
+
+    assert (answer.status_code, answer.json()["recorded"]) == (503, True)
+    assert standing(shop, ana)[ADS] == ("withdrawn", False)
+    later = timezone.now() + timedelta(seconds=6)
+    assert relay.settle(trusted, now=later) == 0
+
+    trusted.replicaof("no", "one")
+    trusted.config_set("maxmemory", 0)
+    trusted.config_set("min-replicas-to-write", 0)
+    assert relay.settle(trusted, now=later) >= 2
+    view = state.load_view(trusted, person)
+    assert not view.fenced
+    assert view.states[ADS, "*"].status == "withdrawn"
 
 
 def test_receipts_of_others_are_not_found(shop):
