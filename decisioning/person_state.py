@@ -1,7 +1,7 @@
 """Reads all that a decision needs of a person in one round trip; a second one where the person has moved."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,15 +34,27 @@ class Found:
 
 async def find_person(person: str, budget: Budget, *, now_ms: int) -> Found:
     """Return what Redis holds of a person, following merges; nothing at all where it cannot be read."""
+    passed: list[ConsentView] = []
     try:
         for _ in range(MAX_HOPS):
             found = await _read(person, budget, now_ms=now_ms)
             if found.profile is None or not found.profile.merged_into:
-                return found
+                return replace(found, consent=_as_doubtful(found.consent, passed))
+            passed.append(found.consent)
             person = found.profile.merged_into
     except RedisUnavailable:
         pass
     return Found(person, redis=False)
+
+
+def _as_doubtful(owner: ConsentView, passed: Sequence[ConsentView]) -> ConsentView:
+    """Return the owner's consent, as doubtful as that of anybody merged into them on the way.
+
+    A fence stands on the person for whom it was raised, which a merge meanwhile may have left behind.
+    """
+    fenced = any(view.fenced for view in passed)
+    trusted = all(view.trusted for view in passed)
+    return replace(owner, fenced=owner.fenced or fenced, trusted=owner.trusted and trusted)
 
 
 async def _read(person: str, budget: Budget, *, now_ms: int) -> Found:

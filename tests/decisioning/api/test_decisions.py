@@ -401,6 +401,25 @@ async def test_events_of_the_request_set_no_attributes(store, kind):
     assert not store.exists(people.stream_key(people.partition_of(making.person_of("ana"))))
 
 
+@pytest.mark.parametrize("fenced", ["old-ana", "older-ana"])
+async def test_a_fence_left_behind_by_a_merge_still_denies(store, key, fenced):
+    spec = making.release()
+    making.publish(store, spec)
+    making.consent(store, "ana")
+    making.remember(store, "ana", spec, attributes={"loyalty_tier": "gold"})
+    for gone, owner in (("older-ana", "old-ana"), ("old-ana", "ana")):
+        moved = Profile(merged_into=making.person_of(owner), merged_at="1-0", position="1-0")
+        store.set(people.profile_key(making.person_of(gone)), encode_profile(moved))
+    state.add_fence(store, making.person_of(fenced), "merge:x", now_ms=making.NOW_MS)
+
+    denied = (await decide(key, "older-ana")).json
+    own = (await decide(key, "ana")).json
+
+    assert denied["person_id"] == making.person_of("ana")
+    assert denied["placements"][0]["status"] == "fallback"
+    assert own["placements"][0]["status"] == "offers"
+
+
 async def test_a_merged_person_is_followed(store, key):
     spec = making.release()
     making.publish(store, spec)
