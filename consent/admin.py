@@ -109,9 +109,7 @@ class PolicyVersionAdmin(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        row = (
-            PolicyVersion.objects.filter(version=object_id).first() if object_id.isdigit() else None
-        )
+        row = self.get_object(request, object_id)
         context = dict(extra_context or {})
         if row is not None:
             context["purposes"] = decode_policy(bytes(row.body)).purposes

@@ -15,7 +15,7 @@ from decisioning.decision_log import DecisionErased
 from decisioning.inspecting import DecisionUnavailable, inspect
 from decisioning.models import DecisionRecord
 from decisioning.picturing import facts, picture
-from decisioning.tokens import parse_decision_id
+from decisioning.tokens import DECISION_ID, parse_decision_id
 from rtts_site.foundation.redis_clients import redis_client
 
 LATEST = 50
@@ -46,7 +46,7 @@ class DecisionAdmin(admin.ModelAdmin[DecisionRecord]):
     def decisions(self, request: HttpRequest) -> HttpResponse:
         self.require_view(request)
         query = request.GET.get("q", "").strip()
-        if query.startswith("d-"):
+        if DECISION_ID.fullmatch(query):
             return HttpResponseRedirect(reverse("admin:rtts-decision", args=[query]))
         rows, problem = search(query)
         context = {"rows": rows, "query": query, "problem": problem}

@@ -42,14 +42,15 @@ class Board:
 
 def board(user: AbstractBaseUser | AnonymousUser, *, now: datetime) -> Board:
     """Return Home for a user; `now` is aware and in the zone to show. A handful of queries."""
-    hours = reports.decisions_per_hour(now, hours=24)
+    sees = user.has_perm("campaigns.view_release")  # type: ignore[union-attr]  # every user of the admin has it
+    hours = reports.decisions_per_hour(now, hours=24) if sees else []
     return Board(
         greeting=_greeting(now.hour),
         now=now,
         zone=now.tzname() or "UTC",
-        numbers=_numbers(reports.today(now)),
+        numbers=_numbers(reports.today(now)) if sees else (),
         waiting=list(publishing.waiting_for(user)),
-        warnings=reports.warnings(now),
+        warnings=reports.warnings(now) if sees else (),
         hours=[(hour.astimezone(now.tzinfo), count) for hour, count in hours],
         chart=_chart(hours, now),
         connect_url=_url("admin:rtts-connect"),

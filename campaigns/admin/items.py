@@ -194,11 +194,11 @@ class ItemAdmin(admin.ModelAdmin[Item]):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         item = self.get_object(request, object_id)
         if item is None:
             raise Http404("There is no such thing.")
-        if not self.has_view_permission(request, item):
-            raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
             "title": f"History of {item}",

@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.text import capfirst
@@ -33,6 +34,18 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
         return False
 
 
+def page_of(
+    model_admin: ReadOnlyAdmin, request: HttpRequest, object_id: str, name: str
+) -> HttpResponse:
+    """Lead to the page of a row; 404 where there is none."""
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied("Your role does not open this page.")
+    row = model_admin.get_object(request, object_id)
+    if row is None:
+        raise Http404("There is no such thing.")
+    return HttpResponseRedirect(reverse(name, args=[row.pk]))
+
+
 class ChangeAdmin(ReadOnlyAdmin):
     list_display = ("title", "badge", "written_by", "edits", "created_at", "approved_by")
     list_filter = ("state",)
@@ -59,7 +72,7 @@ class ChangeAdmin(ReadOnlyAdmin):
         return int(change.edit_count)
 
     def change_view(self, request: HttpRequest, object_id: str, *_: Any, **__: Any) -> HttpResponse:
-        return HttpResponseRedirect(reverse("admin:rtts-change", args=[object_id]))
+        return page_of(self, request, object_id, "admin:rtts-change")
 
 
 class ReleaseAdmin(ReadOnlyAdmin):
@@ -96,4 +109,4 @@ class ReleaseAdmin(ReadOnlyAdmin):
         return format_html("<code>{}</code>", release.digest[:19])
 
     def change_view(self, request: HttpRequest, object_id: str, *_: Any, **__: Any) -> HttpResponse:
-        return HttpResponseRedirect(reverse("admin:rtts-release", args=[object_id]))
+        return page_of(self, request, object_id, "admin:rtts-release")

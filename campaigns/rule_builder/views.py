@@ -18,8 +18,11 @@ from campaigns.rule_builder.history import Frozen, extend, sign_history, start, 
 from campaigns.rule_builder.meaning import complete
 from campaigns.rule_builder.translation import Written, check, write_condition
 from campaigns.rule_builder.widgets import Posted, by_node, in_words, without
+from campaigns.views.pages import needs
 from decisioning.rules.catalogue import Catalogue
+from decisioning.rules.compiler import CompileError
 from decisioning.specs import Condition
+from rtts_site.foundation.redis_clients import Down
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 _EDIT: Final = re.compile(
@@ -109,18 +112,31 @@ class Views:
         written = write_condition(posted.tree, catalogue)
         messages = check(written, catalogue)
         page = Page(name, catalogue, by_node(messages))
+        found, trouble = (None, "") if messages else self._try_to_count(written, catalogue)
         context = {
             "name": name,
             "words": in_words(written.condition, catalogue),
             "faults": len(messages),
             "is_everyone": not written.condition,
-            "audience": None if messages else self._count(written, catalogue),
+            "audience": found,
+            "trouble": trouble,
             "slots": list(_slots(posted.tree, page)),
         }
         return TemplateResponse(request, "rule_builder/preview.html", context)
 
     def _catalogue(self, request: HttpRequest, name: str) -> Catalogue:
         return without(self.catalogue(request.user), request.POST.get(f"{name}-exclude", ""))
+
+    def _try_to_count(
+        self, written: Written, catalogue: Catalogue
+    ) -> tuple[dict[str, Any] | None, str]:
+        """Return the people, or why they cannot be counted."""
+        try:
+            return self._count(written, catalogue), ""
+        except CompileError as error:
+            return None, str(error)
+        except Down:
+            return None, "The profile store does not answer now; try again shortly."
 
     def _count(self, written: Written, catalogue: Catalogue) -> dict[str, Any] | None:
         if self.audience is None:
@@ -140,9 +156,9 @@ class Views:
 def make_views(
     catalogue: Callable[[Any], Catalogue], audience: CountAudience | None
 ) -> tuple[Callable[[HttpRequest], HttpResponse], Callable[[HttpRequest], HttpResponse]]:
-    """Return the views (edit, preview)."""
-    views = Views(catalogue, audience)
-    return require_POST(views.edit), require_POST(views.preview)
+    """Return the views (edit, preview), for users who may see changes: counts tell of people."""
+    views, guarded = Views(catalogue, audience), needs("view_change")
+    return require_POST(guarded(views.edit)), require_POST(guarded(views.preview))
 
 
 def _people(found: Audience) -> int:

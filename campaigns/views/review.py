@@ -15,8 +15,11 @@ from django_htmx.http import HttpResponseStopPolling
 from campaigns import drafts, publishing, review, simulation
 from campaigns.models import PROXIES, Change, Item, Release, ReviewComment
 from campaigns.views.pages import attempt, needs, page, text_of, user_of
+from decisioning.rules.compiler import CompileError
 from rtts_site.foundation.jobs import Job
+from rtts_site.foundation.redis_clients import Down
 
+AWAY = "The profile store does not answer now; reload the page shortly."
 OPEN = (Change.State.DRAFT, Change.State.IN_REVIEW, Change.State.APPROVED, Change.State.PREPARING)
 
 
@@ -153,10 +156,10 @@ def change_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     if step not in STEPS:
         raise Http404("There is no such step.")
     take, permission, done = STEPS[step]
-    change = get_object_or_404(Change, pk=pk)
 
     @needs(permission)
     def run(request: HttpRequest) -> HttpResponse:
+        change = get_object_or_404(Change, pk=pk)
         to = reverse("admin:rtts-change", args=[pk])
         return attempt(request, lambda: take(request, change), done=done, to=to)
 
@@ -195,7 +198,12 @@ def effect(request: HttpRequest, pk: int) -> HttpResponse:
     if not change.is_editable and release is not None:
         kept = msgspec.convert(release.effect or [], list[simulation.Effect])
         return render(request, "campaigns/effect.html", {"effects": kept})
-    effects = simulation.effect_of(change, now=timezone.now())
+    try:
+        effects = simulation.effect_of(change, now=timezone.now())
+    except CompileError as error:
+        return render(request, "campaigns/effect.html", {"trouble": error})
+    except Down:
+        return render(request, "campaigns/effect.html", {"trouble": AWAY})
     if release is not None and release.state == Release.State.CANDIDATE:
         release.effect = msgspec.to_builtins(effects)
         release.save(update_fields=["effect"])

@@ -68,3 +68,10 @@ def test_policies_and_the_ledger_can_be_read(compliance, ana):
 
     assert "Personalised advertising" in policy.content.decode()
     assert "sha256:" in events.content.decode()
+
+
+@pytest.mark.parametrize("version", ["²", "abc", "99999999999999999999", "-1", "_2F", "%00"])
+def test_a_policy_that_never_was_is_not_found(compliance, version):
+    answer = compliance.get(f"/admin/consent/policyversion/{version}/change/", follow=True)
+
+    assert "doesn’t exist" in answer.content.decode() or answer.status_code in (403, 404)

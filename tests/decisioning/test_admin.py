@@ -79,3 +79,12 @@ def test_an_unknown_decision_is_not_found(kept):
     page = sign_in("view_decisionrecord").get("/admin/decisioning/decisionrecord/d-nonsense/")
 
     assert page.status_code == 404
+
+
+@pytest.mark.parametrize("query", ["d-a/b", "d-", "d-999-1-1-0123456789abcdef", "d-²", "user:d-1"])
+def test_the_search_answers_whatever_is_typed(kept, query):
+    answer = sign_in("view_decisionrecord").get(
+        "/admin/decisioning/decisionrecord/", {"q": query}, follow=True
+    )
+
+    assert answer.status_code in (200, 404)

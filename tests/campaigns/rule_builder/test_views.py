@@ -54,7 +54,7 @@ def send(view, data, **extra):
     for key, value in extra.items():
         sent[key] = value
     request = RequestFactory().post("/", sent.urlencode(), "application/x-www-form-urlencoded")
-    request.user = SimpleNamespace(pk=1)
+    request.user = SimpleNamespace(pk=1, has_perm=lambda name: name == "campaigns.view_change")
     response = view(request)
     if hasattr(response, "render"):
         response.render()
