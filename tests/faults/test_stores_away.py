@@ -76,7 +76,9 @@ class Decider:
 
 
 def shown(answer):
-    return answer["placements"][0]["offers"][0]["offer"] if "placements" in answer else answer
+    """Return the offer, None of a refusal and while nothing is live."""
+    offers = [one for place in answer.get("placements", ()) for one in place["offers"]]
+    return offers[0]["offer"] if offers else None
 
 
 def p99(values):
