@@ -9,7 +9,7 @@ from campaigns import checking, mapping
 from campaigns.drafts import drafts_of
 from campaigns.mapping import Bodies, Body
 from campaigns.models import Change, Item, Release, Revision
-from campaigns.models.items import Kind
+from campaigns.models.items import DATA_KINDS, POLICY_KINDS, Kind
 from consent.policy import PolicySpec
 from consent.policy_store import basis_faults
 from decisioning.specs import ReleaseSpec
@@ -71,8 +71,37 @@ def candidate_of(change: Change | None) -> Candidate:
             revisions.pop(draft.item_id, None)
         else:
             revisions[draft.item_id] = draft
-    rows = tuple(revisions[item] for item in sorted(revisions))
+    return candidate_from(revisions.values())
+
+
+def candidate_from(revisions: Iterable[Revision]) -> Candidate:
+    """Return what is live together where exactly these revisions are."""
+    rows = tuple(sorted(revisions, key=lambda row: row.item_id))
     return Candidate({(row.item.kind, row.item.key): row.body for row in rows}, rows)
+
+
+def restored_revisions(release: Release, live: Release) -> list[Revision]:
+    """Return what going back to a release makes live; three queries."""
+    # Policies only move forward: purposes stay as they are live.
+    kept = live.revisions.filter(item__kind__in=POLICY_KINDS).select_related("item")
+    restored = release.revisions.exclude(item__kind__in=POLICY_KINDS).select_related("item")
+    newest = _newest_of_data()
+    return [*(_not_looser(row, newest.get(row.item_id, row)) for row in restored), *kept]
+
+
+def _newest_of_data() -> dict[int, Revision]:
+    """Return the revision of each attribute and event type that is live or was last, by item id; one query."""
+    published = Revision.objects.filter(
+        item__kind__in=DATA_KINDS, releases__version__isnull=False
+    ).order_by("item_id", "-releases__version")
+    return {row.item_id: row for row in published.distinct("item_id").select_related("item")}
+
+
+def _not_looser(restored: Revision, newest: Revision) -> Revision:
+    before, now = restored.body, newest.body
+    more = set(before.get("purposes", ())) - set(now.get("purposes", ()))
+    anything = before.get("source") == "context" != now.get("source")  # may serve every purpose
+    return newest if more or anything else restored
 
 
 def with_body(candidate: Candidate, kind: str, key: str, body: Body) -> Candidate:

@@ -9,17 +9,18 @@ from django.db.models import OuterRef, QuerySet, Subquery
 
 from campaigns.candidates import (
     Candidate,
+    candidate_from,
     candidate_of,
     changed_drafts,
     conflicts,
     content_digest,
     live_release,
+    restored_revisions,
     review_digest,
 )
 from campaigns.checking import Finding
 from campaigns.drafts import author_ids, drafts_of, is_author, void_approval
 from campaigns.models import Change, Item, OpenChange, Release, ReviewComment, Revision
-from campaigns.models.items import POLICY_KINDS
 from consent.policy import decode_policy, encode_policy
 from consent.policy_store import live_policy, record_policy
 from decisioning.rules.canonical import canonical, digest_of
@@ -245,6 +246,8 @@ def _start(release: Release, *, by: AbstractUser) -> None:
 def roll_back(release: Release, *, by: AbstractUser, why: str, now: datetime) -> Release:
     """Start restoring what an earlier release said, as a new version; changes and consent policy stay.
 
+    An attribute or event type that might serve more purposes than it does by now stays as it is.
+
     Raises:
         NotPossible: it never was live, or is live now.
     """
@@ -257,28 +260,25 @@ def roll_back(release: Release, *, by: AbstractUser, why: str, now: datetime) ->
     live = live_release()
     if live is None:
         raise NotPossible("Nothing is live.")
+    revisions = restored_revisions(release, live)
+    spec = canonical(candidate_from(revisions).spec)
+    digest = digest_of(spec)
     restored = Release.objects.create(
         restores=release,
         base=live,
-        digest=release.digest,
-        spec=release.spec,
+        digest=digest,
+        spec=spec,
         policy=live.policy,
         policy_digest=live.policy_digest,
-        approved_digest=release.approved_digest,
+        approved_digest=digest,  # of revisions that were all approved
         approved_by=release.approved_by,
         approved_at=release.approved_at,
         created_at=now,
         why=why,
     )
-    restored.revisions.set(_restored_revisions(release, live))
+    restored.revisions.set(revisions)
     _start(restored, by=by)
     return restored
-
-
-def _restored_revisions(release: Release, live: Release) -> list[Revision]:
-    # Policies only move forward: purposes stay as they are live.
-    kept = live.revisions.filter(item__kind__in=POLICY_KINDS)
-    return [*release.revisions.exclude(item__kind__in=POLICY_KINDS), *kept]
 
 
 def waiting_for(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Change]:

@@ -23,6 +23,8 @@ class Kind(models.TextChoices):
 
 # Their changes reach people through the consent policy, which only moves forward.
 POLICY_KINDS = frozenset({Kind.PURPOSE})
+# They say which purposes data may serve; going back to an earlier release never lets it serve more.
+DATA_KINDS = frozenset({Kind.ATTRIBUTE, Kind.EVENT_TYPE})
 
 
 class KindManager(models.Manager["Item"]):

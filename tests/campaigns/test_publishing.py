@@ -5,7 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 
 from campaigns import drafts, publishing
-from campaigns.candidates import live_release
+from campaigns.candidates import candidate_of, live_release
 from campaigns.models import Change, Item, Release, Revision
 from campaigns.models.items import Kind
 from consent.policy import PurposeSpec
@@ -243,6 +243,29 @@ def test_roll_back_restores_rules_but_not_policy(live, mia, ada):
     assert release.policy_digest != live.policy_digest
     assert Item.objects.get(kind="segment").live_revision.body["condition"] == GOLD
     assert Item.objects.get(kind="purpose").live_revision.body["validity_days"] == 30
+
+
+def test_roll_back_lets_no_data_serve_more_purposes(live, mia, ada):
+    service = PurposeSpec(key="service", name="Service", basis="legitimate_interest")
+    tier = next(spec for _, spec in specs() if spec.key == "tier")
+    offer = dict(specs())[Kind.OFFER]
+    for purposes in (("ads", "service"), ("ads",)):
+        change = edit_segment(mia, title=str(purposes))
+        save(change, Kind.PURPOSE, service, author=mia)
+        save(change, Kind.ATTRIBUTE, replace(tier, purposes=purposes), author=mia)
+        save(change, Kind.OFFER, replace(offer, name=str(purposes)), author=mia)
+        publishing.submit(change, by=mia, now=NOW)
+        go_live(change, by=ada)
+
+    wide = Release.objects.get(version=2)
+    restored = publishing.roll_back(wide, by=ada, why="Mistake", now=NOW)
+    release = publishing.take_live(restored, now=NOW)
+
+    spec = decode_release(bytes(release.spec))
+    assert release.approved_digest == release.digest == digest_of(bytes(release.spec))
+    assert next(one for one in spec.attributes if one.key == "tier").purposes == ("ads",)
+    assert spec.offers[0].name == str(("ads", "service"))
+    assert candidate_of(None).spec == spec
 
 
 def test_one_release_is_prepared_at_a_time(live, mia, max_, ada):
