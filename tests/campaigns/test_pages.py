@@ -17,7 +17,9 @@ from decisioning.profiles.profile import Cell, Profile, encode_profile
 from decisioning.rules.catalogue import Catalogue
 from decisioning.specs import SegmentSpec
 from rtts_site.foundation.models import ApiKey
+from rtts_site.foundation.redis_clients import redis_client
 from tests.campaigns.conftest import GOLD, NOW, go_live, person, save
+from tests.campaigns.posting import group, leaf, together
 from tests.campaigns.test_authoring import browser, marketer  # noqa: F401 - a fixture
 
 
@@ -277,3 +279,40 @@ def test_marketer_makes_no_keys(live, redis, marketer):  # noqa: F811
     marketer.post(reverse("admin:rtts-connect"), fields)
 
     assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["change", "release"])
+@pytest.mark.parametrize("name", ["abc", "²", "99999999999999999999", "-1"])
+def test_a_row_that_never_was_is_not_found(live, marketer, kind, name):  # noqa: F811
+    answer = marketer.get(f"/admin/campaigns/{kind}/{name}/change/")
+
+    assert answer.status_code == 404
+
+
+def test_a_row_leads_to_its_page(live, marketer):  # noqa: F811
+    answer = marketer.get(f"/admin/campaigns/release/{live.pk}/change/")
+
+    assert answer.headers["Location"] == reverse("admin:rtts-release", args=[live.pk])
+
+
+@pytest.fixture
+def redis_away(settings):
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+    redis_client.cache_clear()
+    yield
+    redis_client.cache_clear()
+
+
+def test_pages_say_that_people_cannot_be_counted(live, mia, marketer, redis_away):  # noqa: F811
+    change = drafts.open_change(mia, now=NOW)
+    silver = {"all": [{"attribute": "tier", "is": "eq", "value": "silver"}]}
+    save(change, Kind.SEGMENT, SegmentSpec(key="gold", name="G", condition=silver), author=mia)
+    posted = together({"rb": ["rule"]}, group("rule", 1, "", "all"))
+    posted = together(posted, leaf("rule", 2, "1", "attribute:tier", "eq", "gold"))
+
+    effect = marketer.get(reverse("admin:rtts-effect", args=[change.pk]))
+    preview = marketer.post(reverse("admin:rule-builder-preview"), posted)
+
+    assert (effect.status_code, preview.status_code) == (200, 200)
+    assert "does not answer now" in effect.content.decode()
+    assert "does not answer now" in preview.content.decode()
