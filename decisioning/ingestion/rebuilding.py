@@ -10,6 +10,7 @@ import redis
 
 from consent import people
 from consent.ledger import current_person
+from consent.state import begin_merge
 from decisioning.ingestion.backfill import backfill, incomplete
 from decisioning.ingestion.delivery import packed_deliveries
 from decisioning.ingestion.history import moved_on, readable
@@ -132,6 +133,8 @@ def _step(client: "redis.Redis", partition: int, persons: Sequence[str]) -> int:
         if profile != stored[person]:
             batch.profiles[person] = None if profile is None else encode_profile(profile)
             owed += [*told.missing(person), *_unjoined(told.joins(person))]
+    for fence in filter(None, (one.fence for one in owed)):  # before a tombstone leads past it
+        begin_merge(client, *fence, now_ms=int(time.time() * 1000))
     batch.outgoing |= packed_deliveries(owed, until=f"rebuild-{position.rebuilds}")
     if batch.profiles and not commit(client, [batch])[0]:
         raise _Moved("records come faster than it is done.")
