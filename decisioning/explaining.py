@@ -35,15 +35,13 @@ def explain_decision(
     }
     teller = _Teller(held, candidates, decision.used, now, level == "trace", show_values)
     return tuple(
-        _explained(
-            one,
-            teller.conditions(one),
-        )
-        for one in decision.considered
+        _explained(one, teller.detail(one), teller.conditions(one)) for one in decision.considered
     )
 
 
-def _explained(one: Considered, conditions: tuple[dict[str, Any], ...] | UnsetType) -> Explained:
+def _explained(
+    one: Considered, detail: str, conditions: tuple[dict[str, Any], ...] | UnsetType
+) -> Explained:
     return Explained(
         placement=one.placement,
         campaign=one.campaign,
@@ -51,7 +49,7 @@ def _explained(one: Considered, conditions: tuple[dict[str, Any], ...] | UnsetTy
         variant=one.variant or None,
         outcome="shown" if one.code == reasons.SHOWN else "dropped",
         code=one.code,
-        words=reasons.words(one.code, one.detail),
+        words=reasons.words(one.code, detail),
         rank=one.rank or None,
         score=one.score,
         terms=tuple(TermOut(term.key, term.value, term.weight) for term in one.terms) or UNSET,
@@ -68,6 +66,11 @@ class _Teller:
     now: float
     trace: bool
     show_values: bool
+
+    def detail(self, one: Considered) -> str:
+        """Return the detail of a reason; where it is an offer, that offer's name."""
+        offer = self.held.offers.get(one.detail) if self.held else None
+        return offer.name if offer and one.code in reasons.BY_ANOTHER_OFFER else one.detail
 
     def conditions(self, one: Considered) -> tuple[dict[str, Any], ...] | UnsetType:
         candidate = self.candidates.get((one.placement, one.campaign, one.offer))

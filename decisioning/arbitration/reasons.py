@@ -31,6 +31,7 @@ WORDS: Final[dict[str, str]] = {
     CATEGORY: "{detail}, of the same category, ranks higher here.",
     OUTRANKED: "It ranks below {detail}.",
 }
+BY_ANOTHER_OFFER: Final = frozenset({CATEGORY, OUTRANKED})  # their detail is that offer's key
 ORDER: Final = {code: place for place, code in enumerate(WORDS)}
 
 # Why a placement shows what it shows.

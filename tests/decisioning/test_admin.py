@@ -44,7 +44,7 @@ def test_a_decisions_page_tells_winner_losers_and_consent(kept, key):
         "1. Gold Only",
         "For Buyers",
         "The person does not meet its conditions.",
-        "It ranks below gold-only.",
+        "It ranks below Gold Only.",
         "personalised_ads",
         "evt-1",
         "Loyalty tier",
