@@ -87,7 +87,7 @@ def test_nested_segment_from_form_to_live(live, mia, ada, marketer, approver):
     assert "Big spenders" in text
     assert "Tier is" in text
     assert "500" in text
-    digest = publishing.candidate_for(change).digest
+    digest = publishing.candidate_for(change).review_digest
     step = reverse("admin:rtts-change-step", args=[change.pk, "approve"])
     assert marketer.post(step, {"digest": digest}).status_code == 403
     approver.post(step, {"digest": digest})
@@ -104,7 +104,7 @@ def test_author_with_every_role_cannot_approve(live, mia, ada, marketer):
     add_segment(marketer)
     change = drafts.current_change(mia)
     marketer.post(reverse("admin:rtts-change-step", args=[change.pk, "submit"]))
-    digest = publishing.candidate_for(change).digest
+    digest = publishing.candidate_for(change).review_digest
 
     page = marketer.get(reverse("admin:rtts-change", args=[change.pk]))
     step = reverse("admin:rtts-change-step", args=[change.pk, "approve"])

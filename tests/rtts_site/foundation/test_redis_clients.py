@@ -53,7 +53,7 @@ async def test_the_hot_client_belongs_to_its_loop(redis_server):
 async def test_the_hot_client_gives_up_in_time(redis_server, settings):
     settings.RTTS_REDIS_TIMEOUT_MS = 20
     process = psutil.Process(redis_client().info("server")["process_id"])
-    client = redis_clients._make_hot_client()
+    client = redis_clients.hot_client()
     await client.ping()
 
     process.suspend()
