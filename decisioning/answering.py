@@ -109,7 +109,7 @@ class Sitting:
             step = await self.take_last_step(made)
             if step.outcome in ("done", "unavailable", "full"):
                 break
-            found = await self.find(found.person)
+            found = await self.find_again(found)
         else:
             self.degraded.add("last_step")
             made = self.decide(Found(found.person, redis=False))
@@ -121,6 +121,16 @@ class Sitting:
         if not found.redis:
             self.degraded.add("redis")
         return found
+
+    async def find_again(self, found: Found) -> Found:
+        """Read the person anew; the profile that the request's own events are in stays.
+
+        A worker may have folded them meanwhile, so they cannot be folded into a newer one.
+        """
+        again = await self.find(found.person)
+        if self.call.records and again.redis and again.person == found.person:
+            return replace(again, profile=found.profile)
+        return again
 
     async def take_in(self, found: Found) -> Found:
         """Append the request's events to the log and fold those that are new into this answer.

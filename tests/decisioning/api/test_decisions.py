@@ -378,6 +378,20 @@ async def test_events_of_the_request_count_in_its_own_answer(store):
     assert store.xlen(people.stream_key(partition)) == 2
 
 
+async def test_events_of_the_request_count_at_the_second_try_too(store):
+    """The first try of a total without credit only asks for some."""
+    key = making.make_key(store, "decisions", "events")
+    few = offer("few", eligibility=making.BUYER, caps=(CapSpec(scope="total", limit=5),))
+    making.publish(store, making.release(offers=(few,)))
+    making.consent(store, "ana")
+    events = [{"event": "Order Completed", "messageId": f"m{n}"} for n in range(2)]
+
+    answer = (await decide(key, events=events)).json
+
+    assert answer["placements"][0]["status"] == "offers"
+    assert answer["degraded"] == []
+
+
 async def test_events_of_the_request_need_their_scope(store, key):
     making.publish(store)
 
