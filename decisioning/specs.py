@@ -23,6 +23,9 @@ class AttributeSpec:
     values: tuple[str, ...] = ()  # the known values of a text attribute, in display order
     purposes: tuple[str, ...] = ()  # it may serve these; a context attribute may serve any
     trusted: bool = False  # may not be set by a browser key
+    inferred: bool = False  # concluded from behaviour, not told by the person
+    sensitive: bool = False  # e.g. health, money, family: hearing it said would hurt or alarm
+    sayable: bool | None = None  # may stand in content; None: unless inferred or sensitive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
