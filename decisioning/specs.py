@@ -8,7 +8,8 @@ ValueType = Literal["number", "text", "boolean", "date", "list", "place", "versi
 Condition = dict[str, Any]  # the JSON of design section 3, e.g. {"all": [{"attribute": …}]}
 Json = dict[str, Any]
 
-FORMAT = 1  # raised when a reader of an older release could misread a newer one
+# Raised when a reader of an older release could misread a newer one: a default that changes, a field that goes.
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,14 +19,15 @@ class CanonicalError(ValueError):
 def canonical(release: ReleaseSpec) -> bytes:
     """Return the release as canonical JSON; equal content gives equal bytes.
 
+    A field at its default is left out, so a version that adds fields keeps the digests of older releases.
+
     Raises:
         CanonicalError: content holds a number or a text that JSON cannot carry everywhere.
 
     Source: RFC 8785.
     """
-    plain = msgspec.to_builtins(release, builtin_types=(datetime,))
     try:
-        return rfc8785.dumps(_plain(plain))
+        return rfc8785.dumps(_plain(release) | {"format": release.format})
     except rfc8785.CanonicalizationError as error:
         raise CanonicalError(f"change the content so that JSON can carry it: {error}") from error
 
@@ -59,6 +61,9 @@ def decode_release(data: bytes) -> ReleaseSpec:
 
 
 def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        said = ((field, getattr(value, field.name)) for field in fields(value))
+        return {field.name: _plain(one) for field, one in said if one != _default(field)}
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, Mapping):
@@ -66,3 +71,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return value
+
+
+def _default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()

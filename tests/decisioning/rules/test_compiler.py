@@ -217,11 +217,11 @@ def test_a_release_survives_its_bytes_and_nothing_else_does():
     assert decode_release(data) == release
     same = replace(release.offers[0], starts_at=starts.astimezone(UTC))
     assert digest(replace(release, offers=(same,))) == digest(release)
-    for wrong in (b"", b"[]", data + b" ", data.replace(b'"format":1', b'"format":1,"more":2')):
+    for wrong in (b"", b"[]", data + b" ", data.replace(b'"format":2', b'"format":2,"more":2')):
         with pytest.raises(CanonicalError):
             decode_release(wrong)
     with pytest.raises(CanonicalError, match="publish it again"):
-        decode_release(data.replace(b'"format":1', b'"format":2'))
+        decode_release(data.replace(b'"format":2', b'"format":1'))
     with pytest.raises(CanonicalError, match="change the content"):
         canonical(make_release(offers=(replace(offer("x", {"n": 2**60})),)))
 
