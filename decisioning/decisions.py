@@ -5,6 +5,7 @@ from datetime import datetime
 
 from consent.policy import PolicySpec
 from decisioning.arbitration import reasons
+from decisioning.arbitration.experiments import Assignment
 from decisioning.arbitration.selection import Contender, select
 from decisioning.arbitration.weighing import Drop, Passed, Weighing
 from decisioning.held import Candidate, Held
@@ -39,7 +40,7 @@ def decide(
             continue
         weighed = [(one, weighing.weigh(one, placement)) for one in held.candidates[asked.key]]
         fate, winners = rank(weighed, count=min(asked.count, placement.max_count), taken=taken)
-        considered.extend(tell(placement, weighed, fate, winners))
+        considered.extend(tell(placement, weighed, fate, winners, judged=weighing.judged))
         taken.update((passed.candidate.offer.key, placement.key) for _, passed in winners)
         if winners:
             placed.append(show(placement, winners, fate))
@@ -73,14 +74,19 @@ def tell(
     weighed: Weighed,
     fate: list[Drop],
     winners: list[tuple[int, Passed]],
+    *,
+    judged: Mapping[str, Assignment],
 ) -> list[Considered]:
-    """Return what became of each candidate, as it is logged and explained."""
+    """Return what became of each candidate, as it is logged and explained.
+
+    `judged` are the rules that an arm changed: also who did not meet them is told their arm.
+    """
     ranks = {index: place for place, (index, _) in enumerate(winners, start=1)}
     told = []
     for index, (candidate, result) in enumerate(weighed):
         code, detail = fate[index]
         passed = result if isinstance(result, Passed) else None
-        assignment = passed.assignment if passed else None
+        assignment = passed.assignment if passed else judged.get(candidate.rule)
         told.append(
             Considered(
                 placement.key,

@@ -79,7 +79,8 @@ class _Teller:
             return UNSET
         needs = self.held.needs.get(candidate.group)
         seen = {key: self.facts[key] for key in needs.keys & self.facts.keys()} if needs else {}
-        trees = (candidate.offer_tree, candidate.campaign_tree)
+        arm = (one.experiment, one.arm)
+        trees = (candidate.tree_in(arm), candidate.campaign_tree)
         explanations = [explain(tree, seen, self.now) for tree in trees]
         if self.trace and self.show_values:
             return tuple(explanation_words(every, self.held.catalogue) for every in explanations)

@@ -8,6 +8,7 @@ from decisioning.arbitration.scoring import DEPTH_ATTRIBUTES, Weights, shares
 from decisioning.profiles.aggregates import Aggregates
 from decisioning.releases import Verified
 from decisioning.rules.artifact import Artifact, GroupKey
+from decisioning.rules.compiler import Arm, arm_rule, arm_trees
 from decisioning.rules.conditions import Catalogue, Node, parse
 from decisioning.rules.engine import Engine
 from decisioning.rules.visibility import may_serve, without_hidden
@@ -39,6 +40,15 @@ class Candidate:
     group: GroupKey
     weights: Weights  # the campaign's; an arm may have its own
     rate: str  # its learned outcome rate, "offer|placement"
+    arm_trees: Mapping[Arm, Node]  # what stands in for the offer's tree in an arm
+
+    def rule_in(self, arm: Arm) -> str:
+        """Return the name of the rule that judges it in an arm, its own where the arm says nothing of it."""
+        return arm_rule(self.rule, *arm) if arm in self.arm_trees else self.rule
+
+    def tree_in(self, arm: Arm) -> Node:
+        """Return the offer's conditions as an arm has them."""
+        return self.arm_trees.get(arm, self.offer_tree)
 
     def is_live(self, now: datetime) -> bool:
         """Return whether offer and campaign both run at `now`."""
@@ -108,6 +118,7 @@ def hold(verified: Verified) -> Held:
         {one.key: parse(one.eligibility, catalogue) for one in release.offers},
         {one.key: parse(one.eligibility, catalogue) for one in release.campaigns},
         {one.key: shares(one.weights) for one in release.campaigns},
+        arm_trees(release, catalogue),
     )
     candidates = {one.key: layout.candidates(one) for one in release.placements}
     needs = needs_by_group(release, verified.artifact)
@@ -149,6 +160,7 @@ class _Layout:
     offer_trees: Mapping[str, Node]
     campaign_trees: Mapping[str, Node]
     weights: Mapping[str, Weights]
+    arm_trees: Mapping[tuple[str, str], Mapping[Arm, Node]]  # by campaign and offer
 
     def candidates(self, placement: PlacementSpec) -> tuple[Candidate, ...]:
         offers = {one.key: one for one in self.release.offers}
@@ -191,6 +203,10 @@ class _Layout:
             group=GroupKey(placement.key, tuple(sorted(offer.purposes))),
             weights=self.weights[campaign.key],
             rate=f"{offer.key}|{placement.key}",
+            arm_trees={
+                arm: without_hidden(tree, hidden)
+                for arm, tree in self.arm_trees.get((campaign.key, offer.key), {}).items()
+            },
         )
 
 

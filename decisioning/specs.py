@@ -141,6 +141,7 @@ class ArmSpec:
     variants: dict[str, str] = field(default_factory=dict)  # offer key -> variant key
     weights: dict[str, float] = field(default_factory=dict)  # replaces the campaign's
     excluded_offers: tuple[str, ...] = ()
+    eligibility: dict[str, Condition] = field(default_factory=dict)  # offer key -> in place of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

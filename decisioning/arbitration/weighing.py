@@ -51,6 +51,7 @@ class Weighing:
     assignments: dict[str, tuple[Assignment, ...]] = field(default_factory=dict)
     arms: dict[str, str] = field(default_factory=dict)
     used: dict[str, Any] = field(default_factory=dict)  # every fact that something was chosen by
+    judged: dict[str, Assignment] = field(default_factory=dict)  # rule -> the arm that changed it
 
     def __post_init__(self) -> None:
         said = self.ask.consent
@@ -99,7 +100,20 @@ class Weighing:
             visible = self.visible(candidate.group)
             matched = self.held.engine.match(candidate.group, visible, self.now.timestamp())
             self.matches[candidate.group] = matched
-        return None if candidate.rule in matched else (reasons.NOT_ELIGIBLE, "")
+        rule = self.rule_of(candidate) if candidate.arm_trees else candidate.rule
+        return None if rule in matched else (reasons.NOT_ELIGIBLE, "")
+
+    def rule_of(self, candidate: Candidate) -> str:
+        """Return the rule that judges an offer whose conditions an experiment compares.
+
+        Who is held out takes part in no experiment: their own rule judges.
+        """
+        if self.held_out(candidate.campaign) is None:
+            for one in self.drawn(candidate.campaign.key):
+                if (one.experiment, one.arm) in candidate.arm_trees:
+                    self.judged[candidate.rule] = one
+                    return candidate.rule_in((one.experiment, one.arm))
+        return candidate.rule
 
     def visible(self, group: GroupKey) -> dict[str, Any]:
         """Return the facts that the offers of a group may be chosen by."""
@@ -142,7 +156,7 @@ class Weighing:
     def in_experiment(self, candidate: Candidate, gate: GateResult) -> Passed | Drop:
         """Return the candidate as the person's arms show and weigh it."""
         variant, weights = next(iter(candidate.variants)), candidate.weights
-        drawn: Assignment | None = None
+        drawn = self.judged.get(candidate.rule)
         for assignment in self.drawn(candidate.campaign.key):
             drawn = drawn or assignment
             name = assignment.experiment, assignment.arm

@@ -35,6 +35,7 @@ from decisioning.specs import (
     AggregateSpec,
     CampaignSpec,
     Condition,
+    ExperimentSpec,
     OfferSpec,
     ReleaseSpec,
     ValueType,
@@ -92,6 +93,7 @@ def rules_of(release: ReleaseSpec) -> Rules:
         offer.key: _read(offer.eligibility, catalogue, f"offer {offer.key}")
         for offer in release.offers
     }
+    arms = arm_trees(release, catalogue)
     rules: Rules = {}
     for campaign in release.campaigns:
         shared = _read(campaign.eligibility, catalogue, f"campaign {campaign.key}")
@@ -99,10 +101,43 @@ def rules_of(release: ReleaseSpec) -> Rules:
             if key not in offers:
                 raise CompileError(f"campaign {campaign.key}: take out {key}, which is no offer")
             hidden = _hidden(release, offers[key].purposes)
-            tree = without_hidden(Group("all", (own[key], shared)), hidden)
+            rule = f"{campaign.key}/{key}"
+            named = {rule: own[key]} | {
+                arm_rule(rule, *arm): tree
+                for arm, tree in arms.get((campaign.key, key), {}).items()
+            }
             for group in _keys(offers[key]):
-                rules.setdefault(group, {})[f"{campaign.key}/{key}"] = tree
+                for name, tree in named.items():
+                    both = Group("all", (tree, shared))
+                    rules.setdefault(group, {})[name] = without_hidden(both, hidden)
     return rules
+
+
+Arm = tuple[str, str]  # experiment and arm
+
+
+def arm_rule(rule: str, experiment: str, arm: str) -> str:
+    """Return the name of the rule that stands in for an offer's own in one arm, "campaign/offer@experiment/arm"."""
+    return f"{rule}@{experiment}/{arm}"
+
+
+def arm_trees(release: ReleaseSpec, catalogue: Catalogue) -> dict[tuple[str, str], dict[Arm, Node]]:
+    """Return what stands in for offers' own conditions, by (campaign, offer) and (experiment, arm).
+
+    Raises:
+        CompileError: a condition of an arm cannot be read.
+    """
+    found: dict[tuple[str, str], dict[Arm, Node]] = {}
+    for experiment in release.experiments:
+        for arm in experiment.arms:
+            for offer, condition in arm.eligibility.items():
+                tree = _read(condition, catalogue, _arm_words(experiment, arm.key, offer))
+                found.setdefault((experiment.campaign, offer), {})[experiment.key, arm.key] = tree
+    return found
+
+
+def _arm_words(experiment: ExperimentSpec, arm: str, offer: str) -> str:
+    return f"experiment {experiment.key}, arm {arm}, offer {offer}"
 
 
 def _hidden(release: ReleaseSpec, purposes: Iterable[str]) -> frozenset[str]:
