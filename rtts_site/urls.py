@@ -3,10 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="rtts-home"),
+    path("language", set_language, name="rtts-language"),
     path("admin/", admin.site.urls),
     path("v1/", include("consent.urls")),
     path("v1/", include("decisioning.urls")),
