@@ -1,5 +1,6 @@
 """Everything marketers author, review and publish, as rows."""
 
+from campaigns.models.approvals import Approval, ApprovalRule
 from campaigns.models.changes import Change, OpenChange, ReviewComment
 from campaigns.models.items import (
     PROXIES,
@@ -16,19 +17,35 @@ from campaigns.models.items import (
     ReleaseSettings,
     Segment,
 )
+from campaigns.models.notices import Delivery, Event, MutedEvent, Notice, Webhook
 from campaigns.models.releases import Release
 from campaigns.models.revisions import Revision
+from campaigns.models.stops import Stop
+from campaigns.models.tracked import (
+    TrackedApiKey,
+    TrackedApprovalRule,
+    TrackedChange,
+    TrackedRole,
+    TrackedUser,
+    TrackedWebhook,
+)
 
 __all__ = [
     "PROXIES",
+    "Approval",
+    "ApprovalRule",
     "Attribute",
     "Campaign",
     "Change",
     "Channel",
+    "Delivery",
+    "Event",
     "EventType",
     "Experiment",
     "Item",
     "Kind",
+    "MutedEvent",
+    "Notice",
     "Offer",
     "OpenChange",
     "Placement",
@@ -38,4 +55,12 @@ __all__ = [
     "ReviewComment",
     "Revision",
     "Segment",
+    "Stop",
+    "TrackedApiKey",
+    "TrackedApprovalRule",
+    "TrackedChange",
+    "TrackedRole",
+    "TrackedUser",
+    "TrackedWebhook",
+    "Webhook",
 ]

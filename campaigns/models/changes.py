@@ -78,6 +78,15 @@ class ReviewComment(models.Model):
     verdict = models.CharField(max_length=16, choices=Verdict.choices, default=Verdict.COMMENT)
     text = models.TextField(max_length=2000, blank=True)
     created_at = models.DateTimeField()
+    parent = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="replies"
+    )  # the first comment of its thread
+    item = models.ForeignKey(
+        "campaigns.Item", models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    field = models.CharField(max_length=60, blank=True)  # of the item, e.g. "eligibility"
+    resolved_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")
+    resolved_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.verdict}: {self.text[:60]}"

@@ -40,6 +40,8 @@ class Release(models.Model):
     base_policy = models.CharField(max_length=80, blank=True)  # digest of what was in force then
     review_digest = models.CharField(max_length=80, blank=True)  # what an approver names
     effect = models.JSONField(default=dict)  # audience before and after, as the reviewer saw it
+    # People reached by each thing that is changed, e.g. {"offer:winter-sale": 1200}; null: unknown.
+    reach = models.JSONField(default=dict)
     approved_digest = models.CharField(max_length=80, blank=True)
     approved_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")
     approved_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,92 @@
+"""Whose every edit the database itself records: rows that are edited in place, as event rows that nobody edits."""
+
+from typing import Any
+
+import pghistory
+from django.contrib.auth.models import User
+
+from campaigns.models.approvals import ApprovalRule
+from campaigns.models.changes import Change
+from campaigns.models.notices import Webhook
+from rtts_site.foundation.models import ApiKey
+
+
+def tracked(*trackers: pghistory.Tracker, **chosen: Any) -> Any:
+    """Return a class decorator that records inserts, updates and deletes by triggers, with who and which request."""
+    kinds = trackers or (
+        pghistory.InsertEvent(),
+        pghistory.UpdateEvent(),
+        pghistory.DeleteEvent(),
+    )
+    return pghistory.track(
+        *kinds,
+        context_field=pghistory.ContextJSONField(),
+        append_only=True,
+        **{"obj_field": pghistory.ObjForeignKey(related_name="+", related_query_name="+")} | chosen,
+    )
+
+
+CHANGE_FIELDS = ["id", "title", "state", "submitted_by", "approved_by"]
+WEBHOOK_FIELDS = ["id", "name", "url", "events", "is_active", "former_until"]
+KEY_FIELDS = ["id", "name", "kind", "scopes", "origins", "placements", "issued_by", "expires_at"]
+USER_FIELDS = ["id", "username", "is_active", "is_staff", "is_superuser"]
+
+
+@tracked(fields=CHANGE_FIELDS, model_name="ChangeEvent")
+class TrackedChange(Change):
+    """A change."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+
+@tracked(model_name="ApprovalRuleEvent")
+class TrackedApprovalRule(ApprovalRule):
+    """An approval rule."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+
+@tracked(fields=WEBHOOK_FIELDS, model_name="WebhookEvent")
+class TrackedWebhook(Webhook):
+    """A webhook, without its secrets."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+
+@tracked(fields=[*KEY_FIELDS, "revoked_at"], model_name="ApiKeyEvent", app_label="campaigns")
+class TrackedApiKey(ApiKey):
+    """An API key, without the digest of its secret."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+
+@tracked(fields=USER_FIELDS, model_name="UserEvent", app_label="campaigns")
+class TrackedUser(User):
+    """Who may sign in."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+
+@tracked(
+    pghistory.InsertEvent("given"),
+    pghistory.DeleteEvent("taken"),
+    model_name="RoleEvent",
+    app_label="campaigns",
+    obj_field=None,
+)
+class TrackedRole(User.groups.through):  # type: ignore[name-defined,misc]  # made by Django
+    """Who is in which role."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
