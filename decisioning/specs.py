@@ -67,6 +67,7 @@ class PlacementSpec:
     max_count: int = 1  # most offers in one answer, 1..30
     fallback: Json = field(default_factory=dict)  # content, never personal, never capped
     cache_seconds: int = 0  # `ttl_s` allowed for offers that rest on consent
+    picture_width: int = 0  # CSS pixels that a picture fills here; 0: not said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +80,27 @@ class SegmentSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FitSpec:
+    """The contexts that a variant is made for; what names nothing fits any."""
+
+    languages: tuple[str, ...] = ()  # BCP 47, "de" or "de-AT"
+    devices: tuple[str, ...] = ()  # as in the context's `device_class`, e.g. "mobile"
+    networks: tuple[str, ...] = ()  # as in `effective_type`: "slow-2g", "2g", "3g", "4g"
+    save_data: bool | None = None  # whether the person asked to save data
+
+
+ANY_FIT = FitSpec()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VariantSpec:
     """One rendering of an offer for a placement."""
 
     key: str  # unique within the offer, e.g. "a"
     placements: tuple[str, ...]
     content_type: str = "application/json"
-    content: Json = field(default_factory=dict)
+    content: Json = field(default_factory=dict)  # texts may hold tokens, e.g. "Hi {{ first_name }}"
+    fit: FitSpec = ANY_FIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
