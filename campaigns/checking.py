@@ -37,7 +37,7 @@ def check(release: ReleaseSpec, purposes: frozenset[str]) -> list[Finding]:
         *_segment_findings(release, catalogue),
         *_offer_findings(release, purposes, catalogue),
         *_campaign_findings(release, catalogue),
-        *_experiment_findings(release),
+        *_experiment_findings(release, catalogue),
     ]
 
 
@@ -151,7 +151,7 @@ def _fallback_findings(campaign: CampaignSpec, offers: dict[str, OfferSpec]) -> 
         yield Finding(Kind.CAMPAIGN, campaign.key, "fallback_offer", text)
 
 
-def _experiment_findings(release: ReleaseSpec) -> Iterator[Finding]:
+def _experiment_findings(release: ReleaseSpec, catalogue: Catalogue) -> Iterator[Finding]:
     campaigns = {campaign.key: campaign for campaign in release.campaigns}
     offers = {offer.key: offer for offer in release.offers}
     taken: dict[str, str] = {}
@@ -165,6 +165,25 @@ def _experiment_findings(release: ReleaseSpec) -> Iterator[Finding]:
         campaign = campaigns.get(experiment.campaign)
         if campaign:
             yield from _arm_findings(experiment, campaign, offers)
+            yield from _arm_conditions(experiment, campaign, offers, catalogue)
+
+
+def _arm_conditions(
+    experiment: ExperimentSpec,
+    campaign: CampaignSpec,
+    offers: dict[str, OfferSpec],
+    catalogue: Catalogue,
+) -> Iterator[Finding]:
+    for index, arm in enumerate(experiment.arms):
+        field = f"arms[{index}].eligibility"
+        for text in _missing(arm.eligibility, campaign.offers, "offer of the campaign"):
+            yield Finding(Kind.EXPERIMENT, experiment.key, field, text)
+        for key, condition in arm.eligibility.items():
+            yield from _condition(Kind.EXPERIMENT, experiment.key, field, condition, catalogue)
+            offer = offers.get(key)
+            if offer and not offer.purposes and is_personal(condition, catalogue):
+                text = f"The conditions for “{key}” use what is known of the person: give the offer purposes."
+                yield Finding(Kind.EXPERIMENT, experiment.key, field, text)
 
 
 def _arm_findings(

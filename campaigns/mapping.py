@@ -324,6 +324,7 @@ def _experiment_errors(spec: ExperimentSpec) -> Iterable[FieldError]:
     for index, arm in enumerate(spec.arms):
         yield from _between(f"arms[{index}].share", arm.share, 0, 1)
         yield from _weights(f"arms[{index}].weights", arm.weights)
+        yield from _too_many(f"arms[{index}].eligibility", tuple(arm.eligibility), limits.OFFERS)
 
 
 def _purpose_errors(spec: PurposeSpec) -> Iterable[FieldError]:

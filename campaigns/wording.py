@@ -210,6 +210,8 @@ def _arm(row: Body, names: Names) -> str:
         parts.append(f"shows {', '.join(shown)}")
     if row["excluded_offers"]:
         parts.append(f"without {names.all(Kind.OFFER, row['excluded_offers'])}")
+    for key, condition in row.get("eligibility", {}).items():
+        parts.append(f"shows {names.of(Kind.OFFER, key)} to: {words_of(condition, names)}")
     if row["weights"]:
         parts.append(f"weights {plain(row['weights'])}")
     return "; ".join(parts)
