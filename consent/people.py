@@ -44,6 +44,11 @@ def profile_key(person: str) -> str:
     return f"{{{person[:4]}}}:profile:{person}"
 
 
+def roster_key(partition: int) -> str:
+    """Return the key of the sorted set of everyone in a partition who is somebody: all scores 0, so by id."""
+    return f"{tag(partition)}:people"
+
+
 def caps_key(person: str) -> str:
     """Return the key of the hash of cap counters and reservations."""
     return f"{{{person[:4]}}}:caps:{person}"

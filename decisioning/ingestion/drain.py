@@ -162,6 +162,7 @@ class Drain:
             position.aggregates,
             position.rebuilds,
             profiles={person: _packed(made, person) for person in made.changed},
+            tombstones=frozenset(filter(lambda person: _is_merged(made, person), made.changed)),
             outgoing=packed_deliveries(made.deliveries, until=run.until),
         )
 
@@ -209,3 +210,8 @@ class Drain:
 def _packed(made: Plan, person: str) -> bytes | None:
     profile = made.profiles[person]
     return None if profile is None else encode_profile(profile)
+
+
+def _is_merged(made: Plan, person: str) -> bool:
+    profile = made.profiles[person]
+    return profile is not None and bool(profile.merged_into)

@@ -132,6 +132,8 @@ def _step(client: "redis.Redis", partition: int, persons: Sequence[str]) -> int:
         profile = _as_stored(told.profile(person), stored[person])
         if profile != stored[person]:
             batch.profiles[person] = None if profile is None else encode_profile(profile)
+            if profile is not None and profile.merged_into:
+                batch.tombstones |= {person}
             owed += [*told.missing(person), *_unjoined(told.joins(person))]
     for fence in filter(None, (one.fence for one in owed)):  # before a tombstone leads past it
         begin_merge(client, *fence, now_ms=int(time.time() * 1000))

@@ -13,7 +13,7 @@ SESSION_HORIZON_MS = 24 * 3_600_000  # a session is at most this long
 ACTIVITY_GRAIN_MS = 15 * 60_000  # shorter than the silence, so a bucket lies in one session
 
 
-class Cell(msgspec.Struct, frozen=True, array_like=True):
+class Cell(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One attribute with where it came from; `value` is None where it was removed."""
 
     value: Any
@@ -22,7 +22,7 @@ class Cell(msgspec.Struct, frozen=True, array_like=True):
     source: str
 
 
-class Series(msgspec.Struct, array_like=True):
+class Series(msgspec.Struct, array_like=True, gc=False):
     """What is kept of one family of events.
 
     `buckets` by kind of family, times as milliseconds from the bucket's start:
@@ -34,7 +34,7 @@ class Series(msgspec.Struct, array_like=True):
     buckets: dict[int, Any]
 
 
-class Profile(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Profile(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """A function of the set of records folded into it; a tombstone where `merged_into` is set."""
 
     attributes: dict[str, Cell] = {}
@@ -57,6 +57,7 @@ class Profile(msgspec.Struct, kw_only=True, omit_defaults=True):
         return any(name.startswith("user:") for name in self.identifiers)
 
 
+# Plain data cannot hold a circle, so the collector need not walk thousands of sampled profiles (gc=False).
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Profile)
 

@@ -38,11 +38,13 @@ class Batch:
     rebuilds: int = 0  # of the partition, as it was when the profiles were read
     is_rebuild: bool = False
     profiles: dict[str, bytes | None] = field(default_factory=dict)  # None deletes
+    tombstones: frozenset[str] = frozenset()  # of those, who merged into somebody else
     outgoing: dict[str, bytes] = field(default_factory=dict)  # outbox id -> packed delivery
 
 
-# KEYS: position, outbox, profiles…  ARGV: since, until, aggregates version, number of profiles,
-# rebuilds as known, rebuilds from now on, a value for each profile ("" deletes), then pairs for the outbox.
+# KEYS: position, outbox, roster, profiles…  ARGV: since, until, aggregates version, number of profiles,
+# rebuilds as known, rebuilds from now on, a value for each profile ("" deletes), for each "1" where it is
+# somebody, then pairs for the outbox.
 _COMMIT = """
 local folded = redis.call('HGET', KEYS[1], 'folded') or '0-0'
 local version = redis.call('HGET', KEYS[1], 'aggregates') or '0'
@@ -50,12 +52,14 @@ local rebuilds = redis.call('HGET', KEYS[1], 'rebuilds') or '0'
 if folded ~= ARGV[1] or version ~= ARGV[3] or rebuilds ~= ARGV[5] then return 0 end
 local count = tonumber(ARGV[4])
 for i = 1, count do
-  local value = ARGV[6 + i]
-  if value == '' then redis.call('DEL', KEYS[2 + i]) else redis.call('SET', KEYS[2 + i], value) end
+  local value, person = ARGV[6 + i], string.match(KEYS[3 + i], '[^:]*$')
+  if value == '' then redis.call('DEL', KEYS[3 + i]) else redis.call('SET', KEYS[3 + i], value) end
+  if ARGV[6 + count + i] == '1' then redis.call('ZADD', KEYS[3], 0, person)
+  else redis.call('ZREM', KEYS[3], person) end
+  redis.call('PUBLISH', 'changed:' .. person, '')
 end
-for i = 7 + count, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+for i = 7 + 2 * count, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', KEYS[1], 'folded', ARGV[2], 'rebuilds', ARGV[6])
-for i = 1, count do redis.call('PUBLISH', 'changed:' .. string.match(KEYS[2 + i], '[^:]*$'), '') end
 return 1
 """
 
@@ -63,7 +67,8 @@ return 1
 def commit(connection: "redis.Redis", batches: Iterable[Batch]) -> list[bool]:
     """Write each batch with its new position, all or nothing each; False where another worker was first.
 
-    One round trip for all; a person whose profile changed is announced on `people.changed_channel`.
+    One round trip for all; the roster follows in the same step, and a person whose profile changed is
+    announced on `people.changed_channel`.
     """
     written = list(batches)
     script = connection.register_script(_COMMIT)
@@ -75,15 +80,20 @@ def commit(connection: "redis.Redis", batches: Iterable[Batch]) -> list[bool]:
 
 def _keys(batch: Batch) -> list[str]:
     profiles = [people.profile_key(person) for person in batch.profiles]
-    return [people.position_key(batch.partition), people.outbox_key(batch.partition), *profiles]
+    own = (people.position_key, people.outbox_key, people.roster_key)
+    return [*(key(batch.partition) for key in own), *profiles]
 
 
 def _arguments(batch: Batch) -> list[Any]:
     head: list[Any] = [batch.since, batch.until, batch.aggregates_version, len(batch.profiles)]
     head += [batch.rebuilds, batch.rebuilds + batch.is_rebuild]
     values = [value or b"" for value in batch.profiles.values()]
+    somebody = [
+        int(value is not None and person not in batch.tombstones)
+        for person, value in batch.profiles.items()
+    ]
     pairs = [part for pair in batch.outgoing.items() for part in pair]
-    return [*head, *values, *pairs]
+    return [*head, *values, *somebody, *pairs]
 
 
 def load_profiles(

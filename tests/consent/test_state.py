@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from consent import people, state
 from consent.policy import UNAVAILABLE, State, Status
+from rtts_site.foundation.redis_clients import server_run_id
 from tests.consent.builders import make_person
 
 RUN = "a" * 40
@@ -121,3 +122,18 @@ def test_trust_is_not_put_in_a_server_that_was_exchanged_meanwhile(redis):
     state.trust(redis, RUN, [people.partition_of(ana)], watermark_ms=1)
 
     assert not redis.exists(people.trust_key(people.partition_of(ana)))
+
+
+def test_many_views_are_read_as_each_one_is(redis):
+    persons = [make_person() for _ in range(5)]
+    state.trust(redis, server_run_id(redis), range(people.PARTITIONS), watermark_ms=0)
+    state.write_state_if_newer(redis, persons[0], 3, ONE)
+    state.write_state_if_newer(redis, persons[1], 1, b"odd")
+    state.add_fence(redis, persons[2], "change:x", now_ms=1)
+    redis.delete(people.trust_key(people.partition_of(persons[3])))
+
+    views = state.load_views(redis, persons)
+
+    assert views == {person: state.load_view(redis, person) for person in persons}
+    assert views[persons[0]].usable
+    assert not views[persons[3]].trusted or views[persons[4]].trusted
