@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from campaigns import limits
+from campaigns.forms.arms import conditions_field, kept_field, readable
 from campaigns.forms.catalogue import CONTENT_TYPES, fill_choices, purposes_field
 from campaigns.forms.content import content_fields, content_of, fill_content
 from campaigns.forms.fields import (
@@ -22,6 +23,7 @@ from campaigns.forms.rows import RowsField
 from campaigns.mapping import Body
 from campaigns.models.items import Kind
 from campaigns.rule_builder.fields import ConditionField
+from campaigns.wording import Names
 from decisioning.rules.catalogue import Catalogue
 
 UNITS = {"minutes": 60, "hours": 3_600, "days": 86_400}
@@ -232,9 +234,14 @@ class ArmForm(forms.Form):
     excluded_offers = forms.MultipleChoiceField(
         required=False, label="Without", widget=forms.SelectMultiple(attrs={"size": 3})
     )
+    eligibility = conditions_field()
+    weights = kept_field()
 
-    def __init__(self, *args: Any, offers: list[tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, offers: list[tuple[str, str]], names: Names | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["eligibility"].widget.names = names
         self.fields["excluded_offers"].choices = offers  # type: ignore[attr-defined]  # a ChoiceField
         variants = self.initial.get("variants")
         if isinstance(variants, dict):
@@ -244,6 +251,12 @@ class ArmForm(forms.Form):
 
     def clean_variants(self) -> dict[str, str]:
         return dict(_pairs(self.cleaned_data["variants"]))
+
+    def clean_eligibility(self) -> Body:
+        said: Body = self.cleaned_data["eligibility"]
+        if not readable(said):
+            raise ValidationError("Reload the page: these conditions cannot be read.")
+        return said
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
@@ -270,7 +283,8 @@ class ExperimentForm(ItemForm):
         campaigns = with_blank(choices(self.candidate.bodies, Kind.CAMPAIGN))
         self.fields["campaign"].choices = campaigns  # type: ignore[attr-defined]  # a ChoiceField
         offers = choices(self.candidate.bodies, Kind.OFFER)
-        self.fields["arms"].widget.form_kwargs = {"offers": offers}
+        names = Names(self.candidate.bodies)
+        self.fields["arms"].widget.form_kwargs = {"offers": offers, "names": names}
 
 
 def catalogue_of(form: ItemForm) -> Catalogue:
