@@ -3,7 +3,10 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any, Final
+
+from django.db.models import Max
 
 from campaigns import checking, mapping
 from campaigns.drafts import drafts_of
@@ -12,7 +15,11 @@ from campaigns.models import Change, Item, Release, Revision
 from campaigns.models.items import DATA_KINDS, POLICY_KINDS, Kind
 from consent.policy import PolicySpec
 from consent.policy_store import basis_faults
+from decisioning.rules.catalogue import Catalogue
 from decisioning.specs import ReleaseSpec
+
+KEPT_SPECS: Final = 50_000  # of revisions, in each process
+_specs: dict[int, Any] = {}  # by revision: what is saved is never edited
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,12 @@ class Candidate:
     @cached_property
     def spec(self) -> ReleaseSpec:
         """Return the release; raises Refused where a body cannot become a spec."""
-        return mapping.release_spec(self.bodies)
+        return mapping.release_spec(self.bodies, read=self._read)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Return what conditions may name; raises Refused where a body cannot become a spec."""
+        return Catalogue.of(self.spec)
 
     @cached_property
     def policy(self) -> PolicySpec:
@@ -36,6 +48,20 @@ class Candidate:
     def purposes(self) -> frozenset[str]:
         """Return the keys of all purposes."""
         return frozenset(key for kind, key in self.bodies if kind == Kind.PURPOSE)
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str], Revision]:
+        return {(row.item.kind, row.item.key): row for row in self.revisions}
+
+    def _read(self, kind: str, key: str, body: Body) -> Any:
+        row = self._rows.get((kind, key))
+        if row is None or row.body is not body:
+            return mapping.parse_named(kind, key, body)
+        if row.pk not in _specs:
+            if len(_specs) >= KEPT_SPECS:
+                _specs.clear()
+            _specs[row.pk] = mapping.parse_named(kind, key, body)
+        return _specs[row.pk]
 
     def findings(self) -> list[checking.Finding]:
         """Return everything that keeps it from being published; one query."""
@@ -64,8 +90,30 @@ def live_revisions() -> dict[int, Revision]:
 
 
 def candidate_of(change: Change | None) -> Candidate:
-    """Return what would be live if a change were published now; two queries."""
-    revisions = live_revisions()
+    """Return what would be live if a change were published now; two queries, four where it is new.
+
+    It is shared by all who ask: nobody may edit what it holds.
+    """
+    release = Release.objects.filter(state=Release.State.LIVE).values_list("pk", flat=True).first()
+    newest = change.revisions.aggregate(newest=Max("pk"))["newest"] if change else None
+    if release is None:
+        return _laid_over(live_revisions(), change)
+    return _kept_candidate(release, newest, change.pk if change and newest else None)
+
+
+@lru_cache(maxsize=16)
+def _kept_candidate(release: int, newest: int | None, change: int | None) -> Candidate:
+    """Return what a release and the drafts of a change until `newest` say; neither is ever edited."""
+    live = dict(_kept_live(release))
+    return _laid_over(live, Change.objects.get(pk=change) if change else None)
+
+
+@lru_cache(maxsize=2)
+def _kept_live(release: int) -> dict[int, Revision]:
+    return live_revisions()
+
+
+def _laid_over(revisions: dict[int, Revision], change: Change | None) -> Candidate:
     for draft in drafts_of(change) if change else ():
         if draft.removed:
             revisions.pop(draft.item_id, None)
@@ -106,7 +154,7 @@ def _not_looser(restored: Revision, newest: Revision) -> Revision:
 
 def with_body(candidate: Candidate, kind: str, key: str, body: Body) -> Candidate:
     """Return a candidate in which one thing says something else; for trying, not for publishing."""
-    return Candidate({**candidate.bodies, (kind, key): body})
+    return Candidate({**candidate.bodies, (kind, key): body}, candidate.revisions)
 
 
 def conflicts(change: Change) -> list[Revision]:

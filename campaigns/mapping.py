@@ -125,19 +125,22 @@ def body_of(spec: Any) -> Body:
     return body
 
 
-def release_spec(bodies: Bodies) -> ReleaseSpec:
-    """Return the release that holds all bodies, each tuple sorted by key.
+def release_spec(
+    bodies: Bodies, *, read: Callable[[str, str, Body], Any] | None = None
+) -> ReleaseSpec:
+    """Return the release that holds all bodies, each tuple sorted by key; `read` may know specs already.
 
     Raises:
         Refused: a body cannot become a spec; the field is prefixed with kind and key.
     """
     parts: dict[str, list[Any]] = {place: [] for place in PLACES.values()}
     release_settings = SettingsSpec()
-    for (kind, key), body in sorted(bodies.items()):
+    read = read or parse_named
+    for kind, key in sorted(bodies):
         if kind in PLACES:
-            parts[PLACES[kind]].append(_parse_named(kind, key, body))
+            parts[PLACES[kind]].append(read(kind, key, bodies[kind, key]))
         elif kind == Kind.SETTINGS:
-            release_settings = _parse_named(kind, key, body)
+            release_settings = read(kind, key, bodies[kind, key])
     placed: dict[str, Any] = {place: tuple(specs) for place, specs in parts.items()}
     return ReleaseSpec(
         **placed,
@@ -153,14 +156,13 @@ def policy_spec(bodies: Bodies, *, version: int = 0) -> PolicySpec:
         Refused: a body cannot become a purpose.
     """
     purposes = [
-        _parse_named(kind, key, body)
-        for (kind, key), body in bodies.items()
-        if kind == Kind.PURPOSE
+        parse_named(kind, key, body) for (kind, key), body in bodies.items() if kind == Kind.PURPOSE
     ]
     return seal_policy(purposes, version=version)
 
 
-def _parse_named(kind: str, key: str, body: Body) -> Any:
+def parse_named(kind: str, key: str, body: Body) -> Any:
+    """Return the spec that a body says; the field of a refusal is prefixed with kind and key."""
     try:
         return parse(kind, body)
     except Refused as refused:

@@ -13,7 +13,7 @@ from decisioning.rules.catalogue import Catalogue
 
 
 def _catalogue(user: Any) -> Catalogue:
-    return Catalogue.of(candidate_of(current_change(user)).spec)
+    return candidate_of(current_change(user)).catalogue
 
 
 urlpatterns = [

@@ -45,11 +45,14 @@ class Names:
     """What keys are called: the names that a candidate gives them."""
 
     bodies: Bodies
+    candidate: Candidate | None = None  # whose bodies they are, where it is one
 
     @cached_property
     def catalogue(self) -> Catalogue:
         """Return what conditions may name; empty where the candidate cannot be read."""
         try:
+            if self.candidate is not None:
+                return self.candidate.catalogue
             return Catalogue.of(mapping.release_spec(self.bodies))
         except mapping.Refused:
             return Catalogue()
@@ -65,7 +68,7 @@ class Names:
 
 def names_of(candidate: Candidate) -> Names:
     """Return the names in a candidate."""
-    return Names(candidate.bodies)
+    return Names(candidate.bodies, candidate)
 
 
 @dataclass(frozen=True, slots=True)

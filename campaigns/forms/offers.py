@@ -289,7 +289,7 @@ class ExperimentForm(ItemForm):
 
 def catalogue_of(form: ItemForm) -> Catalogue:
     """Return what a condition of this form may name."""
-    return Catalogue.of(form.candidate.spec)
+    return form.candidate.catalogue
 
 
 def eligibility_field(form: ItemForm, label: str) -> forms.Field:
