@@ -9,7 +9,7 @@ import redis
 
 from consent import people
 from consent.policy import UNAVAILABLE, ConsentView
-from consent.state import parse_view, read_commands
+from consent.state import Command, parse_view, read_commands, run_id_of
 from decisioning.arbitration.caps import Shown, parse_shown
 from decisioning.held import Held
 from decisioning.holder import Current
@@ -57,15 +57,41 @@ def _as_doubtful(owner: ConsentView, passed: Sequence[ConsentView]) -> ConsentVi
     return replace(owner, fenced=owner.fenced or fenced, trusted=owner.trusted and trusted)
 
 
+def look_up(client: redis.Redis, person: str, *, now_ms: int) -> Found:
+    """Return what `find_person` does, for pages and jobs; one round trip for each merge passed.
+
+    Raises:
+        redis.RedisError, RedisUnavailable: it cannot be read.
+    """
+    passed: list[ConsentView] = []
+    for _ in range(MAX_HOPS):
+        with client.pipeline(transaction=False) as pipe:
+            for command in (("INFO", "server"), *_commands(person)):
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it so
+            info, *replies = pipe.execute(raise_on_error=False)
+        found = _parse(person, replies, run_id=run_id_of(info), now_ms=now_ms)
+        if found.profile is None or not found.profile.merged_into:
+            return replace(found, consent=_as_doubtful(found.consent, passed))
+        passed.append(found.consent)
+        person = found.profile.merged_into
+    return Found(person, redis=False)
+
+
 async def _read(person: str, budget: Budget, *, now_ms: int) -> Found:
-    replies = await budget.ask(
-        [
-            ("GET", people.profile_key(person)),
-            ("HGETALL", people.caps_key(person)),
-            ("HGETALL", people.arms_key(person)),
-            *read_commands(person),
-        ]
+    replies = await budget.ask(list(_commands(person)))
+    return _parse(person, replies, run_id=replies.run_id, now_ms=now_ms)
+
+
+def _commands(person: str) -> tuple[Command, ...]:
+    return (
+        ("GET", people.profile_key(person)),
+        ("HGETALL", people.caps_key(person)),
+        ("HGETALL", people.arms_key(person)),
+        *read_commands(person),
     )
+
+
+def _parse(person: str, replies: Sequence[Any], *, run_id: str, now_ms: int) -> Found:
     profile, caps, arms, *consent = replies
     for reply in (profile, caps, arms):
         if isinstance(reply, redis.ResponseError):
@@ -75,12 +101,15 @@ async def _read(person: str, budget: Budget, *, now_ms: int) -> Found:
         decode_profile(profile),
         parse_shown(_pairs(caps), now_ms=now_ms) if caps else Shown(),
         {name.decode(): arm.decode() for name, arm in _pairs(arms).items()} if arms else {},
-        parse_view(replies.run_id, consent),
+        parse_view(run_id, consent),
     )
 
 
-def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+def _pairs(fields: list[bytes] | dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return a hash as the client gave it: parsed, or names and values in turn."""
+    if isinstance(fields, dict):
+        return fields
+    return dict(zip(fields[::2], fields[1::2], strict=True))
 
 
 def state_of(

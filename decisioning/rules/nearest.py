@@ -104,10 +104,11 @@ class _Search:
         return together
 
     def _way_of_literal(self, node: Node) -> Iterator[_Way]:
-        leaf = _leaf_of(node)
-        if leaf is None or leaf.fact.startswith(HIDDEN):
+        if not isinstance(node, Leaf | Denied):
             return
-        assert isinstance(node, Leaf | Denied)
+        leaf = node.leaf if isinstance(node, Denied) else node
+        if leaf.fact.startswith(HIDDEN):
+            return
         self.literals.append(node)
         wishes = {leaf.fact: frozenset({len(self.literals) - 1})}
         way = self._priced(wishes)
@@ -187,12 +188,6 @@ class _Search:
 
 def _cost(way: _Way) -> float:
     return way.cost
-
-
-def _leaf_of(node: Node) -> Leaf | None:
-    if isinstance(node, Denied):
-        return node.leaf
-    return node if isinstance(node, Leaf) else None
 
 
 def is_possible(leaf: Leaf, value: Any) -> bool:

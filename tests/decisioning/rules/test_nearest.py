@@ -40,7 +40,7 @@ def suggested(condition, facts, **how):
     return {one.fact: one.value for one in nearest(tree, facts, NOW, **how)}
 
 
-@settings(max_examples=70, deadline=None, suppress_health_check=CALM)
+@settings(max_examples=40, deadline=None, suppress_health_check=CALM)
 @given(
     conditions().flatmap(
         lambda one: st.tuples(st.just(one), facts_for(list(leaves(parse(one, CATALOGUE)))))
