@@ -38,6 +38,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("gate")
 
 django.setup()
+# Workers of the test run inherit the environment and would read the settings before this file.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
@@ -54,6 +56,17 @@ def _remove_everything():
         if (VAR / server.name).exists():
             embedded.stop(server, VAR)
     shutil.rmtree(VAR, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items):
+    """Let one worker run all that shares the running product, first; another file by file."""
+    for item in items:
+        shares = {"stack", "bare_stack"} & set(getattr(item, "fixturenames", ()))
+        group = "the running product" if shares else item.location[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(
+        key=lambda item: item.get_closest_marker("xdist_group").args[0] != "the running product"
+    )
 
 
 @pytest.fixture(scope="session")
