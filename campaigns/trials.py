@@ -1,47 +1,58 @@
-"""Who sees what and why: a decision that touches nothing, under the live release or under a draft."""
+"""Who sees what and why: a decision that touches nothing, told with names, reasons and what would flip it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
+import msgspec
 import redis
 
-from campaigns.candidates import Candidate, candidate_of, live_release
-from campaigns.models import Change
-from consent import people
-from consent.policy import PolicySpec, decode_policy
-from consent.policy_store import live_policy
-from consent.state import parse_view, read_commands, run_id_of
-from decisioning.arbitration.caps import Shown, parse_shown
-from decisioning.arbitration.totals import closed_offers
+from campaigns.flips import Flip, Flipping
+from campaigns.stages import Stage, recounted
+from consent.policy import ConsentView, State, Status
 from decisioning.decisions import decide
 from decisioning.explaining import explain_decision
-from decisioning.held import Held, hold
-from decisioning.holder import Current
-from decisioning.learning.publishing import Learned, load_learned
-from decisioning.messages import Ask, Decision, Explained, PersonState, PlacementAsk
-from decisioning.person_state import Found, state_of
-from decisioning.profiles.store import load_profile
-from decisioning.releases import Verified
-from decisioning.rules.canonical import decode_release, digest
-from decisioning.rules.compiler import compile_release
-from decisioning.specs import PlacementSpec, ReleaseSpec
+from decisioning.messages import (
+    Ask,
+    ConsentAsk,
+    Decision,
+    Explained,
+    PersonState,
+    Placed,
+    PlacementAsk,
+)
+from decisioning.person_state import Found, look_up, state_of
+from decisioning.profiles.windows import facts
+from decisioning.specs import PlacementSpec
 
-
-class NothingToTry(Exception):
-    """There is no release to decide with; the message says what to do."""
+Saying = Literal["allow", "deny", "unknown"]
+MOST_FLIPS = 120  # candidates whose nearest change is looked for in one trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Who is asked about, where, when, with which context."""
+    """Who is asked about, where, when, and what is supposed instead of what is known."""
 
     person: str  # person id
-    placements: tuple[str, ...]
+    placements: tuple[PlacementAsk, ...]
     now: datetime
-    given: Mapping[str, Any]  # attribute key -> value; overrides the profile
-    change: Change | None = None  # None asks the live release
+    is_made_up: bool = False  # nobody: nothing is read of them
+    given: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # facts
+    consent: Mapping[str, Saying] = field(default_factory=lambda: MappingProxyType({}))
+    signals: ConsentAsk = ConsentAsk()
+
+
+@dataclass(frozen=True, slots=True)
+class OfferTrial:
+    """One candidate's fate."""
+
+    name: str
+    campaign: str
+    told: Explained
+    flips: tuple[Flip, ...] = ()  # of one that is not shown: what would show it
+    lost_by: tuple[Flip, ...] = ()  # of one that is shown: what would lose it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,128 +60,155 @@ class PlacementTrial:
     """What one placement shows, with every candidate's reason."""
 
     placement: PlacementSpec
-    status: str
-    reason: str
-    shown: tuple[dict[str, Any], ...]  # {"offer", "variant", "content", "score"}
-    reasons: tuple["Reason", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why one candidate was shown or dropped, with names in place of keys."""
-
-    offer: str
-    campaign: str
-    told: Explained
+    placed: Placed
+    shown: tuple[dict[str, Any], ...]  # {"offer", "variant", "content", "score", "rank"}
+    offers: tuple[OfferTrial, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """The answer to a question."""
 
-    release: str  # "Release 12" or the change's title
+    stage: str
     person: str  # by now, after merges
     is_known: bool
+    decision: Decision
+    explained: tuple[Explained, ...]
     placements: tuple[PlacementTrial, ...]
+    identifiers: tuple[str, ...] = ()
 
 
-def try_out(client: redis.Redis, question: Question) -> Trial:
+def try_out(client: redis.Redis, stage: Stage, question: Question, *, flips: bool = True) -> Trial:
     """Return what a person would see; no cap, log or report is touched.
 
     Raises:
-        NothingToTry: nothing was published yet.
-        Refused: the draft cannot become a release.
-        CompileError: it is past what the engine can hold.
+        redis.RedisError, RedisUnavailable: the person cannot be read.
     """
-    name, spec, policy = _subject(question.change)
-    held = _hold(spec, version=0)
-    try:
-        found = _find(client, question)
-        state = _state(client, found, held, question)
-        ask = Ask(found.person, tuple(PlacementAsk(key, 30) for key in question.placements))
-        decision = decide(ask, state, held, policy=policy, now=question.now)
-        explained = explain_decision(decision, held, level="reasons", now=question.now.timestamp())
-        told = tuple(_told(decision, held, explained))
-        return Trial(name, found.person, found.profile is not None, told)
-    finally:
-        held.engine.close()
-
-
-def _subject(change: Change | None) -> tuple[str, ReleaseSpec, PolicySpec | None]:
-    if change is not None:
-        candidate: Candidate = candidate_of(change)
-        return change.title, candidate.spec, candidate.policy
-    release = live_release()
-    if release is None:
-        raise NothingToTry("Nothing was published yet: approve and publish a change first.")
-    policy = live_policy() or decode_policy(bytes(release.policy))
-    return str(release), decode_release(bytes(release.spec)), policy
-
-
-def _hold(spec: ReleaseSpec, *, version: int) -> Held:
-    artifact = compile_release(spec)
-    return hold(Verified(version, digest(spec), 0, spec, artifact))
-
-
-def _find(client: redis.Redis, question: Question) -> Found:
-    person, profile = load_profile(client, question.person)
-    now_ms = int(question.now.timestamp() * 1000)
-    with client.pipeline(transaction=False) as pipe:
-        pipe.info("server")
-        pipe.hgetall(people.caps_key(person))
-        pipe.hgetall(people.arms_key(person))
-        for command in read_commands(person):
-            pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it so
-        info, caps, arms, *consent = pipe.execute(raise_on_error=False)
-    return Found(
-        person,
-        profile,
-        parse_shown(caps, now_ms=now_ms) if caps else Shown(),
-        {name.decode(): arm.decode() for name, arm in arms.items()},
-        parse_view(run_id_of(info), consent),
+    found = find(client, stage, question)
+    state_at = states_of(found, stage, question)
+    ask = asked(found.person, question)
+    now = whole_ms(question.now)
+    state = state_at(now)
+    decision = decide(ask, state, stage.held, policy=stage.policy, now=now)
+    explained = explain_decision(decision, stage.held, level="trace", now=now.timestamp())
+    flipping = Flipping(stage, ask, state_at, now) if flips else None
+    told = _Telling(stage, decision, explained, flipping)
+    return Trial(
+        stage.name,
+        found.person,
+        found.profile is not None,
+        decision,
+        explained,
+        tuple(told.placements()),
+        tuple(sorted(found.profile.identifiers)) if found.profile else (),
     )
 
 
-def _state(client: redis.Redis, found: Found, held: Held, question: Question) -> PersonState:
-    now_ms = int(question.now.timestamp() * 1000)
-    closed = closed_offers(client, held.offers.values(), now_ms=now_ms)
-    current = Current(learned=load_learned(client, known=Learned()), closed=closed)
-    placements = [PlacementAsk(key) for key in question.placements]
-    return state_of(
-        found, current, held, placements=placements, given=question.given, now=question.now
-    )
+def find(client: redis.Redis, stage: Stage, question: Question) -> Found:
+    """Return what is known of whom is asked about, consent as supposed."""
+    if question.is_made_up:
+        nothing_said = ConsentView(version=0, fenced=False, trusted=True)
+        found = Found(question.person, consent=nothing_said)
+    else:
+        now_ms = int(question.now.timestamp() * 1000)
+        found = look_up(client, question.person, now_ms=now_ms)
+    return replace(found, consent=supposing(found.consent, question))
 
 
-def _told(
-    decision: Decision, held: Held, explained: Sequence[Explained]
-) -> Sequence[PlacementTrial]:
-    trials = []
-    for placed in decision.placed:
-        placement = held.placements.get(placed.key)
-        if placement is None:
-            continue
-        shown = tuple(_shown(held, placement, one) for one in placed.chosen)
-        reasons = tuple(_reason(held, one) for one in explained if one.placement == placed.key)
-        trials.append(PlacementTrial(placement, placed.status, placed.reason, shown, reasons))
-    return trials
-
-
-def _reason(held: Held, told: Explained) -> Reason:
-    offer = held.offers.get(told.offer)
-    campaigns = {one.key: one.name for one in held.release.campaigns}
-    name = offer.name if offer else told.offer
-    return Reason(name, campaigns.get(told.campaign, told.campaign), told)
-
-
-def _shown(held: Held, placement: PlacementSpec, chosen: Any) -> dict[str, Any]:
-    offer = held.offers.get(chosen.offer)
-    if offer is None:
-        return {"offer": None, "variant": "", "content": placement.fallback, "score": None}
-    variants = {variant.key: variant for variant in offer.variants}
-    content = variants[chosen.variant].content if chosen.variant in variants else {}
-    return {
-        "offer": offer,
-        "variant": chosen.variant,
-        "content": content,
-        "score": chosen.score,
+def supposing(view: ConsentView, question: Question) -> ConsentView:
+    """Return a person's consent with what is supposed in place of what they said; "deny" comes with the request."""
+    states = {
+        place: state
+        for place, state in view.states.items()
+        if question.consent.get(place[0]) not in ("allow", "unknown")
     }
+    since = question.now.timestamp()
+    for purpose, saying in question.consent.items():
+        if saying == "allow":
+            states[purpose, "*"] = State(Status.GIVEN, since)
+    return replace(view, states=states)
+
+
+def asked(person: str, question: Question) -> Ask:
+    """Return the request as the read path takes it."""
+    denied = {purpose for purpose, saying in question.consent.items() if saying == "deny"}
+    denied |= set(question.signals.denied)
+    consent = msgspec.structs.replace(question.signals, denied=tuple(sorted(denied)))
+    return Ask(person, question.placements, consent, "trace")
+
+
+def states_of(found: Found, stage: Stage, question: Question) -> Callable[[datetime], PersonState]:
+    """Return what is known of a person at a time, if nothing happens until then."""
+    counted = recounted(found.person, found.profile, stage.unkept) if stage.unkept else None
+
+    def state_at(now: datetime) -> PersonState:
+        new = facts(counted, (), stage.unkept, now.timestamp()) if counted else {}
+        return state_of(
+            found,
+            stage.current,
+            stage.held,
+            placements=question.placements,
+            given={**new, **question.given},
+            now=now,
+        )
+
+    return state_at
+
+
+def whole_ms(now: datetime) -> datetime:
+    """Return a time as decisions are made at: in whole milliseconds."""
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+class _Telling:
+    def __init__(
+        self,
+        stage: Stage,
+        decision: Decision,
+        explained: Sequence[Explained],
+        flipping: Flipping | None,
+    ) -> None:
+        self.held = stage.held
+        self.decision = decision
+        self.explained = explained
+        self.flipping = flipping if len(explained) <= MOST_FLIPS else None
+        self.campaigns = {one.key: one.name for one in stage.held.release.campaigns}
+
+    def placements(self) -> list[PlacementTrial]:
+        found = []
+        for placed in self.decision.placed:
+            placement = self.held.placements.get(placed.key)
+            if placement is None:
+                continue
+            shown = tuple(self.shown(placement, chosen) for chosen in placed.chosen)
+            found.append(PlacementTrial(placement, placed, shown, self.offers(placement)))
+        return found
+
+    def offers(self, placement: PlacementSpec) -> tuple[OfferTrial, ...]:
+        told = [one for one in self.explained if one.placement == placement.key]
+        told.sort(key=lambda one: (one.rank or 99, -(one.score or -1.0), one.offer))
+        return tuple(self.offer(one, placement) for one in told)
+
+    def offer(self, told: Explained, placement: PlacementSpec) -> OfferTrial:
+        offer = self.held.offers.get(told.offer)
+        name = offer.name if offer else told.offer
+        campaign = self.campaigns.get(told.campaign, told.campaign)
+        if self.flipping is None:
+            return OfferTrial(name, campaign, told)
+        if told.outcome == "shown":
+            return OfferTrial(name, campaign, told, lost_by=self.flipping.losing(told, placement))
+        return OfferTrial(name, campaign, told, self.flipping.showing(told, placement))
+
+    def shown(self, placement: PlacementSpec, chosen: Any) -> dict[str, Any]:
+        offer = self.held.offers.get(chosen.offer)
+        if offer is None:
+            content: Mapping[str, Any] = placement.fallback
+        else:
+            content = self.held.variants[chosen.offer, chosen.variant].content
+        return {
+            "offer": offer,
+            "variant": chosen.variant,
+            "content": content,
+            "score": chosen.score,
+            "rank": chosen.rank,
+        }
