@@ -2,6 +2,7 @@
 
 from campaigns.models.approvals import Approval, ApprovalRule
 from campaigns.models.changes import Change, OpenChange, ReviewComment
+from campaigns.models.everyday import CsvImport, ListColumns, SavedFilter
 from campaigns.models.items import (
     PROXIES,
     Attribute,
@@ -38,12 +39,14 @@ __all__ = [
     "Campaign",
     "Change",
     "Channel",
+    "CsvImport",
     "Delivery",
     "Event",
     "EventType",
     "Experiment",
     "Item",
     "Kind",
+    "ListColumns",
     "MutedEvent",
     "Notice",
     "Offer",
@@ -54,6 +57,7 @@ __all__ = [
     "ReleaseSettings",
     "ReviewComment",
     "Revision",
+    "SavedFilter",
     "Segment",
     "Stop",
     "TrackedApiKey",

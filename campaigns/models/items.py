@@ -2,8 +2,12 @@
 
 from typing import Any, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower
+
+TAG_LENGTH = 40
 
 
 class Kind(models.TextChoices):
@@ -49,12 +53,17 @@ class Item(models.Model):
     )
     created_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True, blank=True)
+    # For finding things only: no release or decision knows them, so they need no review.
+    tags = ArrayField(models.CharField(max_length=TAG_LENGTH), default=list, blank=True)
 
     objects = KindManager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "key"], name="item_key_per_kind")]
-        indexes = [models.Index("kind", Lower("name"), name="item_by_name")]
+        indexes = [
+            models.Index("kind", Lower("name"), name="item_by_name"),
+            GinIndex(fields=["tags"], name="item_by_tag"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.key

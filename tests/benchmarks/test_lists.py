@@ -83,7 +83,7 @@ def test_every_page_of_a_large_catalogue_is_quick(large, mia):  # noqa: F811
 
     found = {name: measured(client, url) for name, url in pages().items()}
 
-    for name, (fastest, median, slowest, queries) in found.items():
+    for name, (_, median, slowest, queries) in found.items():
         print(
             f"{name:26} median {median:6.0f} ms, first or slowest {slowest:6.0f} ms, {queries:3} queries"
         )
