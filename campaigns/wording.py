@@ -36,6 +36,7 @@ LABELS = {
     "gpp": "GPP fields",
     "validity_days": "Consent holds for (days)",
     "values": "Known values",
+    "sayable": "May be said to the person",
 }
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
@@ -156,6 +157,8 @@ def _value(field: str, value: Any, *, names: Names, zone: str) -> str:
     if field in _REFERENCES:
         keys = value if isinstance(value, list) else [value] if value else []
         return names.all(_REFERENCES[field], keys)
+    if field == "sayable" and value is None:
+        return "unless inferred or sensitive"
     return plain(value)
 
 

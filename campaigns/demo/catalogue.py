@@ -80,9 +80,17 @@ def _profile(
     values: tuple[str, ...] = (),
     purposes: tuple[str, ...] = SHOPPING,
     unit: str = "",
+    sensitive: bool = False,
 ) -> AttributeSpec:
     return AttributeSpec(
-        key=key, name=name, type=type_, values=values, purposes=purposes, unit=unit, trusted=True
+        key=key,
+        name=name,
+        type=type_,
+        values=values,
+        purposes=purposes,
+        unit=unit,
+        trusted=True,
+        sensitive=sensitive,
     )
 
 
@@ -94,7 +102,7 @@ def _context(
 
 ATTRIBUTES: tuple[AttributeSpec, ...] = (
     _profile("age_band", "Age", values=AGES, purposes=COLUMNS),
-    _profile("income_band", "Income", values=INCOMES, purposes=(OFFERS,)),
+    _profile("income_band", "Income", values=INCOMES, purposes=(OFFERS,), sensitive=True),
     _profile(
         "home_ownership",
         "Home ownership",

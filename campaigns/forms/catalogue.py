@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, get_args
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from campaigns import limits
 from campaigns.forms.content import content_fields, content_of, fill_content
@@ -46,6 +47,26 @@ class AttributeForm(ItemForm):
     )
     trusted = forms.BooleanField(
         required=False, help_text="A browser may not set it; only servers may."
+    )
+    inferred = forms.BooleanField(
+        required=False,
+        help_text=_("Concluded from what people do, not told by them; it may be wrong."),
+    )
+    sensitive = forms.BooleanField(
+        required=False,
+        help_text=_("E.g. health, money, family: reading it in an offer would hurt or alarm."),
+    )
+    sayable = forms.TypedChoiceField(
+        required=False,
+        choices=[
+            ("", _("Unless it is inferred or sensitive")),
+            ("True", _("Yes, content may say it")),
+            ("False", _("No, it may select but not be said")),
+        ],
+        coerce=lambda value: value == "True",
+        empty_value=None,
+        label=_("May be said to the person"),
+        help_text=_("What may not be said is refused as a token in content."),
     )
 
     def offer_choices(self) -> None:
