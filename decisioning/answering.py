@@ -27,6 +27,7 @@ from decisioning.messages import (
     PersonState,
     PlacementAsk,
     row_encoder,
+    without_contents,
 )
 from decisioning.person_state import Found, find_person, state_of
 from decisioning.profiles.folding import fold
@@ -236,7 +237,7 @@ class Sitting:
                 at_ms=self.call.now_ms,
                 ask=msgspec.structs.replace(self.call.ask, person=made.person),
                 state=msgspec.structs.replace(made.state, facts=made.decision.used),
-                decision=made.decision,
+                decision=without_contents(made.decision),
                 release_version=self.held.version,
                 release_digest=self.held.digest,
                 canary=self.held.canary,

@@ -38,23 +38,38 @@ def decide(
         if placement is None:
             placed.append(Placed(asked.key, "", "error", reasons.UNKNOWN_PLACEMENT))
             continue
-        weighed = [(one, weighing.weigh(one, placement)) for one in held.candidates[asked.key]]
-        fate, winners = rank(weighed, count=min(asked.count, placement.max_count), taken=taken)
+        weighed, fate, winners = settle(weighing, placement, count=asked.count, taken=taken)
         considered.extend(tell(placement, weighed, fate, winners, judged=weighing.judged))
         taken.update((passed.candidate.offer.key, placement.key) for _, passed in winners)
         if winners:
             placed.append(show(placement, winners, fate))
         else:
             placed.append(fall_back(weighing, placement, fate, taken=taken))
-    return Decision(tuple(placed), tuple(considered), weighing.used, weighing.arms)
+    contents = {key: one for key, one in weighing.contents.items() if key in taken}
+    return Decision(tuple(placed), tuple(considered), weighing.used, weighing.arms, contents)
 
 
 Weighed = list[tuple[Candidate, Passed | Drop]]
+Winners = list[tuple[int, Passed]]
 
 
-def rank(
-    weighed: Weighed, *, count: int, taken: Mapping[str, str]
-) -> tuple[list[Drop], list[tuple[int, Passed]]]:
+def settle(
+    weighing: Weighing, placement: PlacementSpec, *, count: int, taken: Mapping[str, str]
+) -> tuple[Weighed, list[Drop], Winners]:
+    """Return a placement's candidates weighed, what became of each, and winners whose content is whole."""
+    candidates = weighing.held.candidates[placement.key]
+    weighed = [(one, weighing.weigh(one, placement)) for one in candidates]
+    while True:
+        fate, winners = rank(weighed, count=min(count, placement.max_count), taken=taken)
+        holes = [index for index, one in winners if not weighing.fill(one.candidate, one.variant)]
+        if not holes:
+            return weighed, fate, winners
+        # Each round rules one variant of a candidate out, so this ends.
+        for index in holes:
+            weighed[index] = candidates[index], weighing.weigh(candidates[index], placement)
+
+
+def rank(weighed: Weighed, *, count: int, taken: Mapping[str, str]) -> tuple[list[Drop], Winners]:
     """Return what became of each candidate, in their order, and the winners, best first."""
     fate = [(reasons.SHOWN, "") if isinstance(result, Passed) else result for _, result in weighed]
     contenders = (
@@ -144,10 +159,17 @@ def fall_back(
     held_out = held_out_of(fate)
     if reason == reasons.HELD_OUT:
         return Placed(placement.key, placement.channel, "suppressed", reason, (BARE,), held_out)
+    if weighing.is_quiet(placement.channel):
+        reason = reasons.QUIET_HOURS
+        return Placed(placement.key, placement.channel, "suppressed", reason, (BARE,), held_out)
     for candidate in weighing.held.fallbacks[placement.key]:
         if candidate.offer.key not in taken and may_stand_in(weighing, candidate):
+            variant = weighing.variant_of(candidate)
+            while isinstance(variant, str) and not weighing.fill(candidate, variant):
+                variant = weighing.variant_of(candidate)
+            if not isinstance(variant, str):
+                continue
             taken[candidate.offer.key] = placement.key
-            variant = next(iter(candidate.variants))
             chosen = Chosen(candidate.offer.key, variant, candidate.campaign.key, 1, None)
             return Placed(placement.key, placement.channel, "fallback", reason, (chosen,), held_out)
     status: Status = "suppressed" if reason == reasons.CAMPAIGN_HELD_OUT else "fallback"
@@ -159,7 +181,7 @@ BARE = Chosen("", "", "", 1, None)  # the placement's own fallback content
 
 def may_stand_in(weighing: Weighing, candidate: Candidate) -> bool:
     """Return whether a campaign's fallback offer runs and, where it has conditions, the context meets them."""
-    if not candidate.is_live(weighing.now) or candidate.offer.caps:
+    if weighing.not_running(candidate) or candidate.offer.caps:
         return False
     return not candidate.offer.eligibility or weighing.meets(candidate)
 

@@ -4,7 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
+
 from decisioning.arbitration.scoring import DEPTH_ATTRIBUTES, Weights, shares
+from decisioning.content.choosing import Choice, Chooser
+from decisioning.content.contents import cleaned
+from decisioning.messages import Chosen
 from decisioning.profiles.aggregates import Aggregates
 from decisioning.releases import Verified
 from decisioning.rules.artifact import Artifact, GroupKey
@@ -12,12 +17,20 @@ from decisioning.rules.compiler import Arm, arm_rule, arm_trees
 from decisioning.rules.conditions import Catalogue, Node, parse
 from decisioning.rules.engine import Engine
 from decisioning.rules.visibility import may_serve, without_hidden
+from decisioning.schedules import (
+    ZONE_ATTRIBUTE,
+    QuietHours,
+    Schedule,
+    quiet_hours_of,
+    schedule_of,
+)
 from decisioning.specs import (
     AggregateSpec,
     ArmSpec,
     AttributeSpec,
     CampaignSpec,
     ExperimentSpec,
+    Json,
     OfferSpec,
     PlacementSpec,
     ReleaseSpec,
@@ -41,6 +54,9 @@ class Candidate:
     weights: Weights  # the campaign's; an arm may have its own
     rate: str  # its learned outcome rate, "offer|placement"
     arm_trees: Mapping[Arm, Node]  # what stands in for the offer's tree in an arm
+    choice: Choice | None  # between variants; None: the first, shown as it is
+    schedule: Schedule
+    quiet: QuietHours  # when it is not shown on the placement's channel
 
     def rule_in(self, arm: Arm) -> str:
         """Return the name of the rule that judges it in an arm, its own where the arm says nothing of it."""
@@ -50,9 +66,14 @@ class Candidate:
         """Return the offer's conditions as an arm has them."""
         return self.arm_trees.get(arm, self.offer_tree)
 
-    def is_live(self, now: datetime) -> bool:
-        """Return whether offer and campaign both run at `now`."""
-        return runs(self.offer, now) and runs(self.campaign, now)
+    @property
+    def reads_zone(self) -> bool:
+        """Return whether it depends on a person's clock."""
+        return self.schedule.follows_person or bool(self.quiet.windows)
+
+    def is_live(self, now: datetime, person_zone: str = "") -> bool:
+        """Return whether offer and campaign both run at `now` for somebody in a zone; "" is unknown."""
+        return self.schedule.runs(now, person_zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +116,17 @@ class Held:
     wanted: Mapping[str, Wanted]  # by placement
     kept: Aggregates  # what events are folded by
     variants: Mapping[tuple[str, str], VariantSpec]  # by offer and variant
+    contents: Mapping[tuple[str, str], Json]  # by offer and variant, cleaned; tokens not filled in
+    quiet: Mapping[str, QuietHours]  # by channel
+
+    def content(self, chosen: Chosen, filled: Mapping[str, Json]) -> Json:
+        """Return what an offer shows; `filled` are the contents that a decision filled in, by offer."""
+        return filled.get(chosen.offer) or self.contents[chosen.offer, chosen.variant]
 
     def may_read(self, attribute: str, purposes: Purposes) -> bool:
         """Return whether an offer shown for `purposes` may read an attribute of the catalogue."""
         spec = self.attributes.get(attribute)
         return spec is not None and may_serve(spec, purposes)
-
-
-def runs(scheduled: OfferSpec | CampaignSpec, now: datetime) -> bool:
-    """Return whether `now` is inside a schedule; the start belongs to it, the end does not."""
-    if scheduled.starts_at is not None and now < scheduled.starts_at:
-        return False
-    return scheduled.ends_at is None or now < scheduled.ends_at
 
 
 def hold(verified: Verified) -> Held:
@@ -115,15 +135,18 @@ def hold(verified: Verified) -> Held:
     catalogue = Catalogue.of(release)
     layout = _Layout(
         release,
+        Chooser.of(release, base=settings.MEDIA_URL),
         {one.key: parse(one.eligibility, catalogue) for one in release.offers},
         {one.key: parse(one.eligibility, catalogue) for one in release.campaigns},
         {one.key: shares(one.weights) for one in release.campaigns},
         arm_trees(release, catalogue),
+        quiet_hours_by_channel(release),
     )
     candidates = {one.key: layout.candidates(one) for one in release.placements}
     needs = needs_by_group(release, verified.artifact)
     weighed = weighed_terms(release)
     return Held(
+        quiet=layout.quiet,
         version=verified.version,
         digest=verified.digest,
         canary=False,
@@ -151,16 +174,23 @@ def hold(verified: Verified) -> Held:
         variants={
             (one.key, variant.key): variant for one in release.offers for variant in one.variants
         },
+        contents={
+            (one.key, variant.key): cleaned(variant.content, variant.content_type)
+            for one in release.offers
+            for variant in one.variants
+        },
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
     release: ReleaseSpec
+    chooser: Chooser
     offer_trees: Mapping[str, Node]
     campaign_trees: Mapping[str, Node]
     weights: Mapping[str, Weights]
     arm_trees: Mapping[tuple[str, str], Mapping[Arm, Node]]  # by campaign and offer
+    quiet: Mapping[str, QuietHours]  # by channel
 
     def candidates(self, placement: PlacementSpec) -> tuple[Candidate, ...]:
         offers = {one.key: one for one in self.release.offers}
@@ -207,7 +237,17 @@ class _Layout:
                 arm: without_hidden(tree, hidden)
                 for arm, tree in self.arm_trees.get((campaign.key, offer.key), {}).items()
             },
+            choice=self.chooser.choice(campaign, offer, placement, variants),
+            schedule=schedule_of(offer, campaign),
+            quiet=QuietHours() if campaign.in_quiet_hours else self.quiet[placement.channel],
         )
+
+
+def quiet_hours_by_channel(release: ReleaseSpec) -> dict[str, QuietHours]:
+    """Return when each channel of a release is quiet; one that placements name but nobody made never is."""
+    channels = {one.key: one for one in release.channels}
+    named = {*channels, *(one.channel for one in release.placements)}
+    return {key: quiet_hours_of(channels.get(key)) for key in named}
 
 
 def experiments_by_campaign(
@@ -264,8 +304,10 @@ def wanted_in(
         if "depth" in weighed.get(one.campaign.key, ())
         for key in DEPTH_ATTRIBUTES
     }
+    said = {key for one in candidates if one.choice for key in one.choice.keys}
+    zone = {ZONE_ATTRIBUTE} if any(one.reads_zone for one in candidates) else set()
     return Wanted(
-        frozenset(scored).union(*(need.attributes for need in groups)),
+        frozenset(scored | said | zone).union(*(need.attributes for need in groups)),
         tuple({spec.key: spec for need in groups for spec in need.aggregates}.values()),
         tuple(
             one.rate for one in candidates if "outcome_rate" in weighed.get(one.campaign.key, ())

@@ -156,6 +156,12 @@ class Decision(Struct, frozen=True, array_like=True):
     considered: tuple[Considered, ...]
     used: dict[str, Any]  # the facts that were visible to some offer
     arms: dict[str, str]  # experiment -> arm newly taken
+    contents: dict[str, dict[str, Any]] = {}  # offer -> content filled in; not logged: a replay has it
+
+
+def without_contents(decision: Decision) -> Decision:
+    """Return a decision as it is logged: its contents are made again from facts and release."""
+    return msgspec.structs.replace(decision, contents={}) if decision.contents else decision
 
 
 class LogRow(Struct, frozen=True, kw_only=True, array_like=True):

@@ -181,8 +181,14 @@ _static_storage = (
     if RTTS_COLLECTED_STATIC
     else "django.contrib.staticfiles.storage.StaticFilesStorage"
 )
+# Pictures: any Django storage class that every web machine and worker reaches; PostgreSQL is one.
+MEDIA_URL = env.str("RTTS_MEDIA_URL", default="/media/")  # a CDN in front of it, for channels
+_picture_storage = env.str(
+    "RTTS_PICTURE_STORAGE", default="campaigns.images.storage.DatabaseStorage"
+)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "pictures": {"BACKEND": _picture_storage},
     "staticfiles": {"BACKEND": _static_storage},
 }
 

@@ -30,7 +30,7 @@ def compose(
 ) -> Answer:
     """Return the body of the answer."""
     decision_id = str(DecisionId(partition_of(made.person), made.stream_id, made.nonce))
-    writer = _Writer(held, decision_id, made.person, tracking_key, not call.is_dry)
+    writer = _Writer(held, made, decision_id, tracking_key, not call.is_dry)
     policy = current.policy
     explanation = (
         explain_decision(
@@ -62,11 +62,12 @@ def compose(
 
 class _Writer:
     def __init__(
-        self, held: Held, decision_id: str, person: str, tracking_key: bytes, tracked: bool
+        self, held: Held, made: Made, decision_id: str, tracking_key: bytes, tracked: bool
     ) -> None:
         self._held = held
         self._decision_id = decision_id
-        self._person = person
+        self._person = made.person
+        self._filled = made.decision.contents
         self._key = tracking_key
         self._tracked = tracked
 
@@ -84,7 +85,7 @@ class _Writer:
             chosen.variant,
             chosen.rank,
             chosen.score,
-            variant.content,
+            self._held.content(chosen, self._filled),
             variant.content_type,
             self.token(placed, chosen),
             chosen.campaign,

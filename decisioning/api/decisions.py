@@ -24,6 +24,7 @@ from decisioning.api.http import (
     route,
 )
 from decisioning.api.process import this_process
+from decisioning.content import fitting
 from decisioning.held import Held
 from decisioning.holder import Current
 from decisioning.ingestion.records import Record
@@ -240,6 +241,8 @@ def given_facts(asked: DecisionRequest, held: Held) -> dict[str, Any]:
         spec = held.attributes.get(key)
         if spec is not None and spec.source == "context":
             facts[key] = typed(f"/context/{key}", value, spec.type)
+        elif spec is None and (fact := fitting.context_fact(key, value)) is not None:
+            facts[key] = fact
     for key, value in asked.attributes.items():
         spec = held.attributes.get(key)
         if spec is None:

@@ -18,6 +18,7 @@ from decisioning.api.decisions import signalled
 from decisioning.api.http import DECISION_BODY_BYTES, Request, Response, route
 from decisioning.api.process import this_process
 from decisioning.arbitration.experiments import assign_arm, is_held_out
+from decisioning.content import fitting
 from decisioning.held import Held
 from decisioning.messages import Ask, Options, PlacementAsk
 from decisioning.person_state import Found
@@ -131,12 +132,14 @@ def given_facts(context: dict[str, Any], held: Held) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for key, value in context.items():
         spec = held.attributes.get(key)
-        if spec is None or spec.source != "context":
-            continue
-        fact = conform(value, spec.type)
-        if fact is None:
-            raise FlagError(400, "INVALID_CONTEXT", f"{key} must be a {spec.type}.")
-        facts[key] = fact
+        if spec is None:
+            fact = fitting.context_fact(key, value)
+            facts |= {} if fact is None else {key: fact}
+        elif spec.source == "context":
+            fact = conform(value, spec.type)
+            if fact is None:
+                raise FlagError(400, "INVALID_CONTEXT", f"{key} must be a {spec.type}.")
+            facts[key] = fact
     return facts
 
 
@@ -185,7 +188,7 @@ class Session:
         (placed,) = made.decision.placed
         chosen = placed.chosen[0]
         if chosen.offer:
-            content = self._held.variants[chosen.offer, chosen.variant].content
+            content = self._held.content(chosen, made.decision.contents)
         else:
             content = self._held.placements[key].fallback
         won = placed.status == "offers"

@@ -4,6 +4,7 @@ from typing import Final
 
 SHOWN: Final = "SHOWN"
 NOT_RUNNING: Final = "NOT_RUNNING"
+QUIET_HOURS: Final = "QUIET_HOURS"
 CONSENT: Final = "CONSENT"
 NOT_ELIGIBLE: Final = "NOT_ELIGIBLE"
 CAPS_UNAVAILABLE: Final = "CAPS_UNAVAILABLE"
@@ -12,6 +13,8 @@ SOLD_OUT: Final = "SOLD_OUT"
 HELD_OUT: Final = "HELD_OUT"
 CAMPAIGN_HELD_OUT: Final = "CAMPAIGN_HELD_OUT"
 ARM_EXCLUDES: Final = "ARM_EXCLUDES"
+NO_VARIANT: Final = "NO_VARIANT"
+MISSING_TOKEN: Final = "MISSING_TOKEN"  # noqa: S105 - a token of content, no secret
 DUPLICATE: Final = "DUPLICATE"
 CATEGORY: Final = "CATEGORY"
 OUTRANKED: Final = "OUTRANKED"
@@ -27,6 +30,8 @@ WORDS: Final[dict[str, str]] = {
     HELD_OUT: "The person is in the holdout that all campaigns are measured against.",
     CAMPAIGN_HELD_OUT: "The person is in this campaign's holdout.",
     ARM_EXCLUDES: "The experiment's arm leaves it out: {detail}.",
+    NO_VARIANT: "No variant is made for this context: {detail}.",
+    MISSING_TOKEN: "Its content would have a hole: nothing is known for {detail}.",
     DUPLICATE: "This answer already shows it: {detail}.",
     CATEGORY: "{detail}, of the same category, ranks higher here.",
     OUTRANKED: "It ranks below {detail}.",

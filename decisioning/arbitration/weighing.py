@@ -11,11 +11,14 @@ from decisioning.arbitration import reasons, scoring
 from decisioning.arbitration.caps import reached_cap
 from decisioning.arbitration.experiments import Assignment, assign_arm, is_held_out
 from decisioning.arbitration.scoring import Score
+from decisioning.content.choosing import NoVariant
+from decisioning.content.contents import Unusable
 from decisioning.held import Candidate, Held, Needs
 from decisioning.messages import Ask, PersonState
 from decisioning.rules.artifact import GroupKey
 from decisioning.rules.conditions import Truth, evaluate
-from decisioning.specs import CampaignSpec, PlacementSpec
+from decisioning.schedules import ZONE_ATTRIBUTE, known_zone
+from decisioning.specs import CampaignSpec, Json, PlacementSpec
 
 Drop = tuple[str, str]  # code and detail
 NOTHING = Needs(frozenset(), (), frozenset())
@@ -51,6 +54,10 @@ class Weighing:
     assignments: dict[str, tuple[Assignment, ...]] = field(default_factory=dict)
     arms: dict[str, str] = field(default_factory=dict)
     used: dict[str, Any] = field(default_factory=dict)  # every fact that something was chosen by
+    holes: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # by rule: variants that proved unusable
+    contents: dict[str, Json] = field(default_factory=dict)  # by offer: what was filled in
     judged: dict[str, Assignment] = field(default_factory=dict)  # rule -> the arm that changed it
 
     def __post_init__(self) -> None:
@@ -92,7 +99,24 @@ class Weighing:
         return known
 
     def not_running(self, candidate: Candidate) -> Drop | None:
-        return None if candidate.is_live(self.now) else (reasons.NOT_RUNNING, "")
+        zone = self.zone(candidate.offer.purposes) if candidate.reads_zone else ""
+        if not candidate.is_live(self.now, zone):
+            return reasons.NOT_RUNNING, ""
+        return (reasons.QUIET_HOURS, "") if candidate.quiet.hold(self.now, zone) else None
+
+    def zone(self, purposes: tuple[str, ...]) -> str:
+        """Return the person's time zone, "" where it is unknown or these purposes may not use it."""
+        if not self.held.may_read(ZONE_ATTRIBUTE, purposes):
+            return ""
+        zone = known_zone(self.state.facts.get(ZONE_ATTRIBUTE))
+        if zone:
+            self.used[ZONE_ATTRIBUTE] = zone
+        return zone
+
+    def is_quiet(self, channel: str) -> bool:
+        """Return whether a channel leaves the person alone now."""
+        quiet = self.held.quiet[channel]
+        return bool(quiet.windows) and quiet.hold(self.now, self.zone(()))
 
     def not_matched(self, candidate: Candidate) -> Drop | None:
         matched = self.matches.get(candidate.group)
@@ -155,7 +179,7 @@ class Weighing:
 
     def in_experiment(self, candidate: Candidate, gate: GateResult) -> Passed | Drop:
         """Return the candidate as the person's arms show and weigh it."""
-        variant, weights = next(iter(candidate.variants)), candidate.weights
+        wanted, weights = "", candidate.weights
         drawn = self.judged.get(candidate.rule)
         for assignment in self.drawn(candidate.campaign.key):
             drawn = drawn or assignment
@@ -163,11 +187,46 @@ class Weighing:
             arm = self.held.arms[name]
             if candidate.offer.key in arm.excluded_offers:
                 return reasons.ARM_EXCLUDES, f"{assignment.experiment}, arm {assignment.arm}"
-            wanted = arm.variants.get(candidate.offer.key, variant)
-            variant = wanted if wanted in candidate.variants else variant
+            named = arm.variants.get(candidate.offer.key, "")
+            wanted = named if named in candidate.variants else wanted
             weights = self.held.arm_weights.get(name, weights)
+        variant = self.variant_of(candidate, wanted=wanted)
+        if not isinstance(variant, str):
+            return variant
         score = scoring.score([self.value(term, candidate) for term, _ in weights], weights)
         return Passed(candidate, variant, score, gate, drawn)
+
+    def variant_of(self, candidate: Candidate, *, wanted: str = "") -> str | Drop:
+        """Return the variant to show: the arm's, else the one that fits best and has no hole."""
+        if candidate.choice is None:
+            return wanted or next(iter(candidate.variants))
+        unusable = self.holes.get(candidate.rule, ())
+        picked = candidate.choice.pick(self.said(candidate), wanted=wanted, unusable=unusable)
+        if not isinstance(picked, NoVariant):
+            return picked
+        if picked.token:
+            return reasons.MISSING_TOKEN, picked.token
+        return reasons.NO_VARIANT, picked.context
+
+    def said(self, candidate: Candidate) -> dict[str, Any]:
+        """Return the facts that an offer's content may be chosen by and may say."""
+        keys = candidate.choice.keys if candidate.choice else ()
+        found = {key: self.state.facts[key] for key in keys if key in self.state.facts}
+        self.used.update(found)
+        return found
+
+    def fill(self, candidate: Candidate, variant: str) -> bool:
+        """Fill in the content of a winner; say whether it has no hole. One that has is not picked again."""
+        if candidate.choice is None:
+            return True
+        content = candidate.choice.contents[variant]
+        try:
+            if content.plain is None:
+                self.contents[candidate.offer.key] = content.fill(self.said(candidate))
+        except Unusable:
+            self.holes.setdefault(candidate.rule, set()).add(variant)
+            return False
+        return True
 
     def drawn(self, campaign: str) -> tuple[Assignment, ...]:
         """Return the person's arms in a campaign's experiments; new ones are noted to be kept."""
