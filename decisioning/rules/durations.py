@@ -4,7 +4,6 @@ import re
 from typing import Final
 
 UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400}
-_NAMES: Final = {"m": "minute", "h": "hour", "d": "day"}
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,6})([mhd])", re.ASCII)
 _STEPS: Final = (
     86_400, 43_200, 21_600, 14_400, 7_200, 3_600, 1_800, 900, 600, 300, 120, 60, 30, 15, 10, 5, 2, 1,
@@ -31,20 +30,3 @@ def grain_seconds(within: str) -> int:
     """
     span = parse_duration(within)
     return next((step for step in _STEPS if step * 60 <= span), 1)
-
-
-def duration_words(text: str) -> str:
-    """Return ``30d`` as "30 days" and ``1h`` as "1 hour"."""
-    return _counted(int(text[:-1]), _NAMES[text[-1]])
-
-
-def seconds_words(seconds: int) -> str:
-    """Return 43,200 as "12 hours", in the largest unit that divides it."""
-    for unit, size in reversed(UNITS.items()):
-        if seconds % size == 0:
-            return _counted(seconds // size, _NAMES[unit])
-    return _counted(seconds, "second")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from decisioning.rules.constants import ConstantKind
 from decisioning.rules.durations import parse_duration
+from decisioning.rules.phrases import gettext_noop as _
 from decisioning.rules.values import distance_km, parse_date, version_key
 from decisioning.specs import ValueType
 
@@ -17,6 +18,7 @@ Comparison = tuple[Symbol, Any]  # with a number, text or boolean
 Test = Callable[[Any, Any, float], bool]  # fact, prepared value, now in epoch seconds
 
 DAY_S: Final = 86_400
+IGNORING_CASE: Final = "_ignoring_case"  # ends the keys of operators that fold
 COMPARE: Final[dict[Symbol, Callable[[Any, Any], Any]]] = {
     "eq": op.eq,
     "ne": op.ne,
@@ -40,13 +42,29 @@ def _unchanged(value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """How a condition reads: English sources with places for its {name} and its {value}.
+
+    A pair of numbers fills {low} and {high}, a span of time {span} and {last} or {next}, a place {km} and {at}.
+    """
+
+    words: str  # "{name} is more than {value}"
+    denied: str  # where the condition must be known and false
+    one: str = ""  # the same of a list of one value; "" is no different
+    one_denied: str = ""
+    joint: Literal["or", "and", "nor"] = "or"  # before the last value of a list
+    joint_denied: Literal["or", "and", "nor"] = "or"
+
+
+@dataclass(frozen=True, slots=True)
 class Operator:
     """One operator of a family; `test` is only asked about facts of the family's type."""
 
     key: str  # "any_of"
-    label: str  # "is any of": stands between the name and the value
+    label: str  # "is any of": stands in a menu between the name and the value
     constant: ConstantKind
     test: Test
+    said: Said
     prepare: Callable[[Any], Any] = _unchanged  # the value, once, when a tree is read
     native: Callable[[Any], tuple[Comparison, ...]] | None = None  # all must hold; None: predicate
     presence: bool | None = None  # is_set True, is_not_set False, others None
@@ -55,9 +73,23 @@ class Operator:
 def _comparing(labels: Mapping[Symbol, str], constant: ConstantKind) -> tuple[Operator, ...]:
     """Return operators that compare a fact with a value as it is, and that the engine knows too."""
     return tuple(
-        Operator(key, label, constant, _test(key), native=_natively(key))
+        Operator(key, label, constant, _test(key), _compared(key, _COMPARED), native=_natively(key))
         for key, label in labels.items()
     )
+
+
+_COMPARED: Final[dict[Symbol, str]] = {
+    "eq": _("{name} is {value}"),
+    "ne": _("{name} is not {value}"),
+    "gt": _("{name} is more than {value}"),
+    "gte": _("{name} is at least {value}"),
+    "lt": _("{name} is less than {value}"),
+    "lte": _("{name} is at most {value}"),
+}
+
+
+def _compared(symbol: Symbol, words: Mapping[Symbol, str]) -> Said:
+    return Said(words[symbol], words[COMPLEMENT[symbol]])
 
 
 def _test(symbol: Symbol) -> Test:
@@ -73,38 +105,51 @@ def _is_set() -> tuple[Operator, ...]:
     def never(fact: Any, value: Any, now: float) -> bool:
         raise AssertionError("presence is decided before a fact is looked at")
 
+    known, unknown = _("{name} is set"), _("{name} is not set")
     return (
-        Operator("is_set", "is set", "none", never, presence=True),
-        Operator("is_not_set", "is not set", "none", never, presence=False),
+        Operator("is_set", _("is set"), "none", never, Said(known, unknown), presence=True),
+        Operator(
+            "is_not_set", _("is not set"), "none", never, Said(unknown, known), presence=False
+        ),
     )
 
 
 # Numbers
 
 _NUMBER_LABELS: Final[dict[Symbol, str]] = {
-    "eq": "is",
-    "ne": "is not",
-    "gt": "is more than",
-    "gte": "is at least",
-    "lt": "is less than",
-    "lte": "is at most",
+    "eq": _("is"),
+    "ne": _("is not"),
+    "gt": _("is more than"),
+    "gte": _("is at least"),
+    "lt": _("is less than"),
+    "lte": _("is at most"),
 }
 
 
 def _between() -> Operator:
     return Operator(
         "between",
-        "is between",
+        _("is between"),
         "number_pair",
         lambda fact, value, now: bool(value[0] <= fact <= value[1]),
+        Said(
+            _("{name} is between {low} and {high}"),
+            _("{name} is not between {low} and {high}"),
+        ),
         native=lambda value: (("gte", value[0]), ("lte", value[1])),
     )
 
 
 def _membership(constant: ConstantKind) -> tuple[Operator, ...]:
+    one, not_one = _COMPARED["eq"], _COMPARED["ne"]
+    many, none = _("{name} is {value}"), _("{name} is neither {value}")
+    within = Said(many, none, one, not_one, "or", "nor")
+    without = Said(none, many, not_one, one, "nor", "or")
     return (
-        Operator("any_of", "is any of", constant, lambda f, v, now: f in v, frozenset),
-        Operator("none_of", "is none of", constant, lambda f, v, now: f not in v, frozenset),
+        Operator("any_of", _("is any of"), constant, lambda f, v, now: f in v, within, frozenset),
+        Operator(
+            "none_of", _("is none of"), constant, lambda f, v, now: f not in v, without, frozenset
+        ),
     )
 
 
@@ -146,7 +191,7 @@ def _ignoring_case(operator: Operator) -> Operator:
 
     return replace(
         operator,
-        key=f"{operator.key}_ignoring_case",
+        key=f"{operator.key}{IGNORING_CASE}",
         label=f"{operator.label} (ignoring case)",
         test=test,
         prepare=prepare,
@@ -162,43 +207,84 @@ def _parts(pattern: str) -> tuple[str, ...]:
     return tuple(pattern.split("*"))
 
 
+_CONTAINS: Final = Said(_("{name} contains {value}"), _("{name} does not contain {value}"))
+_STARTS: Final = Said(_("{name} starts with {value}"), _("{name} does not start with {value}"))
+_ENDS: Final = Said(_("{name} ends with {value}"), _("{name} does not end with {value}"))
+_MATCHES: Final = Said(_("{name} matches {value}"), _("{name} does not match {value}"))
 _TEXT_EXACT: Final = (
-    *_comparing({"eq": "is", "ne": "is not"}, "text"),
+    *_comparing({"eq": _("is"), "ne": _("is not")}, "text"),
     *_membership("texts"),
-    Operator("contains", "contains", "text", lambda f, v, now: v in f),
-    Operator("starts_with", "starts with", "text", lambda f, v, now: f.startswith(v)),
-    Operator("ends_with", "ends with", "text", lambda f, v, now: f.endswith(v)),
-    Operator("matches", "matches", "pattern", lambda f, v, now: matches_pattern(f, v), _parts),
+    Operator("contains", _("contains"), "text", lambda f, v, now: v in f, _CONTAINS),
+    Operator("starts_with", _("starts with"), "text", lambda f, v, now: f.startswith(v), _STARTS),
+    Operator("ends_with", _("ends with"), "text", lambda f, v, now: f.endswith(v), _ENDS),
+    Operator(
+        "matches",
+        _("matches"),
+        "pattern",
+        lambda f, v, now: matches_pattern(f, v),
+        _MATCHES,
+        _parts,
+    ),
 )
 _TEXT: Final = (*_TEXT_EXACT, *map(_ignoring_case, _TEXT_EXACT))
 
 
+_SIZED: Final[dict[Symbol, str]] = {
+    "eq": _("{name} has exactly {value}"),
+    "ne": _("{name} has not exactly {value}"),
+    "gt": _("{name} has more than {value}"),
+    "gte": _("{name} has at least {value}"),
+    "lt": _("{name} has fewer than {value}"),
+    "lte": _("{name} has at most {value}"),
+}
+
+
 def _sized(symbol: Symbol, label: str) -> Operator:
     compare = COMPARE[symbol]
-    return Operator(f"size_{symbol}", label, "count", lambda f, v, now: bool(compare(len(f), v)))
+    return Operator(
+        f"size_{symbol}",
+        label,
+        "count",
+        lambda f, v, now: bool(compare(len(f), v)),
+        _compared(symbol, _SIZED),
+    )
 
 
 _SIZES: Final = (
-    _sized("eq", "has exactly"),
-    _sized("gt", "has more than"),
-    _sized("gte", "has at least"),
-    _sized("lt", "has fewer than"),
-    _sized("lte", "has at most"),
+    _sized("eq", _("has exactly")),
+    _sized("gt", _("has more than")),
+    _sized("gte", _("has at least")),
+    _sized("lt", _("has fewer than")),
+    _sized("lte", _("has at most")),
 )
+_HAS: Final = _CONTAINS.words
+_LACKS: Final = _CONTAINS.denied
+_HAS_NONE: Final = _("{name} contains neither {value}")
 _LIST_EXACT: Final = (
-    Operator("contains", "contains", "text", lambda f, v, now: v in f),
+    Operator("contains", _("contains"), "text", lambda f, v, now: v in f, _CONTAINS),
     Operator(
         "contains_any",
-        "contains any of",
+        _("contains any of"),
         "texts",
         lambda f, v, now: not v.isdisjoint(f),
+        Said(_HAS, _HAS_NONE, _HAS, _LACKS, "or", "nor"),
         frozenset,
     ),
     Operator(
-        "contains_all", "contains all of", "texts", lambda f, v, now: v.issubset(f), frozenset
+        "contains_all",
+        _("contains all of"),
+        "texts",
+        lambda f, v, now: v.issubset(f),
+        Said(_HAS, _("{name} does not contain all of {value}"), _HAS, _LACKS, "and", "and"),
+        frozenset,
     ),
     Operator(
-        "contains_none", "contains none of", "texts", lambda f, v, now: v.isdisjoint(f), frozenset
+        "contains_none",
+        _("contains none of"),
+        "texts",
+        lambda f, v, now: v.isdisjoint(f),
+        Said(_HAS_NONE, _HAS, _LACKS, _HAS, "nor", "or"),
+        frozenset,
     ),
 )
 _LIST: Final = (*_LIST_EXACT, *map(_ignoring_case, _LIST_EXACT), *_SIZES)
@@ -225,40 +311,52 @@ def _day(value: str) -> tuple[float, float]:
 _DATE: Final = (
     Operator(
         "before",
-        "is before",
+        _("is before"),
         "date",
         lambda fact, value, now: bool(fact < value),
+        Said(_("{name} is before {value}"), _("{name} is not before {value}")),
         _start,
         native=lambda value: (("lt", _start(value)),),
     ),
     Operator(
         "after",
-        "is after",
+        _("is after"),
         "date",
         lambda fact, value, now: bool(COMPARE[value[0]](fact, value[1])),
+        Said(_("{name} is after {value}"), _("{name} is not after {value}")),
         _after,
         native=lambda value: (_after(value),),
     ),
-    Operator("on", "is on", "date", lambda f, v, now: bool(v[0] <= f < v[1]), _day),
+    Operator(
+        "on",
+        _("is on"),
+        "date",
+        lambda f, v, now: bool(v[0] <= f < v[1]),
+        Said(_("{name} is on {value}"), _("{name} is not on {value}")),
+        _day,
+    ),
     Operator(
         "within_last",
-        "is within the last",
+        _("is within the last"),
         "duration",
         lambda fact, value, now: bool(now - value <= fact <= now),
+        Said(_("{name} was {last}"), _("{name} was not {last}")),
         parse_duration,
     ),
     Operator(
         "more_than_ago",
-        "is longer ago than",
+        _("is longer ago than"),
         "duration",
         lambda fact, value, now: bool(fact < now - value),
+        Said(_("{name} was more than {span} ago"), _("{name} was not more than {span} ago")),
         parse_duration,
     ),
     Operator(
         "within_next",
-        "is within the next",
+        _("is within the next"),
         "duration",
         lambda fact, value, now: bool(now < fact <= now + value),
+        Said(_("{name} is {next}"), _("{name} is not {next}")),
         parse_duration,
     ),
 )
@@ -271,6 +369,16 @@ def _near(fact: tuple[float, float], value: dict[str, float], now: float) -> boo
     return distance_km(fact, (value["lat"], value["lon"])) <= value["km"]
 
 
+_VERSIONED: Final[dict[Symbol, str]] = {
+    "eq": _("{name} is {value}"),
+    "ne": _("{name} is not {value}"),
+    "gt": _("{name} is newer than {value}"),
+    "gte": _("{name} is {value} or newer"),
+    "lt": _("{name} is older than {value}"),
+    "lte": _("{name} is {value} or older"),
+}
+
+
 def _versioned(symbol: Symbol, label: str) -> Operator:
     compare = COMPARE[symbol]
     return Operator(
@@ -278,8 +386,18 @@ def _versioned(symbol: Symbol, label: str) -> Operator:
         label,
         "version",
         lambda fact, value, now: bool(compare(version_key(fact), value)),
+        _compared(symbol, _VERSIONED),
         version_key,
     )
+
+
+# The event stands in for {name}: "{name} less than 5 days ago" is "the person last bought …".
+_AGO: Final[dict[Symbol, str]] = {
+    "lt": _("less than {span} ago"),
+    "lte": _("at most {span} ago"),
+    "gt": _("more than {span} ago"),
+    "gte": _("at least {span} ago"),
+}
 
 
 def _since(symbol: Symbol, label: str) -> Operator:
@@ -288,25 +406,32 @@ def _since(symbol: Symbol, label: str) -> Operator:
         label,
         "duration",
         _test(symbol),
+        _compared(symbol, _AGO),
         parse_duration,
         native=lambda value: ((symbol, parse_duration(value)),),
     )
 
 
 _VERSION: Final = (
-    _versioned("eq", "is"),
-    _versioned("ne", "is not"),
-    _versioned("gt", "is newer than"),
-    _versioned("gte", "is at least"),
-    _versioned("lt", "is older than"),
-    _versioned("lte", "is at most"),
+    _versioned("eq", _("is")),
+    _versioned("ne", _("is not")),
+    _versioned("gt", _("is newer than")),
+    _versioned("gte", _("is at least")),
+    _versioned("lt", _("is older than")),
+    _versioned("lte", _("is at most")),
 )
 _SINCE: Final = (
-    _since("lt", "less than"),
-    _since("lte", "at most"),
-    _since("gt", "more than"),
-    _since("gte", "at least"),
+    _since("lt", _("less than")),
+    _since("lte", _("at most")),
+    _since("gt", _("more than")),
+    _since("gte", _("at least")),
 )
+_NEAR: Final = Said(
+    _("{name} is within {km} km of {at}"),
+    _("{name} is not within {km} km of {at}"),
+)
+# Yes and no are each other's denial, so the value is turned round instead.
+_TOLD: Final = Said(_("{name}: {value}"), _("{name}: {value}"))
 
 
 def _keyed(*operators: Operator) -> dict[str, Operator]:
@@ -316,10 +441,10 @@ def _keyed(*operators: Operator) -> dict[str, Operator]:
 OPERATORS: Final[dict[Family, dict[str, Operator]]] = {
     "number": _keyed(*_NUMBER, *_is_set()),
     "text": _keyed(*_TEXT, *_is_set()),
-    "boolean": _keyed(*_comparing({"eq": "is"}, "boolean"), *_is_set()),
+    "boolean": _keyed(replace(*_comparing({"eq": _("is")}, "boolean"), said=_TOLD), *_is_set()),
     "date": _keyed(*_DATE, *_is_set()),
     "list": _keyed(*_LIST, *_is_set()),
-    "place": _keyed(Operator("within_km", "is within", "place", _near), *_is_set()),
+    "place": _keyed(Operator("within_km", _("is within"), "place", _near, _NEAR), *_is_set()),
     "version": _keyed(*_VERSION, *_is_set()),
     "aggregate": _keyed(*_AGGREGATE),
     "since": _keyed(*_SINCE),

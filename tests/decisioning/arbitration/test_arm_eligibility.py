@@ -88,7 +88,7 @@ def test_who_does_not_meet_an_arms_conditions_is_told_which(held):
     (told,) = explain_decision(decision, held, level="reasons", now=NOW.timestamp())
 
     assert (told.experiment.key, told.experiment.arm) == ("split", "b")
-    assert told.conditions[0]["words"] == "Loyalty tier is any of gold or silver"
+    assert told.conditions[0]["words"] == "Loyalty tier is gold or silver"
     assert decision.arms == {"split": "b"}
 
 

@@ -81,7 +81,7 @@ def fault(condition, catalogue=None):
 def test_a_condition_without_content_is_everyone(condition):
     assert parse(condition, shop()) == EVERYONE
     assert evaluate(EVERYONE, {}, NOW) is Truth.TRUE
-    assert sentence(condition, shop()) == "everyone"
+    assert sentence(condition, shop()) == "Everyone"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_segments_are_put_in_place():
     assert evaluate(tree, {"tier": "gold", "spend": 501}, NOW) is Truth.FALSE
     assert to_plain(inline_segments(tree)) == to_plain(tree)
     assert attributes(tree) == {"tier", "spend"}
-    assert sentence(tree, catalogue) == "not (is in the segment Best)"
+    assert sentence(tree, catalogue) == "The person is not in the segment “Best”"
 
 
 def test_segments_may_not_go_round_or_be_wrong_or_grow_without_end():
@@ -254,33 +254,33 @@ def test_groups_follow_three_valued_logic(kind, parts, truth):
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
-        ({"attribute": "country", "is": "any_of", "value": ["DE", "AT"]}, "Country is any of DE or AT"),
+        ({"attribute": "country", "is": "any_of", "value": ["DE", "AT"]}, "Country is DE or AT"),
         ({"attribute": "tier", "is": "contains_ignoring_case", "value": "Go"}, "Loyalty tier contains Go (ignoring case)"),
-        ({"attribute": "tier", "is": "eq", "value": ""}, 'Loyalty tier is ""'),
+        ({"attribute": "tier", "is": "eq", "value": ""}, "Loyalty tier is “”"),
         ({"attribute": "spend", "is": "gte", "value": 1234567.5}, "Total spend is at least 1,234,567.5 EUR"),
         ({"attribute": "spend", "is": "between", "value": [1, 2]}, "Total spend is between 1 and 2 EUR"),
-        ({"attribute": "member", "is": "eq", "value": True}, "Member is true"),
+        ({"attribute": "member", "is": "eq", "value": True}, "Member: yes"),
         ({"attribute": "member", "is": "is_not_set"}, "Member is not set"),
         ({"attribute": "seen", "is": "after", "value": "2026-11-02"}, "Last seen is after 2 November 2026 (UTC)"),
         ({"attribute": "seen", "is": "before", "value": "2026-11-22T09:30:00+01:00"}, "Last seen is before 22 November 2026, 08:30 UTC"),
-        ({"attribute": "seen", "is": "within_last", "value": "1h"}, "Last seen is within the last 1 hour"),
-        ({"attribute": "tags", "is": "contains_all", "value": ["a", "b", "c"]}, "Interests contains all of a, b and c"),
+        ({"attribute": "seen", "is": "within_last", "value": "1h"}, "Last seen was in the last hour"),
+        ({"attribute": "tags", "is": "contains_all", "value": ["a", "b", "c"]}, "Interests contains a, b and c"),
         ({"attribute": "tags", "is": "size_gte", "value": 3}, "Interests has at least 3 values"),
         ({"attribute": "at", "is": "within_km", "value": {"lat": 48.2, "lon": 16.4, "km": 5}}, "Position is within 5 km of 48.2, 16.4"),
         ({"attribute": "app", "is": "gt", "value": "2.10.0"}, "App version is newer than 2.10.0"),
-        (BOUGHT, "has done Order Completed at least 1 time in the last 30 days where Category is outdoor (counted in steps of 12 hours)"),
-        ({"event": "cart", "count": {"is": "between", "value": [2, 4]}, "within": "session"}, "has done Cart Updated between 2 and 4 times in the current session"),
-        ({"event": "cart", "since_last": {"is": "gt", "value": "2h"}}, "last did Cart Updated more than 2 hours ago"),
+        (BOUGHT, "The person has bought in the last 30 days (only those where Category is outdoor; counted in steps of 12 hours)"),
+        ({"event": "cart", "count": {"is": "between", "value": [2, 4]}, "within": "session"}, "The person has done “Cart Updated” 2 to 4 times in the current session"),
+        ({"event": "cart", "since_last": {"is": "gt", "value": "2h"}}, "The person last did “Cart Updated” more than 2 hours ago"),
         (
             {"event": "Order Completed", "sum": {"property": "total", "is": "gt", "value": 100}, "within": "1d"},
-            "the sum of Total of Order Completed in the last 1 day is more than 100 (counted in steps of 15 minutes)",
+            "The sum of total over “Order Completed” in the last day is more than 100 (counted in steps of 15 minutes)",
         ),
         (
             {"event": "cart", "without": {"event": "Order Completed"}, "within": "page"},
-            "has done Cart Updated and then not Order Completed in the current page view",
+            "The person has done “Cart Updated” and then not bought on the current page view",
         ),
-        ({"all": [GOLD, {"any": [SPENT, GOLD]}]}, "Loyalty tier is gold and (Total spend is more than 500 EUR or Loyalty tier is gold)"),
-        ({"none": [GOLD, SPENT]}, "none of (Loyalty tier is gold; Total spend is more than 500 EUR)"),
+        ({"all": [GOLD, {"any": [SPENT, GOLD]}]}, "Loyalty tier is gold, and (Total spend is more than 500 EUR, or Loyalty tier is gold)"),
+        ({"none": [GOLD, SPENT]}, "Loyalty tier is not gold, and Total spend is at most 500 EUR"),
     ],
 )  # fmt: skip
 def test_conditions_read_as_sentences(condition, words):
@@ -292,7 +292,7 @@ def test_what_may_not_be_seen_is_said_so():
     hidden = without_hidden(tree, frozenset({"spend"}))
 
     assert evaluate(hidden, {}, NOW) is Truth.UNKNOWN
-    assert sentence(hidden, shop()) == "not (Total spend may not be seen for these purposes)"
+    assert sentence(hidden, shop()) == "Total spend may not be seen for these purposes"
 
 
 def test_an_outline_indents_groups():

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisioning.rules import limits
-from decisioning.rules.durations import grain_seconds, parse_duration, seconds_words
+from decisioning.rules.durations import grain_seconds, parse_duration
+from decisioning.rules.phrases import ENGLISH
+from decisioning.rules.value_words import seconds_words
 from decisioning.rules.literals import literal
 from decisioning.rules.operators import matches_pattern
 from decisioning.rules.values import distance_km, version_key
@@ -46,7 +48,7 @@ def test_buckets_are_at_most_a_sixtieth_of_their_window(minutes):
     [("30d", "12 hours"), ("1d", "15 minutes"), ("1h", "1 minute"), ("1m", "1 second"), ("90d", "1 day")],
 )  # fmt: skip
 def test_the_grain_reads_well(window, words):
-    assert seconds_words(grain_seconds(window)) == words
+    assert seconds_words(grain_seconds(window), ENGLISH) == words
 
 
 @pytest.mark.parametrize(

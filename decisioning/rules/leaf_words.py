@@ -1,0 +1,273 @@
+"""The only place that puts one condition into words, of an attribute or of events."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from decisioning.rules.catalogue import Catalogue
+from decisioning.rules.durations import grain_seconds
+from decisioning.rules.operators import COMPLEMENT, IGNORING_CASE
+from decisioning.rules.phrases import Phrases
+from decisioning.rules.phrases import gettext_noop as _
+from decisioning.rules.tree import Leaf, Node, load
+from decisioning.rules.value_words import (
+    Joint,
+    date_words,
+    last_words,
+    listed,
+    next_words,
+    quoted,
+    seconds_words,
+    span_words,
+    text_words,
+)
+from decisioning.rules.verbs import verb_of
+from decisioning.rules.visibility import HIDDEN
+from decisioning.specs import AggregateSpec, AttributeSpec, Condition
+
+_OVER: Final = {
+    "sum": _("the sum of {property} over {event} {period}"),
+    "min": _("the lowest {property} of {event} {period}"),
+    "max": _("the highest {property} of {event} {period}"),
+    "average": _("the average {property} of {event} {period}"),
+    "distinct": _("the number of different values of {property} of {event} {period}"),
+}
+# Without and with a window.
+_NEVER_DONE: Final = (_("the person has never {done}"), _("the person has not {done} {period}"))
+_DONE: Final = (_("the person has {done}"), _("the person has {done} {period}"))
+_DONE_TIMES: Final = (
+    _("the person has {done} {times}"),
+    _("the person has {done} {times} {period}"),
+)
+# For events without a verb, and with one.
+_SINCE: Final = {
+    "since_first": (_("the person first did {event} {ago}"), _("the person first {did} {ago}")),
+    "since_last": (_("the person last did {event} {ago}"), _("the person last {did} {ago}")),
+}
+# A count of at least this says no more than that it happened, and less, that it did not.
+_ONCE: Final = {("gte", 1), ("gt", 0)}
+_NEVER: Final = {("lt", 1), ("lte", 0), ("eq", 0)}
+
+Telling = Callable[[Node, Catalogue], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Puts single conditions into words; `tell` puts the tree of an event's filter."""
+
+    catalogue: Catalogue
+    phrases: Phrases
+    tell: Telling
+
+    def leaf(self, leaf: Leaf, *, denied: bool = False) -> str:
+        """Return a condition as a sentence that starts in lower case; `denied`: known and false."""
+        if leaf.aggregate is not None:
+            return self._event(leaf, leaf.aggregate, denied=denied)
+        if leaf.fact.startswith(HIDDEN):
+            # Unknown is the opposite of unknown, so there is nothing to deny.
+            name = self.catalogue.name_of(leaf.fact.removeprefix(HIDDEN))
+            return self._fill(_("{name} may not be seen for these purposes"), name=name)
+        spec = self.catalogue.attributes.get(leaf.fact)
+        unit = spec.unit if isinstance(spec, AttributeSpec) else ""
+        name = self.catalogue.name_of(leaf.fact)
+        return self._compared(leaf, name, unit=unit, denied=denied)
+
+    def _fill(self, source: str, **places: str) -> str:
+        return self.phrases.gettext(source).format(**places)
+
+    def _compared(self, leaf: Leaf, name: str, *, unit: str = "", denied: bool) -> str:
+        said = leaf.operator.said
+        words, joint = (said.denied, said.joint_denied) if denied else (said.words, said.joint)
+        if isinstance(leaf.value, list) and len(leaf.value) == 1:
+            words = (said.one_denied if denied else said.one) or words
+        places = self._places(leaf, unit, joint, denied=denied)
+        sentence = self._fill(words, name=name, **places)
+        if leaf.operator.key.endswith(IGNORING_CASE):
+            return self._fill(_("{condition} (ignoring case)"), condition=sentence)
+        return sentence
+
+    def _places(self, leaf: Leaf, unit: str, joint: Joint, *, denied: bool) -> dict[str, str]:
+        value, phrases = leaf.value, self.phrases
+        tail = f" {unit}" if unit else ""
+        match leaf.operator.constant:
+            case "number":
+                return {"value": phrases.number(value) + tail}
+            case "numbers":
+                return {"value": listed(value, phrases, joint) + tail}
+            case "number_pair":
+                low, high = value
+                return {"low": phrases.number(low), "high": phrases.number(high) + tail}
+            case "texts":
+                return {"value": listed(value, phrases, joint)}
+            case "boolean":
+                yes, no = phrases.gettext("yes"), phrases.gettext("no")
+                return {"value": yes if value != denied else no}
+            case _:
+                return _MORE_PLACES[leaf.operator.constant](value, phrases)
+
+    # Conditions on events
+
+    def _event(self, leaf: Leaf, spec: AggregateSpec, *, denied: bool) -> str:
+        notes: list[str] = []
+        match spec.function:
+            case "sequence":
+                return self._sequence(spec, denied=denied == bool(leaf.value))
+            case "count":
+                words = self._count(leaf, spec, denied=denied)
+            case "since_first" | "since_last":
+                words = self._since(leaf, spec, denied=denied)
+                notes = self._only(spec.within)
+            case _:
+                words = self._compared(leaf, self._over(spec), denied=denied)
+        if spec.where is not None:
+            where = self._where(spec.event, spec.where)
+            notes = [self._fill(_("only those where {where}"), where=where), *notes]
+        return self._noted(words, [*notes, *self._grain(spec.within)])
+
+    def _over(self, spec: AggregateSpec) -> str:
+        return self._fill(
+            _OVER[spec.function],
+            property=spec.property.replace("_", " "),
+            event=quoted(self._name(spec.event), self.phrases),
+            period=self._period(spec.within),
+        )
+
+    def _noted(self, words: str, notes: list[str]) -> str:
+        if not notes:
+            return words
+        return self._fill(_("{condition} ({notes})"), condition=words, notes="; ".join(notes))
+
+    def _count(self, leaf: Leaf, spec: AggregateSpec, *, denied: bool) -> str:
+        key = leaf.operator.key
+        value = tuple(leaf.value) if key == "between" else leaf.value
+        if denied and key in COMPLEMENT:
+            # A count is never unknown and then false: nothing counted is 0.
+            key, denied = COMPLEMENT[key], False
+        period = self._period(spec.within)
+        times = ""
+        if (key, value) in _NEVER:
+            words = _NEVER_DONE[bool(period)]
+        elif (key, value) in _ONCE:
+            words = _DONE[bool(period)]
+        else:
+            words = _DONE_TIMES[bool(period)]
+            times = self._times(key, value, denied=denied)
+        return self._fill(words, done=self._done(spec.event), times=times, period=period)
+
+    def _times(self, key: str, value: Any, *, denied: bool) -> str:
+        phrases = self.phrases
+        if key == "between":
+            times = _("not {low} to {high} times") if denied else _("{low} to {high} times")
+            low, high = value
+            return self._fill(times, low=phrases.number(low), high=phrases.number(high))
+        number = 1 if value == 1 else 2  # languages count in whole numbers
+        words = {
+            "eq": phrases.ngettext("exactly once", "exactly {count} times", number),
+            "ne": phrases.ngettext(
+                "any number of times but once", "any number of times but {count}", number
+            ),
+            "gt": phrases.ngettext("more than once", "more than {count} times", number),
+            "gte": phrases.ngettext("at least once", "at least {count} times", number),
+            "lt": phrases.ngettext("fewer than {count} time", "fewer than {count} times", number),
+            "lte": phrases.ngettext("at most once", "at most {count} times", number),
+        }
+        return words[key].format(count=phrases.number(value))
+
+    def _since(self, leaf: Leaf, spec: AggregateSpec, *, denied: bool) -> str:
+        said = leaf.operator.said
+        ago = self._fill(
+            said.denied if denied else said.words, span=span_words(leaf.value, self.phrases)
+        )
+        name = self._name(spec.event)
+        verb = verb_of(name)
+        did = self.phrases.gettext(verb) if verb else ""
+        words = _SINCE[spec.function][bool(verb)]
+        return self._fill(words, did=did, event=quoted(name, self.phrases), ago=ago)
+
+    def _sequence(self, spec: AggregateSpec, *, denied: bool) -> str:
+        words = (
+            _("the person has {first} and then not {second} {period}")
+            if spec.without
+            else _("the person has {first} and then {second} {period}")
+        )
+        sentence = self._fill(
+            words,
+            first=self._done(spec.event, spec.where),
+            second=self._done(spec.then, spec.then_where),
+            period=self._period(spec.within),
+        )
+        if denied:
+            sentence = self._fill(_("it is not so that {condition}"), condition=sentence)
+        return self._noted(sentence, self._grain(spec.within))
+
+    def _done(self, event: str, where: Condition | None = None) -> str:
+        """Return what has been done, e.g. "bought", or "done “Gate passed”"."""
+        name = self._name(event)
+        verb = verb_of(name)
+        done = (
+            self.phrases.gettext(verb)
+            if verb
+            else self._fill(_("done {event}"), event=quoted(name, self.phrases))
+        )
+        if where is None:
+            return done
+        return self._fill(_("{done} (where {where})"), done=done, where=self._where(event, where))
+
+    def _name(self, event: str) -> str:
+        found = self.catalogue.events.get(event)
+        return found.name if found else event
+
+    def _where(self, event: str, where: Condition) -> str:
+        found = self.catalogue.events.get(event)
+        return self.tell(load(where), Catalogue.of_event(found) if found else Catalogue())
+
+    def _period(self, within: str) -> str:
+        match within:
+            case "page":
+                return self.phrases.gettext("on the current page view")
+            case "session":
+                return self.phrases.gettext("in the current session")
+            case "":
+                return ""
+            case _:
+                return last_words(within, self.phrases)
+
+    def _only(self, within: str) -> list[str]:
+        period = self._period(within)
+        return [self._fill(_("counting only {period}"), period=period)] if period else []
+
+    def _grain(self, within: str) -> list[str]:
+        if within in ("", "page", "session"):
+            return []
+        step = seconds_words(grain_seconds(within), self.phrases)
+        return [self._fill(_("counted in steps of {span}"), span=step)]
+
+
+def _place(value: dict[str, float], phrases: Phrases) -> dict[str, str]:
+    # Positions are written with points in every language: a comma parts them.
+    return {"km": phrases.number(value["km"]), "at": f"{value['lat']}, {value['lon']}"}
+
+
+def _size(value: int, phrases: Phrases) -> dict[str, str]:
+    words = phrases.ngettext("{count} value", "{count} values", value)
+    return {"value": words.format(count=phrases.number(value))}
+
+
+def _span(value: str, phrases: Phrases) -> dict[str, str]:
+    return {
+        "span": span_words(value, phrases),
+        "last": last_words(value, phrases),
+        "next": next_words(value, phrases),
+    }
+
+
+_MORE_PLACES: Final[dict[str, Callable[[Any, Phrases], dict[str, str]]]] = {
+    "none": lambda value, phrases: {},
+    "count": _size,
+    "text": lambda value, phrases: {"value": text_words(value, phrases)},
+    "pattern": lambda value, phrases: {"value": text_words(value, phrases)},
+    "date": lambda value, phrases: {"value": date_words(value, phrases)},
+    "duration": _span,
+    "place": _place,
+    "version": lambda value, phrases: {"value": str(value)},
+}
