@@ -7,7 +7,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from campaigns.rule_builder.meaning import complete
-from campaigns.rule_builder.translation import check, read_condition, write_condition
+from campaigns.rule_builder.stored import read_condition
+from campaigns.rule_builder.translation import check, write_condition
 from campaigns.rule_builder.widgets import Posted, RuleBuilder, without
 from decisioning.rules.catalogue import Catalogue
 from decisioning.specs import Condition
@@ -52,7 +53,7 @@ class ConditionField(forms.Field):
         if isinstance(value, Posted) and value.error:
             return {}, [value.error]
         catalogue = without(self.catalogue, self.widget.exclude_segment)
-        tree = value.tree if isinstance(value, Posted) else read_condition(value)
+        tree = value.tree if isinstance(value, Posted) else read_condition(value, catalogue)
         complete(tree, catalogue)
         written = write_condition(tree, catalogue)
         if "\\u0000" in json.dumps(written.condition):

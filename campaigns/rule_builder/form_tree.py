@@ -12,12 +12,13 @@ Kind = Literal["group", "leaf", "where", "then_where"]
 # What one condition may hold, as typed. `value` may have several entries, the others have one.
 FIELDS: Final = (
     "subject", "is", "value", "low", "high", "amount", "unit", "lat", "lon", "km",
-    "measure", "property", "within", "within_unit", "then", "segment", "about", "seen",
+    "measure", "property", "within", "within_unit", "then", "segment", "about", "seen", "raw",
 )  # fmt: skip
 GROUP_KINDS: Final[frozenset[Kind]] = frozenset({"group", "where", "then_where"})
 MAX_NODES: Final = 2 * limits.MAX_LEAVES
 _NODE: Final = re.compile(r"(\d{1,6}):(\d{0,6}):(group|leaf|where|then_where)", re.ASCII)
 _MATCHES: Final = ("all", "any", "none")
+DAMAGED: Final = "The page is damaged. Reload it and try again."
 
 
 class TreeError(ValueError):
@@ -73,7 +74,7 @@ def read_tree(data: FormData, name: str) -> Node:
     for entry in entries:
         match = _NODE.fullmatch(str(entry))
         if match is None:
-            raise TreeError("The page is damaged. Reload it and try again.")
+            raise TreeError(DAMAGED)
         _attach(nodes, int(match[1]), match[2], _node(data, name, match))
     if not nodes:
         raise TreeError("The rule is missing from the page. Reload it and try again.")
@@ -87,8 +88,9 @@ def _node(data: FormData, name: str, match: "re.Match[str]") -> Node:
     prefix = f"{name}-{number}-"
     node = Node(number, kind)  # type: ignore[arg-type]  # the pattern admits kinds only
     if kind in GROUP_KINDS:
-        chosen = next(iter(data.getlist(f"{prefix}match")), "all")
-        node.match = chosen if chosen in _MATCHES else "all"
+        node.match = str(next(iter(data.getlist(f"{prefix}match")), "all"))
+        if node.match not in _MATCHES:
+            raise TreeError(DAMAGED)
         return node
     for key in FIELDS:
         values = [str(value) for value in data.getlist(prefix + key)]
@@ -101,7 +103,7 @@ def _attach(nodes: dict[int, Node], number: int, parent: str, node: Node) -> Non
     above = nodes.get(int(parent)) if parent else None
     fits = _fits(above, node) if nodes else not parent and node.kind == "group"
     if number in nodes or not fits:
-        raise TreeError("The page is damaged. Reload it and try again.")
+        raise TreeError(DAMAGED)
     nodes[number] = node
     if above is not None:
         above.children.append(node)
@@ -149,6 +151,56 @@ def move(root: Node, number: int, step: Literal[-1, 1]) -> Node:
     return _found(root, number)
 
 
+def move_out(root: Node, number: int) -> Node:
+    """Move a node out of its group, in front of it; in the outermost group nothing happens."""
+    parent, index = _place(root, number)
+    if parent is root or parent.kind != "group":
+        return _found(root, number)
+    above, place = _place(root, parent.id)
+    node = parent.children.pop(index)
+    above.children.insert(place, node)
+    return node
+
+
+def move_into(root: Node, number: int) -> Node:
+    """Move a node to the end of the group right above it; where there is none nothing happens.
+
+    Raises:
+        TreeError: groups would be too deep.
+    """
+    parent, index = _place(root, number)
+    node = parent.children[index]
+    above = parent.children[index - 1] if index else None
+    if above is None or above.kind != "group" or node.kind not in ("group", "leaf"):
+        return node
+    del parent.children[index]
+    above.children.append(node)
+    _check_depth(root)
+    return node
+
+
+def graft(root: Node, above: int, twig: Node) -> Node:
+    """Put a copy of a tree, such as a template's, at the end of a group; return the copy.
+
+    Raises:
+        TreeError: it cannot be there, or the rule would pass a limit.
+    """
+    parent = _found(root, above)
+    if parent.kind not in GROUP_KINDS:
+        raise TreeError("That cannot be added here. Reload the page and try again.")
+    twin = _renumbered(twig, _next_id(root))
+    parent.children.append(twin)
+    _check_size(root)
+    return twin
+
+
+def _renumbered(node: Node, start: int) -> Node:
+    twin = thaw(freeze(node))
+    for number, one in enumerate(twin.walk(), start):
+        one.id = number
+    return twin
+
+
 def copy(root: Node, number: int) -> Node:
     """Put a copy of a node behind it; return the copy.
 
@@ -158,10 +210,7 @@ def copy(root: Node, number: int) -> Node:
     parent, index = _place(root, number)
     if parent.kind == "leaf":
         raise TreeError("A condition has one filter of each kind. Copy the condition instead.")
-    twin = thaw(freeze(parent.children[index]))
-    number = _next_id(root)
-    for offset, node in enumerate(twin.walk()):
-        node.id = number + offset
+    twin = _renumbered(parent.children[index], _next_id(root))
     parent.children.insert(index + 1, twin)
     _check_size(root)
     return twin

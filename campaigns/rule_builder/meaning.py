@@ -108,21 +108,37 @@ def complete(node: Node, catalogue: Catalogue) -> None:
 
 
 def _complete_leaf(node: Node, catalogue: Catalogue) -> None:
-    subject = node.text("subject")
-    if node.text("about") != subject:
-        kept = {
-            key: node.fields[key] for key in ("subject", "segment", "seen") if key in node.fields
-        }
-        node.fields = kept | {"about": [subject]}
-        node.children = []
-        if subject.startswith("event:"):
-            node.fields |= {key: [value] for key, value in _EVENT_DEFAULTS.items()}
+    if node.text("raw"):
+        return
+    asks_anew = _forget_what_was_for_another(node)
     if node.text("measure") not in SEQUENCES:
         node.children = [child for child in node.children if child.kind == "where"]
+    node.fields["about"] = [about(node)]
     said = meaning(node, catalogue)
-    if said.operators and said.operator is None:
+    # An operator that stopped fitting, as the attribute has another type now, stays and is told.
+    if said.operators and said.operator is None and (asks_anew or not node.text("is")):
         node.fields["is"] = [_default(said)]
     _complete_units(node, meaning(node, catalogue))
+
+
+def about(node: Node) -> str:
+    """Return what operator and value of a condition were chosen for, "event:Order Completed|count"."""
+    return f"{node.text('subject')}|{node.text('measure')}"
+
+
+def _forget_what_was_for_another(node: Node) -> bool:
+    """Drop what belonged to another subject; say whether subject or measure are new."""
+    subject, before = node.text("subject"), node.text("about")
+    if before in (subject, about(node)):
+        return False
+    if before.rpartition("|")[0] == subject:
+        return True
+    kept = ("subject", "segment", "seen")
+    node.fields = {key: node.fields[key] for key in kept if key in node.fields}
+    node.children = []
+    if subject.startswith("event:"):
+        node.fields |= {key: [value] for key, value in _EVENT_DEFAULTS.items()}
+    return True
 
 
 def _complete_units(node: Node, said: Meaning) -> None:

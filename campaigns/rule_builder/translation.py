@@ -1,12 +1,11 @@
 """The only place that turns an edited rule into condition JSON and back, and faults into messages at a row."""
 
+import json
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Final
 
-from campaigns.rule_builder.form_tree import Kind, Node, new_tree
+from campaigns.rule_builder.form_tree import Kind, Node
 from campaigns.rule_builder.meaning import (
     SEQUENCES,
     Meaning,
@@ -15,15 +14,15 @@ from campaigns.rule_builder.meaning import (
     meaning,
 )
 from decisioning.rules.catalogue import Catalogue
-from decisioning.rules.conditions import FUNCTIONS, READS, ConditionError, Fault, parse
+from decisioning.rules.conditions import READS, ConditionError, Fault, parse
 from decisioning.rules.constants import CONSTANTS
-from decisioning.rules.tree import GROUPS
 from decisioning.specs import Condition
 
+UNSHOWN: Final = "This part cannot be shown here. Put another condition in its place."
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 _DIGITS: Final = re.compile(r"-?\d{1,16}(\.\d{1,12})?", re.ASCII)
 _GROUPED: Final = re.compile(r"-?\d{1,3}(,\d{3}){1,5}(\.\d{1,12})?", re.ASCII)
-_SPAN: Final = re.compile(r"(\d+)([mhd])", re.ASCII)
+SPAN: Final = re.compile(r"(\d+)([mhd])", re.ASCII)
 _LINES: Final = re.compile(r"[\r\n]+")
 _WORDED: Final = {  # the value is made of two fields, so the grammar's own words would mislead
     "duration": "Write a whole number from 1 up, for example 30.",
@@ -83,6 +82,8 @@ def _write(node: Node, path: str, catalogue: Catalogue, written: Written) -> Con
         return _write_group(node, path, catalogue, written)
     said = meaning(node, catalogue)
     written.nodes[path] = (node, said)
+    if node.text("raw"):
+        return _stored(node)
     match said.sort:
         case "event":
             return _write_event(node, said, path, catalogue, written)
@@ -90,6 +91,15 @@ def _write(node: Node, path: str, catalogue: Catalogue, written: Written) -> Con
             return {"segment": said.key}
         case _:
             return {"attribute": said.key, **_comparison(node, said)}
+
+
+def _stored(node: Node) -> Condition:
+    """Return a part that the page cannot show, as it was stored; nothing of it is lost by an edit elsewhere."""
+    try:
+        part: Condition = json.loads(node.text("raw"))
+    except (ValueError, RecursionError):
+        return {}
+    return part
 
 
 def _write_event(
@@ -188,6 +198,8 @@ def check(written: Written, catalogue: Catalogue) -> list[Message]:
 
 def _message(fault: Fault, written: Written) -> Message:
     node, said, rest = written.origin(fault.path)
+    if node.text("raw"):
+        return Message(node.id, "raw", f"{UNSHOWN} {fault.message[:1].upper()}{fault.message[1:]}.")
     if said is not None and not node.text("subject"):
         return Message(node.id, "subject", "Choose what to look at.")
     part = rest.rpartition("/")[2]
@@ -206,105 +218,3 @@ def _words(fault: Fault, node: Node, said: Meaning | None, part: str) -> str:
     if part == "segment" and not node.text("segment"):
         text = "Choose a segment"
     return f"{text}."
-
-
-# From JSON to the page
-
-
-def read_condition(condition: Any) -> Node:
-    """Return the tree to edit for a stored condition; what it cannot show stays behind as an empty row."""
-    root = new_tree()
-    if not isinstance(condition, Mapping) or not condition:
-        return root
-    numbers = iter(range(2, 1_000_000))
-    if _kind_of(condition):
-        _read_group(condition, root, numbers)
-    else:
-        root.children.append(_read(condition, numbers))
-    return root
-
-
-def _kind_of(json: Mapping[str, Any]) -> str:
-    return next((kind for kind in GROUPS if kind in json), "")
-
-
-def _read_group(json: Mapping[str, Any], node: Node, numbers: Iterable[int]) -> None:
-    node.match = _kind_of(json)
-    for child in json[node.match]:
-        node.children.append(_read(child, numbers))
-
-
-def _read(json: Mapping[str, Any], numbers: Iterable[int], *, kind: Kind = "group") -> Node:
-    number = next(iter(numbers))
-    if _kind_of(json):
-        node = Node(number, kind)
-        _read_group(json, node, numbers)
-        return node
-    leaf = Node(number, "leaf")
-    if "event" in json:
-        _read_event(json, leaf, numbers)
-    elif "segment" in json:
-        leaf.fields = {"subject": ["segment:"], "segment": [str(json["segment"])]}
-    else:
-        leaf.fields = {"subject": [f"attribute:{json.get('attribute', '')}"]} | _compared(json)
-    leaf.fields["about"] = leaf.fields["subject"]
-    return leaf
-
-
-def _read_event(json: Mapping[str, Any], leaf: Node, numbers: Iterable[int]) -> None:
-    measure = next((one for one in (*SEQUENCES, *FUNCTIONS) if one in json), "count")
-    inside = json.get(measure, {})
-    leaf.fields = {"subject": [f"event:{json['event']}"], "measure": [measure]}
-    leaf.fields |= _read_within(str(json.get("within", "")))
-    if measure in SEQUENCES:
-        leaf.fields["then"] = [str(inside.get("event", ""))]
-        _read_filter(inside, "then_where", leaf, numbers)
-    else:
-        leaf.fields |= _compared(inside)
-        leaf.fields["property"] = [str(inside.get("property", ""))]
-    _read_filter(json, "where", leaf, numbers)
-
-
-def _read_filter(json: Mapping[str, Any], kind: Kind, leaf: Node, numbers: Iterable[int]) -> None:
-    where = json.get("where")
-    if not where:
-        return
-    if _kind_of(where):
-        leaf.children.append(_read(where, numbers, kind=kind))
-    else:
-        group = Node(next(iter(numbers)), kind)
-        group.children.append(_read(where, numbers))
-        leaf.children.append(group)
-
-
-def _read_within(within: str) -> dict[str, list[str]]:
-    span = _SPAN.fullmatch(within)
-    if span:
-        return {"within": [span[1]], "within_unit": [span[2]]}
-    return {"within_unit": [within or "ever"]}
-
-
-def _compared(json: Mapping[str, Any]) -> dict[str, list[str]]:
-    fields = {"is": [str(json.get("is", ""))]}
-    value = json.get("value")
-    match value:
-        case None:
-            return fields
-        case bool():
-            return fields | {"value": ["yes" if value else "no"]}
-        case {"lat": lat, "lon": lon, "km": km}:
-            return fields | {"lat": [_shown(lat)], "lon": [_shown(lon)], "km": [_shown(km)]}
-        case [low, high] if json.get("is") == "between":
-            return fields | {"low": [_shown(low)], "high": [_shown(high)]}
-        case list():
-            return fields | {"value": [_shown(one) for one in value]}
-    span = _SPAN.fullmatch(value) if isinstance(value, str) else None
-    if span:
-        return fields | {"amount": [span[1]], "unit": [span[2]], "value": [str(value)]}
-    return fields | {"value": [_shown(value)]}
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return format(Decimal(repr(value)).normalize(), "f")
-    return str(value)

@@ -10,7 +10,8 @@ from campaigns.rule_builder.display import GroupRow, Page
 from campaigns.rule_builder.form_tree import Node, TreeError, new_tree, read_tree
 from campaigns.rule_builder.history import Frozen, load_history, sign_history, start
 from campaigns.rule_builder.meaning import complete
-from campaigns.rule_builder.translation import Message, check, read_condition, write_condition
+from campaigns.rule_builder.stored import read_condition
+from campaigns.rule_builder.translation import Message, check, write_condition
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import ConditionError
 from decisioning.rules.words import sentence
@@ -85,7 +86,7 @@ class RuleBuilder(forms.Widget):
         context = super().get_context(name, None, attrs)
         catalogue = without(self.catalogue, self.exclude_segment)
         posted = value if isinstance(value, Posted) else None
-        tree = posted.tree if posted else read_condition(value)
+        tree = posted.tree if posted else read_condition(value, catalogue)
         complete(tree, catalogue)
         states = posted.states if posted and posted.states else start(tree)
         written = write_condition(tree, catalogue)

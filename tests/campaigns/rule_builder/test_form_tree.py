@@ -3,7 +3,7 @@ from django.http import QueryDict
 
 from campaigns.rule_builder import form_tree
 from campaigns.rule_builder.form_tree import Node, TreeError
-from campaigns.rule_builder.translation import read_condition
+from campaigns.rule_builder.stored import read_condition
 from decisioning.rules import limits
 from tests.campaigns.rule_builder.catalogue import FIRST
 

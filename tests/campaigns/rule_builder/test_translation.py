@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.rule_builder.meaning import complete
-from campaigns.rule_builder.translation import check, read_condition, to_number, write_condition
+from campaigns.rule_builder.stored import read_condition
+from campaigns.rule_builder.translation import check, to_number, write_condition
 from decisioning.rules.conditions import FOR_EVER, FUNCTIONS, READS, parse
 from decisioning.rules.constants import CONSTANTS
 from decisioning.rules.operators import OPERATORS
