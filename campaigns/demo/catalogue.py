@@ -1,5 +1,7 @@
 """What the demo's marketers can speak of: purposes, attributes, event types, channels and placements."""
 
+from dataclasses import replace
+
 from campaigns.demo.departments import DEPARTMENTS, OTHER
 from consent.policy import PurposeSpec
 from decisioning.specs import (
@@ -80,17 +82,9 @@ def _profile(
     values: tuple[str, ...] = (),
     purposes: tuple[str, ...] = SHOPPING,
     unit: str = "",
-    sensitive: bool = False,
 ) -> AttributeSpec:
     return AttributeSpec(
-        key=key,
-        name=name,
-        type=type_,
-        values=values,
-        purposes=purposes,
-        unit=unit,
-        trusted=True,
-        sensitive=sensitive,
+        key=key, name=name, type=type_, values=values, purposes=purposes, unit=unit, trusted=True
     )
 
 
@@ -102,7 +96,7 @@ def _context(
 
 ATTRIBUTES: tuple[AttributeSpec, ...] = (
     _profile("age_band", "Age", values=AGES, purposes=COLUMNS),
-    _profile("income_band", "Income", values=INCOMES, purposes=(OFFERS,), sensitive=True),
+    replace(_profile("income_band", "Income", values=INCOMES, purposes=(OFFERS,)), sensitive=True),
     _profile(
         "home_ownership",
         "Home ownership",
