@@ -1,0 +1,134 @@
+"""The only place that finds what a release has and nothing uses, or uses to no effect; pure."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from campaigns.analysis.findings import Oddity
+from campaigns.analysis.layout import Layout
+from decisioning.specs import ArmSpec, CampaignSpec, CapSpec, ExperimentSpec, OfferSpec
+
+PERSONAL_TERMS: Final = ("depth", "recency")  # they count nothing for an offer without purposes
+
+
+def of_uses(layout: Layout) -> Iterator[Oddity]:
+    """Yield what is there for nothing."""
+    used = set(_segments_used(layout))
+    for segment in layout.release.segments:
+        if segment.key not in used:
+            yield Oddity("segment_unused", "segment", segment.key, "name")
+    for offer in layout.release.offers:
+        yield from of_offer(offer, layout)
+    for experiment in layout.release.experiments:
+        yield from of_experiment(experiment, layout)
+    for spec in layout.release.attributes:
+        for purpose in sorted(layout.retired & set(spec.purposes)):
+            args = {"purpose": purpose}
+            yield Oddity("attribute_retired", "attribute", spec.key, "purposes", args)
+
+
+def _segments_used(layout: Layout) -> Iterator[str]:
+    release = layout.release
+    yield from _mentioned([one.condition for one in release.segments])
+    yield from _mentioned([one.eligibility for one in release.offers])
+    yield from _mentioned([one.eligibility for one in release.campaigns])
+    for experiment in release.experiments:
+        for arm in experiment.arms:
+            # An arm may replace conditions; whatever field it keeps them in.
+            yield from _mentioned([getattr(arm, name) for name in ArmSpec.__slots__])
+
+
+def _mentioned(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("segment"), str):
+            yield value["segment"]
+        for inner in value.values():
+            yield from _mentioned(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _mentioned(inner)
+
+
+def of_offer(offer: OfferSpec, layout: Layout) -> Iterator[Oddity]:
+    """Yield what is odd about how an offer is used."""
+    campaigns = layout.campaigns_of(offer.key)
+    if not campaigns:
+        yield Oddity("offer_nowhere", "offer", offer.key, "name")
+    for purpose in sorted(layout.retired & set(offer.purposes)):
+        yield Oddity("offer_retired", "offer", offer.key, "purposes", {"purpose": purpose})
+    if not offer.purposes and any(one.fallback_offer != offer.key for one in campaigns):
+        yield from _without_purpose(offer, campaigns)
+    for number, cap in enumerate(offer.caps):
+        stricter = [
+            other
+            for place, other in enumerate(offer.caps)
+            if place != number and _outdoes(other, cap) and (place < number or other != cap)
+        ]
+        if stricter:
+            args = {"cap": _said(cap), "other": _said(stricter[0])}
+            yield Oddity("cap_idle", "offer", offer.key, f"caps[{number}].limit", args)
+
+
+def _without_purpose(offer: OfferSpec, campaigns: Iterable[CampaignSpec]) -> Iterator[Oddity]:
+    weighing = [
+        one.name for one in campaigns if any(one.weights.get(term) for term in PERSONAL_TERMS)
+    ]
+    if weighing:
+        args = {"campaign": weighing[0]}
+        yield Oddity("purpose_weighed", "offer", offer.key, "purposes", args)
+    else:
+        yield Oddity("purpose_none", "offer", offer.key, "purposes")
+
+
+def _outdoes(one: CapSpec, other: CapSpec) -> bool:
+    """Return whether a limit is always reached before another one."""
+    if one.counts != other.counts or one.limit > other.limit:
+        return False
+    # What is limited for a person on all channels together is so on each.
+    if one.scope != other.scope and (one.scope, other.scope) != ("person", "channel"):
+        return False
+    return one.window_s is None or (other.window_s is not None and one.window_s >= other.window_s)
+
+
+def _said(cap: CapSpec) -> dict[str, Any]:
+    return {"limit": cap.limit, "counts": cap.counts, "scope": cap.scope, "window_s": cap.window_s}
+
+
+def of_experiment(experiment: ExperimentSpec, layout: Layout) -> Iterator[Oddity]:
+    """Yield that an experiment can show nothing."""
+    if experiment.traffic <= 0:
+        yield Oddity("experiment_idle", "experiment", experiment.key, "traffic")
+        return
+    running = [arm for arm in experiment.arms if arm.share > 0]
+    if len(running) == 1:
+        args = {"arm": running[0].key}
+        yield Oddity("one_arm", "experiment", experiment.key, "arms", args)
+        return
+    campaign = next((c for c in layout.release.campaigns if c.key == experiment.campaign), None)
+    if campaign is not None and _alike(running, campaign, layout):
+        yield Oddity("arms_alike", "experiment", experiment.key, "arms")
+
+
+def _alike(arms: list[ArmSpec], campaign: CampaignSpec, layout: Layout) -> bool:
+    """Return whether all arms do the same; what an arm leaves out is as the campaign has it."""
+    others = [name for name in ArmSpec.__slots__ if name not in ("key", "share")]
+    said = [_effect(arm, campaign, layout, others) for arm in arms]
+    return all(one == said[0] for one in said)
+
+
+def _effect(
+    arm: ArmSpec, campaign: CampaignSpec, layout: Layout, fields: list[str]
+) -> dict[str, Any]:
+    effect = {name: getattr(arm, name) for name in fields}
+    weights = {key: weight for key, weight in (arm.weights or campaign.weights).items() if weight}
+    whole = sum(weights.values()) or 1
+    excluded = sorted(set(arm.excluded_offers) & set(campaign.offers))
+    shown = {
+        offer.key: arm.variants.get(offer.key, offer.variants[0].key)
+        for offer in layout.offers_of(campaign)
+        if offer.variants and offer.key not in excluded
+    }
+    return effect | {
+        "weights": {key: round(weight / whole, 9) for key, weight in weights.items()},
+        "excluded_offers": excluded,
+        "variants": shown,
+    }
