@@ -13,6 +13,7 @@ from campaigns.drafts import drafts_of
 from campaigns.mapping import Bodies, Body
 from campaigns.models import Change, Item, Release, Revision
 from campaigns.models.items import DATA_KINDS, POLICY_KINDS, Kind
+from campaigns.uses import Name, Use, users_by_name
 from consent.policy import PolicySpec
 from consent.policy_store import basis_faults
 from decisioning.rules.catalogue import Catalogue
@@ -48,6 +49,11 @@ class Candidate:
     def purposes(self) -> frozenset[str]:
         """Return the keys of all purposes."""
         return frozenset(key for kind, key in self.bodies if kind == Kind.PURPOSE)
+
+    @cached_property
+    def users(self) -> dict[Name, tuple[Use, ...]]:
+        """Return which things name each thing."""
+        return users_by_name(self.bodies)
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str], Revision]:
@@ -166,10 +172,11 @@ def conflicts(change: Change) -> list[Revision]:
 def changed_drafts(change: Change) -> list[Revision]:
     """Return the drafts of a change that say something else than what is live."""
     drafts = drafts_of(change).select_related("item__live_revision")
-    return [draft for draft in drafts if _is_changed(draft)]
+    return [draft for draft in drafts if is_changed(draft)]
 
 
-def _is_changed(draft: Revision) -> bool:
+def is_changed(draft: Revision) -> bool:
+    """Say whether a draft says something else than what is live."""
     live = draft.item.live_revision
     if live is None:
         return not draft.removed
