@@ -25,6 +25,7 @@ from decisioning.rules.conditions import (
 )
 from decisioning.rules.words import explanation_words
 from decisioning.specs import ReleaseSpec
+from rtts_site.foundation.language import ACTIVE
 
 RECENT = 20
 
@@ -124,7 +125,7 @@ def _membership(
     known = facts(profile, attributes(tree), aggregates(tree), now.timestamp())
     explanation = explain(tree, known, now.timestamp())
     truth = {Truth.TRUE: "true", Truth.FALSE: "false"}.get(explanation.truth, "unknown")
-    return Membership(name, truth, explanation_words(explanation, catalogue))
+    return Membership(name, truth, explanation_words(explanation, catalogue, ACTIVE))
 
 
 def _consents(person: str) -> list[Consent]:

@@ -26,6 +26,7 @@ from decisioning.messages import (
 from decisioning.person_state import Found, look_up, state_of
 from decisioning.profiles.windows import facts
 from decisioning.specs import PlacementSpec
+from rtts_site.foundation.language import ACTIVE
 
 Saying = Literal["allow", "deny", "unknown"]
 MOST_FLIPS = 120  # candidates whose nearest change is looked for in one trial
@@ -90,7 +91,9 @@ def try_out(client: redis.Redis, stage: Stage, question: Question, *, flips: boo
     now = whole_ms(question.now)
     state = state_at(now)
     decision = decide(ask, state, stage.held, policy=stage.policy, now=now)
-    explained = explain_decision(decision, stage.held, level="trace", now=now.timestamp())
+    explained = explain_decision(
+        decision, stage.held, level="trace", now=now.timestamp(), phrases=ACTIVE
+    )
     flipping = Flipping(stage, ask, state_at, now) if flips else None
     told = _Telling(stage, decision, explained, flipping)
     return Trial(

@@ -147,31 +147,36 @@ def decode_policy(body: bytes) -> PolicySpec:
     return policy
 
 
+def _(source: str) -> str:
+    """Mark words for translation; whoever shows them translates them."""
+    return source
+
+
 REASONS: dict[str, str] = {
-    "NO_PERSONAL_DATA": "it uses no personal data",
-    "CONSENT_GIVEN": "consent was given",
-    "LEGITIMATE_INTEREST": "legitimate interest, and no objection",
-    "CONTRACT": "needed for the contract",
-    "CONSENT_UNAVAILABLE": "consent cannot be read with certainty right now",
-    "CONSENT_CHANGING": "a change of consent is under way",
-    "POLICY_UNAVAILABLE": "no verified consent policy is in force",
-    "RESTRICTED": "this person's data may only be stored",
-    "PURPOSE_UNKNOWN": "the consent policy does not have this purpose",
-    "PURPOSE_RETIRED": "nothing is done for this purpose any more",
-    "GPC": "the browser's Global Privacy Control says no",
-    "TCF": "the request's TCF string does not allow it",
-    "GPP": "the request's GPP string does not allow it",
-    "REQUEST_DENIED": "the request itself denies this purpose",
-    "OBJECTED": "the person objected",
-    "CONSENT_UNKNOWN": "consent was never given",
-    "CONSENT_REQUESTED": "consent was asked for and not answered",
-    "CONSENT_DEFERRED": "the person has put off the answer",
-    "CONSENT_REFUSED": "consent was refused",
-    "CONSENT_WITHDRAWN": "consent was withdrawn",
-    "CONSENT_EXPIRED": "consent has expired",
-    "CONSENT_TERMINATED": "consent was ended by the controller",
-    "CONSENT_INVALIDATED": "consent was found not valid",
-    "CONSENT_NOT_YET": "consent holds only from a later time",
+    "NO_PERSONAL_DATA": _("it uses no personal data"),
+    "CONSENT_GIVEN": _("consent was given"),
+    "LEGITIMATE_INTEREST": _("legitimate interest, and no objection"),
+    "CONTRACT": _("needed for the contract"),
+    "CONSENT_UNAVAILABLE": _("consent cannot be read with certainty right now"),
+    "CONSENT_CHANGING": _("a change of consent is under way"),
+    "POLICY_UNAVAILABLE": _("no verified consent policy is in force"),
+    "RESTRICTED": _("this person's data may only be stored"),
+    "PURPOSE_UNKNOWN": _("the consent policy does not have this purpose"),
+    "PURPOSE_RETIRED": _("nothing is done for this purpose any more"),
+    "GPC": _("the browser's Global Privacy Control says no"),
+    "TCF": _("the request's TCF string does not allow it"),
+    "GPP": _("the request's GPP string does not allow it"),
+    "REQUEST_DENIED": _("the request itself denies this purpose"),
+    "OBJECTED": _("the person objected"),
+    "CONSENT_UNKNOWN": _("consent was never given"),
+    "CONSENT_REQUESTED": _("consent was asked for and not answered"),
+    "CONSENT_DEFERRED": _("the person has put off the answer"),
+    "CONSENT_REFUSED": _("consent was refused"),
+    "CONSENT_WITHDRAWN": _("consent was withdrawn"),
+    "CONSENT_EXPIRED": _("consent has expired"),
+    "CONSENT_TERMINATED": _("consent was ended by the controller"),
+    "CONSENT_INVALIDATED": _("consent was found not valid"),
+    "CONSENT_NOT_YET": _("consent holds only from a later time"),
 }
 
 
@@ -181,6 +186,11 @@ class Reason:
 
     code: str  # a key of REASONS; stable
     purpose: str = ""  # "" is all of them
+
+    @property
+    def name(self) -> str:
+        """Return code and purpose as one text, e.g. ``CONSENT_WITHDRAWN:email``."""
+        return f"{self.code}:{self.purpose}" if self.purpose else self.code
 
     @property
     def words(self) -> str:

@@ -16,6 +16,7 @@ from decisioning.inspecting import DecisionUnavailable, inspect
 from decisioning.models import DecisionRecord
 from decisioning.picturing import facts, picture
 from decisioning.tokens import DECISION_ID, parse_decision_id
+from rtts_site.foundation.language import ACTIVE
 from rtts_site.foundation.redis_clients import redis_client
 
 LATEST = 50
@@ -55,7 +56,8 @@ class DecisionAdmin(admin.ModelAdmin[DecisionRecord]):
     def decision(self, request: HttpRequest, decision: str) -> HttpResponse:
         self.require_view(request)
         try:
-            found = inspect(parse_decision_id(decision), redis_client(timeout_ms=TIMEOUT_MS))
+            client = redis_client(timeout_ms=TIMEOUT_MS)
+            found = inspect(parse_decision_id(decision), client, ACTIVE)
         except ValueError as error:
             raise Http404(str(error)) from error
         except (DecisionErased, DecisionUnavailable) as error:

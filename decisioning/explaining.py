@@ -18,11 +18,18 @@ from decisioning.rules.conditions import (
     Truth,
     explain,
 )
+from decisioning.rules.phrases import ENGLISH, Phrases
 from decisioning.rules.words import explanation_words, sentence
 
 
 def explain_decision(
-    decision: Decision, held: Held | None, *, level: Explain, now: float, show_values: bool = True
+    decision: Decision,
+    held: Held | None,
+    *,
+    level: Explain,
+    now: float,
+    show_values: bool = True,
+    phrases: Phrases = ENGLISH,
 ) -> tuple[Explained, ...]:
     """Return what became of every candidate, in words; for the dropped ones the conditions not met.
 
@@ -33,14 +40,14 @@ def explain_decision(
         for key, every in (held.candidates if held else {}).items()
         for one in every
     }
-    teller = _Teller(held, candidates, decision.used, now, level == "trace", show_values)
+    teller = _Teller(held, candidates, decision.used, now, level == "trace", show_values, phrases)
     return tuple(
-        _explained(one, teller.detail(one), teller.conditions(one)) for one in decision.considered
+        _explained(one, teller.words(one), teller.conditions(one)) for one in decision.considered
     )
 
 
 def _explained(
-    one: Considered, detail: str, conditions: tuple[dict[str, Any], ...] | UnsetType
+    one: Considered, words: str, conditions: tuple[dict[str, Any], ...] | UnsetType
 ) -> Explained:
     return Explained(
         placement=one.placement,
@@ -49,7 +56,7 @@ def _explained(
         variant=one.variant or None,
         outcome="shown" if one.code == reasons.SHOWN else "dropped",
         code=one.code,
-        words=reasons.words(one.code, detail),
+        words=words,
         rank=one.rank or None,
         score=one.score,
         terms=tuple(TermOut(term.key, term.value, term.weight) for term in one.terms) or UNSET,
@@ -66,11 +73,13 @@ class _Teller:
     now: float
     trace: bool
     show_values: bool
+    phrases: Phrases
 
-    def detail(self, one: Considered) -> str:
-        """Return the detail of a reason; where it is an offer, that offer's name."""
+    def words(self, one: Considered) -> str:
+        """Return a reason; where it is about an offer, with that offer's name."""
         offer = self.held.offers.get(one.detail) if self.held else None
-        return offer.name if offer and one.code in reasons.BY_ANOTHER_OFFER else one.detail
+        detail = offer.name if offer and one.code in reasons.BY_ANOTHER_OFFER else one.detail
+        return reasons.words(one.code, detail, self.phrases)
 
     def conditions(self, one: Considered) -> tuple[dict[str, Any], ...] | UnsetType:
         candidate = self.candidates.get((one.placement, one.campaign, one.offer))
@@ -83,13 +92,16 @@ class _Teller:
         trees = (candidate.tree_in(arm), candidate.campaign_tree)
         explanations = [explain(tree, seen, self.now) for tree in trees]
         if self.trace and self.show_values:
-            return tuple(explanation_words(every, self.held.catalogue) for every in explanations)
+            return tuple(self.traced(every, self.held.catalogue) for every in explanations)
         failing = (leaf for explanation in explanations for leaf in failures(explanation))
         return tuple(self.told(leaf, self.held.catalogue) for leaf in failing)
 
+    def traced(self, explanation: Explanation, catalogue: Catalogue) -> dict[str, Any]:
+        return explanation_words(explanation, catalogue, self.phrases)
+
     def told(self, explanation: Explanation, catalogue: Catalogue) -> dict[str, Any]:
         told: dict[str, Any] = {
-            "words": sentence(explanation.node, catalogue),
+            "words": sentence(explanation.node, catalogue, self.phrases),
             "truth": "unknown" if explanation.truth is Truth.UNKNOWN else "false",
         }
         if self.show_values and isinstance(explanation.node, Leaf):

@@ -13,6 +13,7 @@ from decisioning.messages import Explained, LogRow
 from decisioning.models import DecisionRecord, OutcomeRecord
 from decisioning.releases import ReleaseRefused, Verified, load_released
 from decisioning.replay import explain_logged
+from decisioning.rules.phrases import ENGLISH, Phrases
 from decisioning.specs import ReleaseSpec
 from decisioning.tokens import DecisionId
 from rtts_site.foundation.redis_clients import Down
@@ -53,7 +54,9 @@ class Inspected:
         ]
 
 
-def inspect(decision_id: DecisionId, client: redis.Redis) -> Inspected | None:
+def inspect(
+    decision_id: DecisionId, client: redis.Redis, phrases: Phrases = ENGLISH
+) -> Inspected | None:
     """Return a decision; None where there is none. Loads its release: tens of milliseconds.
 
     Raises:
@@ -75,7 +78,7 @@ def inspect(decision_id: DecisionId, client: redis.Redis) -> Inspected | None:
         name,
         record.state if record else str(DecisionRecord.State.RECORDED),
         row,
-        explain_logged(row, verified),
+        explain_logged(row, verified, phrases),
         tuple(OutcomeRecord.objects.filter(decision_id=name).order_by("occurred_at"))
         if record
         else (),

@@ -10,12 +10,14 @@ from campaigns.rule_builder.display import GroupRow, Page
 from campaigns.rule_builder.form_tree import Node, TreeError, new_tree, read_tree
 from campaigns.rule_builder.history import Frozen, load_history, sign_history, start
 from campaigns.rule_builder.meaning import complete
+from campaigns.rule_builder.starters import offered
 from campaigns.rule_builder.stored import read_condition
 from campaigns.rule_builder.translation import Message, check, write_condition
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import ConditionError
 from decisioning.rules.words import sentence
 from decisioning.specs import Condition
+from rtts_site.foundation.language import ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def without(catalogue: Catalogue, segment: str) -> Catalogue:
 def in_words(condition: Condition, catalogue: Catalogue) -> str:
     """Return a condition as a sentence, "" while it cannot be read."""
     try:
-        return sentence(condition, catalogue)
+        return sentence(condition, catalogue, ACTIVE)
     except ConditionError:
         return ""
 
@@ -101,6 +103,7 @@ class RuleBuilder(forms.Widget):
             "words": in_words(written.condition, catalogue),
             "faults": len(messages),
             "is_everyone": not written.condition,
+            "starters": offered(catalogue),
         }
         return context
 

@@ -93,8 +93,8 @@ class Weighing:
                 signals=self.signals,
                 now=self.now,
             )
-            words = "; ".join(reason.words for reason in gate.reasons)
-            drop = None if gate.allowed else (reasons.CONSENT, words)
+            why = ";".join(reason.name for reason in gate.reasons)
+            drop = None if gate.allowed else (reasons.CONSENT, why)
             known = self.gates[purposes, channel] = gate, drop
         return known
 
@@ -156,12 +156,12 @@ class Weighing:
         if not self.state.redis:
             return reasons.CAPS_UNAVAILABLE, ""
         if offer.key in self.state.closed:
-            return reasons.SOLD_OUT, f"{offer.name} has reached its limit for everyone"
+            return reasons.SOLD_OUT, ""
         cap = reached_cap(offer, channel, self.state.shown, now_ms=self.now_ms)
         if cap is None:
             return None
-        span = "ever" if cap.window_s is None else f"in {cap.window_s} s"
-        return reasons.CAP_REACHED, f"{cap.limit} {cap.counts}s {span}"
+        span = "ever" if cap.window_s is None else cap.window_s
+        return reasons.CAP_REACHED, f"{cap.limit} {cap.counts} {span}"
 
     def held_out(self, campaign: CampaignSpec) -> Drop | None:
         if campaign.key not in self.holdouts:
@@ -186,7 +186,7 @@ class Weighing:
             name = assignment.experiment, assignment.arm
             arm = self.held.arms[name]
             if candidate.offer.key in arm.excluded_offers:
-                return reasons.ARM_EXCLUDES, f"{assignment.experiment}, arm {assignment.arm}"
+                return reasons.ARM_EXCLUDES, f"{assignment.experiment}/{assignment.arm}"
             named = arm.variants.get(candidate.offer.key, "")
             wanted = named if named in candidate.variants else wanted
             weights = self.held.arm_weights.get(name, weights)
