@@ -8,7 +8,7 @@ from campaigns import simulation
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
 from campaigns.rule_builder.urls import builder_urls
-from campaigns.views import connect, forms, people, reporting, review
+from campaigns.views import connect, forms, people, reporting, review, simulator
 from decisioning.rules.catalogue import Catalogue
 
 
@@ -27,7 +27,8 @@ urlpatterns = [
     path("jobs/<int:pk>/", review.job, name="rtts-job"),
     path("items/<int:pk>/", review.item, name="rtts-item"),
     path("rows/<slug:kind>/<slug:field>/", forms.new_row, name="rtts-row"),
-    path("simulator/", people.simulator, name="rtts-simulator"),
+    path("simulator/", simulator.simulator, name="rtts-simulator"),
+    path("simulator/fields/", simulator.simulator_fields, name="rtts-simulator-fields"),
     path("people/", people.people_page, name="rtts-people"),
     path("reports/", reporting.overview, name="rtts-reports"),
     path("reports/<slug:kind>/<str:key>/", reporting.report, name="rtts-report"),

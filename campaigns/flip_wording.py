@@ -1,0 +1,210 @@
+"""The only place that says in words what would have to be otherwise for an offer to be shown, and what a count is of."""
+
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from campaigns.flips import Flip, Step
+from consent.policy import PolicySpec
+from decisioning.arbitration import reasons
+from decisioning.rules.catalogue import Catalogue
+from decisioning.rules.conditions import load
+from decisioning.rules.nearest import Change
+from decisioning.rules.words import sentence
+from decisioning.specs import AggregateSpec, AttributeSpec
+from rtts_site.foundation.language import ACTIVE
+
+_SIGNALS: Final = {
+    "gpc": gettext_lazy("No Global Privacy Control signal in the request"),
+    "tcf": gettext_lazy("No TCF string in the request"),
+    "gpp": gettext_lazy("No GPP string in the request"),
+}
+_OVER: Final = {
+    "count": gettext_lazy("How often: {event}"),
+    "sum": gettext_lazy("Total {property} of {event}"),
+    "average": gettext_lazy("Average {property} of {event}"),
+    "min": gettext_lazy("Smallest {property} of {event}"),
+    "max": gettext_lazy("Largest {property} of {event}"),
+    "distinct": gettext_lazy("Different values of {property} of {event}"),
+    "since_first": gettext_lazy("Days since the first {event}"),
+    "since_last": gettext_lazy("Days since the last {event}"),
+}
+_NO_FLIP: Final = {
+    reasons.NOT_RUNNING: gettext_lazy("It has ended; only other dates would show it."),
+    reasons.HELD_OUT: gettext_lazy("Nothing: the holdout is drawn by lot."),
+    reasons.CAMPAIGN_HELD_OUT: gettext_lazy("Nothing: the campaign's holdout is drawn by lot."),
+    reasons.ARM_EXCLUDES: gettext_lazy("Nothing: the arm is drawn by lot."),
+    reasons.SOLD_OUT: gettext_lazy("A higher limit, or a new window."),
+    reasons.CAP_REACHED: gettext_lazy("A higher cap: this one never frees again."),
+    reasons.CAPS_UNAVAILABLE: gettext_lazy("Counters that can be read again."),
+    reasons.CONSENT: gettext_lazy("Nothing said about consent helps while it is as it is."),
+    reasons.NOT_ELIGIBLE: gettext_lazy(
+        "No single set of changes was found that meets its conditions."
+    ),
+}
+
+
+class FlipWords:
+    """Puts flips into words with the names of one release."""
+
+    def __init__(self, catalogue: Catalogue, policy: PolicySpec | None, zone: str) -> None:
+        self.catalogue = catalogue
+        self.purposes = {one.key: one for one in policy.purposes} if policy else {}
+        self.zone = zone
+
+    def flip(self, flip: Flip) -> dict[str, Any]:
+        """Return {"steps": ["12.40 EUR more …"], "then": "It then ranks …"}."""
+        steps = [line for step in flip.steps for line in self.step(step)]
+        return {"steps": steps, "then": self.then(flip)}
+
+    def then(self, flip: Flip) -> str:
+        """Return what becomes of the offer after the steps, where that is more than "shown"."""
+        if flip.then is None:
+            return ""
+        if flip.then.code == reasons.SHOWN:
+            return "" if flip.steps else _("Asked for alone, this placement would show it.")
+        if flip.to_beat is not None and flip.then.score is not None:
+            said = _("It passes every check; to be shown its score of {score} must beat {to_beat}.")
+            return said.format(score=_number(flip.then.score), to_beat=_number(flip.to_beat))
+        return _(
+            "It then passes every check; another of its category, or the same offer, is shown."
+        )
+
+    def step(self, step: Step) -> list[str]:
+        """Return one line for each thing that would have to be otherwise."""
+        lines = [self.change(change) for change in step.changes]
+        lines += [self.consent(purpose) for purpose in step.consents]
+        lines += [self.signal(signal) for signal in step.signals]
+        if step.at is not None:
+            lines.append(_("From {moment}").format(moment=moment(step.at, self.zone)))
+        return lines
+
+    def consent(self, purpose: str) -> str:
+        spec = self.purposes.get(purpose)
+        name = spec.name if spec else purpose
+        if spec and spec.basis != "consent" and not spec.device_access:
+            return _("No objection to {purpose}").format(purpose=name)
+        return _("Consent to {purpose} given").format(purpose=name)
+
+    def signal(self, signal: str) -> str:
+        kind, _colon, purpose = signal.partition(":")
+        if kind != "denied":
+            return str(_SIGNALS[kind])
+        spec = self.purposes.get(purpose)
+        said = _("No “deny” of {purpose} in the request")
+        return said.format(purpose=spec.name if spec else purpose)
+
+    def change(self, change: Change) -> str:
+        """Return e.g. "Total spend 12.40 EUR higher: 500 EUR instead of 487.60 EUR"."""
+        leaf = change.literals[0]
+        aggregate = getattr(getattr(leaf, "leaf", leaf), "aggregate", None)
+        before, value = change.before, change.value
+        if not (_is_number(before) and _is_number(value)):
+            return self.plainly(change)
+        if aggregate is not None:
+            return self.counted(change, aggregate)
+        spec = self.catalogue.attributes.get(change.fact)
+        if not isinstance(spec, AttributeSpec) or spec.type != "number":
+            return self.plainly(change)
+        unit = f" {spec.unit}" if spec.unit else ""
+        said = (
+            _("{name} {by} higher: {to} instead of {was}")
+            if value > before
+            else _("{name} {by} lower: {to} instead of {was}")
+        )
+        return said.format(
+            name=spec.name,
+            by=_number(abs(value - before)) + unit,
+            to=_number(value) + unit,
+            was=_number(before) + unit,
+        )
+
+    def counted(self, change: Change, spec: AggregateSpec) -> str:
+        """Return e.g. "1 more Order completed in the last 30 days: 3 instead of 2"."""
+        if spec.function not in ("count", "sum"):
+            return self.plainly(change)
+        by = change.value - change.before
+        what = self.event(spec) + self.period(spec.within)
+        if spec.function == "sum":
+            what = str(_OVER["sum"]).format(property=_property(spec), event=what)
+            said = _("{what} {by} higher: {to} instead of {was}")
+            if by < 0:
+                said = _("{what} {by} lower: {to} instead of {was}")
+        else:
+            said = _("{by} more {what}: {to} instead of {was}")
+            if by < 0:
+                said = _("{by} fewer {what}: {to} instead of {was}")
+        numbers = {"by": abs(by), "to": change.value, "was": change.before}
+        return said.format(what=what, **{key: _number(one) for key, one in numbers.items()})
+
+    def plainly(self, change: Change) -> str:
+        """Return the conditions that would have to hold."""
+        said = (sentence(literal, self.catalogue, ACTIVE) for literal in change.literals)
+        return _(" and ").join(dict.fromkeys(said))
+
+    def aggregate(self, spec: AggregateSpec) -> str:
+        """Return what a count is of, e.g. "How often: Order completed in the last 30 days"."""
+        if spec.function == "sequence":
+            then = self.catalogue.events.get(spec.then)
+            said = (
+                _("{event} not followed by {then}") if spec.without else _("{event}, then {then}")
+            )
+            name = said.format(event=self.event(spec), then=then.name if then else spec.then)
+        else:
+            over = str(_OVER[spec.function])
+            name = over.format(event=self.event(spec), property=_property(spec))
+        return name + self.period(spec.within)
+
+    def event(self, spec: AggregateSpec) -> str:
+        """Return an event's name with its filter."""
+        found = self.catalogue.events.get(spec.event)
+        name = found.name if found else spec.event
+        if spec.where is None or found is None:
+            return name
+        where = sentence(load(spec.where), Catalogue.of_event(found), ACTIVE)
+        return _("{event} where {condition}").format(event=name, condition=where)
+
+    def period(self, within: str) -> str:
+        """Return " in the last 30 days", "" for ever."""
+        if within in ("page", "session"):
+            return _(" in this page view") if within == "page" else _(" in this session")
+        if not within:
+            return ""
+        number = int(within[:-1])
+        units = {
+            "m": ngettext(" in the last minute", " in the last {n} minutes", number),
+            "h": ngettext(" in the last hour", " in the last {n} hours", number),
+            "d": ngettext(" in the last day", " in the last {n} days", number),
+        }
+        return units[within[-1]].format(n=number)
+
+
+def no_flip(code: str) -> str:
+    """Return why nothing was found that would show an offer."""
+    return str(_NO_FLIP.get(code, ""))
+
+
+def moment(at: datetime, zone: str) -> str:
+    """Return a time in a zone, the zone named."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{date_format(local, 'j M Y H:i')} {zone}"
+
+
+def _property(spec: AggregateSpec) -> str:
+    return spec.property.replace("_", " ")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: float) -> str:
+    if value == int(value):
+        return str(number_format(int(value), use_l10n=True, force_grouping=True))
+    shown = f"{value:.2f}" if round(value, 2) == round(value, 6) else f"{value:.6f}".rstrip("0")
+    places = len(shown.partition(".")[2])
+    return str(number_format(value, decimal_pos=places, use_l10n=True, force_grouping=True))
