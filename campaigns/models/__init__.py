@@ -19,6 +19,7 @@ from campaigns.models.items import (
     Segment,
 )
 from campaigns.models.notices import Delivery, Event, MutedEvent, Notice, Webhook
+from campaigns.models.pictures import Picture, StoredFile
 from campaigns.models.releases import Release
 from campaigns.models.revisions import Revision
 from campaigns.models.stops import Stop
@@ -51,6 +52,7 @@ __all__ = [
     "Notice",
     "Offer",
     "OpenChange",
+    "Picture",
     "Placement",
     "Purpose",
     "Release",
@@ -60,6 +62,7 @@ __all__ = [
     "SavedFilter",
     "Segment",
     "Stop",
+    "StoredFile",
     "TrackedApiKey",
     "TrackedApprovalRule",
     "TrackedChange",
