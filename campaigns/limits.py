@@ -10,6 +10,7 @@ CAPS = 10  # of an offer
 CONTENT_BYTES = 16_384  # of a variant or fallback, as JSON
 OFFERS = 500  # of a campaign
 ARMS = 10  # of an experiment
+HOURS = 14  # of a campaign, quiet hours of a channel
 MAX_COUNT = 30  # offers in one answer of a placement
 CAP_LIMIT = 1_000_000_000
 CAP_WINDOW_S = 366 * 86_400

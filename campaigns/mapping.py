@@ -12,12 +12,14 @@ from campaigns import limits
 from campaigns.models.items import Kind
 from consent.policy import PolicySpec, PurposeSpec, seal_policy
 from decisioning.arbitration.scoring import TERMS
+from decisioning.schedules import known_zone, minutes
 from decisioning.specs import (
     AttributeSpec,
     CampaignSpec,
     ChannelSpec,
     EventTypeSpec,
     ExperimentSpec,
+    HoursSpec,
     OfferSpec,
     PlacementSpec,
     ReleaseSpec,
@@ -255,6 +257,28 @@ def _event_type_errors(spec: EventTypeSpec) -> Iterable[FieldError]:
         yield FieldError("purposes", "Say which purposes this event's aggregates may serve.")
 
 
+def _channel_errors(spec: ChannelSpec) -> Iterable[FieldError]:
+    yield from _zone(spec.time_zone)
+    yield from _hours("quiet_hours", spec.quiet_hours)
+
+
+def _zone(name: str) -> Iterable[FieldError]:
+    if not known_zone(name):
+        yield FieldError("time_zone", "Name a time zone, e.g. Europe/Berlin.")
+
+
+def _hours(field: str, rows: tuple[HoursSpec, ...]) -> Iterable[FieldError]:
+    yield from _too_many(field, rows, limits.HOURS)
+    for index, row in enumerate(rows):
+        if not row.days or not set(row.days) <= set(range(7)) or len({*row.days}) < len(row.days):
+            yield FieldError(f"{field}[{index}].days", "Name days from 0, Monday, to 6, once each.")
+        for name in ("starts", "ends"):
+            try:
+                minutes(getattr(row, name))
+            except ValueError:
+                yield FieldError(f"{field}[{index}].{name}", "Write hours and minutes, e.g. 09:30.")
+
+
 def _placement_errors(spec: PlacementSpec) -> Iterable[FieldError]:
     yield from _between("max_count", spec.max_count, 1, limits.MAX_COUNT)
     yield from _between("cache_seconds", spec.cache_seconds, 0, limits.CACHE_SECONDS)
@@ -307,6 +331,8 @@ def _campaign_errors(spec: CampaignSpec) -> Iterable[FieldError]:
     yield from _dates(spec)
     yield from _weights("weights", spec.weights)
     yield from _share("holdout_share", spec.holdout_share)
+    yield from _zone(spec.time_zone)
+    yield from _hours("hours", spec.hours)
     if not spec.offers:
         yield FieldError("offers", "Choose at least one offer.")
     if not any(weight > 0 for weight in spec.weights.values()):
@@ -347,6 +373,7 @@ def _settings_errors(spec: SettingsSpec) -> Iterable[FieldError]:
 _RULES: dict[str, Callable[[Any], Iterable[FieldError]]] = {
     Kind.ATTRIBUTE: _attribute_errors,
     Kind.EVENT_TYPE: _event_type_errors,
+    Kind.CHANNEL: _channel_errors,
     Kind.PLACEMENT: _placement_errors,
     Kind.SEGMENT: _segment_errors,
     Kind.OFFER: _offer_errors,

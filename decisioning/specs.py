@@ -49,11 +49,23 @@ class EventTypeSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoursSpec:
+    """Hours of some days of the week; one that does not end after it starts runs over midnight."""
+
+    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)  # Monday is 0; of the day that it starts on
+    starts: str = "00:00"  # inclusive
+    ends: str = "00:00"  # exclusive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSpec:
     """Where placements live: web, app, e-mail, till."""
 
     key: str
     name: str
+    # Nothing is shown then, on the person's clock where it is known, else in `time_zone`.
+    quiet_hours: tuple[HoursSpec, ...] = ()
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +157,11 @@ class CampaignSpec:
     fallback_offer: str = ""  # shown in its placements when no other offer is; needs no consent
     owner: str = ""
     holdout_share: float = 0.0  # [0, 1) of people kept out to measure against
+    time_zone: str = "UTC"  # its clock: of its hours and, where it follows people, of its dates
+    # "person": 9 o'clock is 9 o'clock wherever a person is, where their zone is known.
+    clock: Literal["zone", "person"] = "zone"
+    hours: tuple[HoursSpec, ...] = ()  # none: at any hour
+    in_quiet_hours: bool = False  # is shown in a channel's quiet hours too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +173,9 @@ class ArmSpec:
     variants: dict[str, str] = field(default_factory=dict)  # offer key -> variant key
     weights: dict[str, float] = field(default_factory=dict)  # replaces the campaign's
     excluded_offers: tuple[str, ...] = ()
-    eligibility: dict[str, Condition] = field(default_factory=dict)  # offer key -> in place of its own
+    eligibility: dict[str, Condition] = field(
+        default_factory=dict
+    )  # offer key -> in place of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

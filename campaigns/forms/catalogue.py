@@ -10,6 +10,7 @@ from campaigns.forms.content import content_fields, content_of, fill_content
 from campaigns.forms.fields import LinesField, choices, with_blank
 from campaigns.forms.items import ItemForm, with_fields
 from campaigns.forms.rows import RowsField
+from campaigns.forms.schedules import hours_field, hours_of, zone_field
 from campaigns.mapping import Body
 from campaigns.models.items import Kind
 from decisioning.specs import ValueType
@@ -104,6 +105,24 @@ class EventTypeForm(ItemForm):
 
 class ChannelForm(ItemForm):
     kind = Kind.CHANNEL
+
+    quiet_hours = hours_field(
+        label=_("Quiet hours"),
+        help_text=_(
+            "Nothing is shown then, on the person's clock where their time zone is known."
+        ),
+    )
+    time_zone = zone_field(_("The clock for people whose time zone is not known."))
+
+    def initial_of(self, body: Body) -> Body:
+        return {**body, "time_zone": body.get("time_zone") or "UTC"}
+
+    def body_of(self, cleaned: Body) -> Body:
+        return {
+            **super().body_of(cleaned),
+            "quiet_hours": hours_of(cleaned["quiet_hours"]),
+            "time_zone": cleaned["time_zone"],
+        }
 
 
 @with_fields(content_fields("fallback", "Fallback"))

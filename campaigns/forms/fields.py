@@ -1,71 +1,14 @@
-"""Fields that several authoring forms share: local times, JSON objects, choices from a candidate."""
+"""Fields that several authoring forms share: JSON objects, lines, choices from a candidate."""
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from campaigns.mapping import Bodies
 from campaigns.models.items import Kind
-
-
-class LocalTimeField(forms.DateTimeField):
-    """A wall-clock time; the form puts it into the time zone chosen beside it."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-        super().__init__(widget=widget, required=False, **kwargs)
-
-    def prepare_value(self, value: Any) -> Any:
-        return value
-
-    def to_python(self, value: Any) -> datetime | None:
-        if value in self.empty_values or isinstance(value, datetime):
-            return value or None
-        try:
-            moment = datetime.fromisoformat(str(value).strip())
-        except ValueError:
-            raise ValidationError("Write date and time, e.g. 2027-01-31T09:00.") from None
-        return moment.replace(tzinfo=None)
-
-
-def in_zone(moment: datetime, zone: str) -> datetime:
-    """Return the instant that a wall clock in a zone shows this time.
-
-    Raises:
-        ValidationError: the clock skips this time, or shows it twice.
-    """
-    aware = moment.replace(tzinfo=ZoneInfo(zone))
-    if aware.astimezone(UTC).astimezone(aware.tzinfo).replace(tzinfo=None) != moment:
-        later = (aware.astimezone(UTC) + timedelta(0)).astimezone(aware.tzinfo)
-        raise ValidationError(
-            f"Clocks in {zone} skip this time; the next valid time is {later:%H:%M}."
-        )
-    if aware.utcoffset() != aware.replace(fold=1).utcoffset():
-        raise ValidationError(f"Clocks in {zone} show this time twice; choose one an hour later.")
-    return aware
-
-
-def as_local(value: str | None, zone: str) -> datetime | None:
-    """Return what a wall clock in a zone shows at an instant of a body."""
-    if not value:
-        return None
-    return datetime.fromisoformat(value).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-
-
-def zone_field() -> forms.ChoiceField:
-    """Return the choice of time zone that dates are written in."""
-    zones = sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
-    return forms.ChoiceField(
-        choices=[(zone, zone) for zone in zones],
-        initial="UTC",
-        label="Time zone",
-        help_text="Start and end are written in this zone, e.g. Europe/Berlin.",
-    )
 
 
 class ObjectField(forms.CharField):

@@ -8,11 +8,11 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from campaigns import drafts
+from campaigns import drafts, wording
 from campaigns.candidates import Candidate, with_body
 from campaigns.checking import check_one
 from campaigns.forms.rows import RowsField
-from campaigns.mapping import Body, FieldError, Refused, parse
+from campaigns.mapping import Body, FieldError, Refused, body_of, parse
 from campaigns.models import Change, Item, Revision
 
 NOT_IN_BODY = frozenset({"description", "time_zone", "why", "seen"})
@@ -50,6 +50,7 @@ class ItemForm(forms.ModelForm[Item]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.newer: Revision | None = None
+        self.comparison: list[wording.Line] = []  # theirs beside mine, where both were edited
         self.offer_choices()
         for field in self.fields.values():
             if isinstance(field, RowsField):
@@ -92,8 +93,8 @@ class ItemForm(forms.ModelForm[Item]):
             return cleaned
         self.instance.name, self.instance.key = cleaned["name"], cleaned["key"]
         self._refuse_taken_key()
-        self._refuse_stale()
         body = self.body_of(cleaned)
+        self._refuse_stale(body)
         if not self.errors:
             self._check(body)
         cleaned["body"] = body
@@ -111,13 +112,14 @@ class ItemForm(forms.ModelForm[Item]):
                 "key", "This key is taken, maybe in a draft of a colleague. Use another."
             )
 
-    def _refuse_stale(self) -> None:
+    def _refuse_stale(self, body: Body) -> None:
         if self.is_new:
             return
         now_seen = drafts.seen(self.instance, self.change)
         if self.cleaned_data.get("seen") == now_seen:
             return
         self.newer = current_revision(self.instance, self.change)
+        self.comparison = self._beside(self.newer, body)
         who = (
             f"{self.newer.author} at {self.newer.created_at:%d %b %H:%M} UTC" if self.newer else ""
         )
@@ -130,6 +132,20 @@ class ItemForm(forms.ModelForm[Item]):
         data = cast("QueryDict", self.data).copy()
         data[self.add_prefix("seen")] = now_seen
         self.data = data
+
+    def _beside(self, newer: Revision | None, body: Body) -> list[wording.Line]:
+        """Return theirs and mine in words, where they differ; none while mine cannot be read."""
+        try:
+            body = body_of(parse(self.kind, body))
+        except Refused:
+            return []
+        names = wording.names_of(with_body(self.candidate, self.kind, self.instance.key, body))
+        saved = newer.body if newer else {}
+        theirs = wording.describe(self.kind, saved, names, newer.details if newer else None)
+        mine = wording.describe(self.kind, body, names, self.details())
+        named = [wording.Line("Name", str(saved.get("name", "")), str(body.get("name", "")))]
+        lines = [*named, *wording.diff(theirs, mine)]
+        return [line for line in lines if line.change != "same"]
 
     def _check(self, body: Body) -> None:
         try:

@@ -5,21 +5,23 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy
 
 from campaigns import limits
 from campaigns.forms.arms import conditions_field, kept_field, readable
 from campaigns.forms.catalogue import CONTENT_TYPES, fill_choices, purposes_field
 from campaigns.forms.content import content_fields, content_of, fill_content
-from campaigns.forms.fields import (
-    LocalTimeField,
-    as_local,
-    choices,
-    in_zone,
-    with_blank,
-    zone_field,
-)
+from campaigns.forms.fields import choices, with_blank
 from campaigns.forms.items import ItemForm, with_fields
 from campaigns.forms.rows import RowsField
+from campaigns.forms.schedules import (
+    LocalTimeField,
+    hours_field,
+    hours_of,
+    local_times,
+    put_in_zone,
+    zone_field,
+)
 from campaigns.mapping import Body
 from campaigns.models.items import Kind
 from campaigns.rule_builder.fields import ConditionField
@@ -183,6 +185,23 @@ class CampaignForm(ItemForm):
     time_zone = zone_field()
     starts_at = LocalTimeField(label="Starts", help_text="Empty: at once.")
     ends_at = LocalTimeField(label="Ends", help_text="Empty: never.")
+    clock = forms.ChoiceField(
+        choices=[
+            ("zone", gettext_lazy("of this time zone, for everyone at once")),
+            ("person", gettext_lazy("of each person, where their time zone is known")),
+        ],
+        initial="zone",
+        label=gettext_lazy("Dates and hours are read on the clock"),
+        help_text=gettext_lazy("A person's zone is the attribute “time_zone” of the catalogue."),
+    )
+    hours = hours_field(
+        label=gettext_lazy("Only at these hours"), help_text=gettext_lazy("None: at any hour.")
+    )
+    in_quiet_hours = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Is shown in quiet hours too"),
+        help_text=gettext_lazy("For what people wait for, e.g. a delivery that is on its way."),
+    )
     eligibility = forms.Field()
     holdout_share = forms.FloatField(
         min_value=0,
@@ -206,7 +225,8 @@ class CampaignForm(ItemForm):
 
     def initial_of(self, body: Body) -> Body:
         weights = {f"weight_{term}": body.get("weights", {}).get(term) for term in TERMS}
-        return {**body, **local_times(body, "UTC"), **weights, "time_zone": "UTC"}
+        zone = body.get("time_zone") or "UTC"
+        return {**body, **local_times(body, zone), **weights, "time_zone": zone}
 
     def clean(self) -> dict[str, Any]:
         put_in_zone(self)
@@ -216,7 +236,13 @@ class CampaignForm(ItemForm):
         body = super().body_of(cleaned)
         kept = {name: value for name, value in body.items() if not name.startswith("weight_")}
         weights = {term: cleaned[f"weight_{term}"] for term in TERMS if cleaned[f"weight_{term}"]}
-        return {**kept, "weights": weights, "eligibility": cleaned.get("eligibility") or {}}
+        return {
+            **kept,
+            "weights": weights,
+            "eligibility": cleaned.get("eligibility") or {},
+            "time_zone": cleaned["time_zone"],
+            "hours": hours_of(cleaned["hours"]),
+        }
 
     def field_for(self, body_field: str) -> str:
         return "weight_priority" if body_field == "weights" else body_field
@@ -297,21 +323,3 @@ def eligibility_field(form: ItemForm, label: str) -> forms.Field:
     return ConditionField(
         catalogue_of(form), required=False, label=label, help_text="No condition: everyone."
     )
-
-
-def local_times(body: Body, zone: str) -> Body:
-    """Return start and end of a body as wall clocks of a zone show them."""
-    return {name: as_local(body.get(name), zone) for name in ("starts_at", "ends_at")}
-
-
-def put_in_zone(form: ItemForm) -> None:
-    """Turn the local start and end of a form into instants; an impossible time is an error of its field."""
-    zone = form.cleaned_data.get("time_zone")
-    for name in ("starts_at", "ends_at"):
-        moment = form.cleaned_data.get(name)
-        if moment is None or zone is None:
-            continue
-        try:
-            form.cleaned_data[name] = in_zone(moment, zone)
-        except ValidationError as error:
-            form.add_error(name, error)
