@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Count, Q
 from django.urls import reverse
 
+from campaigns.candidates import candidate_of
 from campaigns.models import Change, Item, Release
 from campaigns.models.items import Kind
 from decisioning.models import ShownRecord
@@ -77,12 +78,9 @@ def warnings(now: datetime) -> Sequence[Warning]:
 
 
 def _live_bodies(kinds: Iterable[Kind]) -> list[tuple[Item, dict[str, Any]]]:
-    items = Item.objects.filter(kind__in=kinds, live_revision__isnull=False)
-    return [
-        (item, item.live_revision.body)
-        for item in items.select_related("live_revision").order_by("kind", "key")
-        if item.live_revision is not None
-    ]
+    wanted = frozenset(kinds)
+    live = [(row.item, row.body) for row in candidate_of(None).revisions if row.item.kind in wanted]
+    return sorted(live, key=lambda pair: (pair[0].kind, pair[0].key))
 
 
 def _orphans(bodies: list[tuple[Item, dict[str, Any]]]) -> Iterable[Warning]:
