@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from decisioning.rules.catalogue import Catalogue
 from decisioning.specs import CampaignSpec, OfferSpec, ReleaseSpec
@@ -24,6 +25,15 @@ class Layout:
     def offers(self) -> dict[str, OfferSpec]:
         """Return the offers by key."""
         return {one.key: one for one in self.release.offers}
+
+    def thing(self, kind: str, key: str) -> Any:
+        """Return the spec of a thing, None where there is none."""
+        return self._things.get((kind, key))
+
+    @cached_property
+    def _things(self) -> dict[tuple[str, str], Any]:
+        kinds = ("attribute", "placement", "segment", "offer", "campaign", "experiment")
+        return {(kind, one.key): one for kind in kinds for one in getattr(self.release, f"{kind}s")}
 
     @cached_property
     def _campaigns(self) -> dict[str, list[CampaignSpec]]:

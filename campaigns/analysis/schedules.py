@@ -28,7 +28,7 @@ def shared_span(*things: Scheduled) -> tuple[datetime, datetime] | None:
 def of_dates(layout: Layout, *, now: datetime) -> Iterator[Oddity]:
     """Yield what is odd about the dates of a release."""
     for campaign in layout.release.campaigns:
-        yield from _of_campaign(campaign, layout, now=now)
+        yield from of_campaign(campaign, layout, now=now)
     for offer in layout.release.offers:
         if offer.ends_at and offer.ends_at <= now and layout.campaigns_of(offer.key):
             args = {"ended": _told(offer.ends_at)}
@@ -42,7 +42,8 @@ def of_dates(layout: Layout, *, now: datetime) -> Iterator[Oddity]:
             yield Oddity("experiment_over", "experiment", experiment.key, "campaign", args)
 
 
-def _of_campaign(campaign: CampaignSpec, layout: Layout, *, now: datetime) -> Iterator[Oddity]:
+def of_campaign(campaign: CampaignSpec, layout: Layout, *, now: datetime) -> Iterator[Oddity]:
+    """Yield what is odd about the dates of a campaign and its offers."""
     if campaign.ends_at and campaign.ends_at <= now:
         args = {"ended": _told(campaign.ends_at)}
         yield Oddity("campaign_ended", "campaign", campaign.key, "ends_at", args)

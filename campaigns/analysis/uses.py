@@ -11,15 +11,11 @@ PERSONAL_TERMS: Final = ("depth", "recency")  # they count nothing for an offer 
 
 
 def of_uses(layout: Layout) -> Iterator[Oddity]:
-    """Yield what is there for nothing."""
+    """Yield what is there for nothing; offers and experiments are looked at one by one."""
     used = set(_segments_used(layout))
     for segment in layout.release.segments:
         if segment.key not in used:
             yield Oddity("segment_unused", "segment", segment.key, "name")
-    for offer in layout.release.offers:
-        yield from of_offer(offer, layout)
-    for experiment in layout.release.experiments:
-        yield from of_experiment(experiment, layout)
     for spec in layout.release.attributes:
         for purpose in sorted(layout.retired & set(spec.purposes)):
             args = {"purpose": purpose}
