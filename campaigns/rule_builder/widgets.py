@@ -10,7 +10,6 @@ from campaigns.rule_builder.display import GroupRow, Page
 from campaigns.rule_builder.form_tree import Node, TreeError, new_tree, read_tree
 from campaigns.rule_builder.history import Frozen, load_history, sign_history, start
 from campaigns.rule_builder.meaning import complete
-from campaigns.rule_builder.starters import offered
 from campaigns.rule_builder.stored import read_condition
 from campaigns.rule_builder.translation import Message, check, write_condition
 from decisioning.rules.catalogue import Catalogue
@@ -103,7 +102,6 @@ class RuleBuilder(forms.Widget):
             "words": in_words(written.condition, catalogue),
             "faults": len(messages),
             "is_everyone": not written.condition,
-            "starters": offered(catalogue),
         }
         return context
 
