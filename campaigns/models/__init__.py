@@ -1,6 +1,7 @@
 """Everything marketers author, review and publish, as rows."""
 
 from campaigns.models.approvals import Approval, ApprovalRule
+from campaigns.models.audiences import AudienceRecord, ExactCount, ExactRange
 from campaigns.models.changes import Change, OpenChange, ReviewComment
 from campaigns.models.everyday import CsvImport, ListColumns, SavedFilter
 from campaigns.models.items import (
@@ -37,6 +38,7 @@ __all__ = [
     "Approval",
     "ApprovalRule",
     "Attribute",
+    "AudienceRecord",
     "Campaign",
     "Change",
     "Channel",
@@ -44,6 +46,8 @@ __all__ = [
     "Delivery",
     "Event",
     "EventType",
+    "ExactCount",
+    "ExactRange",
     "Experiment",
     "Item",
     "Kind",

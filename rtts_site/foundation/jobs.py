@@ -14,6 +14,7 @@ class Job(models.Model):
         RUNNING = "running"
         DONE = "done"
         FAILED = "failed"
+        CANCELLED = "cancelled"
 
     kind = models.CharField(max_length=60)  # "campaigns.prepare"
     subject = models.CharField(max_length=200, blank=True)  # what it works on, e.g. "release:12"
@@ -33,7 +34,7 @@ class Job(models.Model):
 
     @property
     def is_over(self) -> bool:
-        return self.state in (self.State.DONE, self.State.FAILED)
+        return self.state in (self.State.DONE, self.State.FAILED, self.State.CANCELLED)
 
     @property
     def percent(self) -> int:
