@@ -7,38 +7,24 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.dates import WEEKDAYS_ABBR
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from campaigns import mapping
 from campaigns.candidates import Candidate
 from campaigns.mapping import Bodies, Body, is_everyone
 from campaigns.models.items import Kind
+from campaigns.wording_labels import CHOICES, COUNTS, LABELS, REFERENCES, SCOPES, TYPES
+from decisioning.arbitration.reasons import limit_words
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import ConditionError
 from decisioning.rules.words import sentence
 from decisioning.specs import Condition
+from rtts_site.foundation.language import ACTIVE
 
-EVERYONE = "everyone"
 NOTHING = "–"
-LABELS = {
-    "type": "Type",
-    "is": "Is",
-    "max_count": "Offers at once",
-    "cache_seconds": "May be kept for (seconds)",
-    "condition": "Who",
-    "eligibility": "Who",
-    "starts_at": "Starts",
-    "ends_at": "Ends",
-    "holdout_share": "Holdout",
-    "goal_event": "Goal",
-    "fallback_offer": "Fallback offer",
-    "gpc": "Global Privacy Control denies it",
-    "dpv": "Data Privacy Vocabulary term",
-    "tcf": "TCF purposes",
-    "gpp": "GPP fields",
-    "validity_days": "Consent holds for (days)",
-    "values": "Known values",
-    "sayable": "May be said to the person",
-}
-SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
 @dataclass(frozen=True)
@@ -98,7 +84,7 @@ def describe(kind: str, body: Body, names: Names, details: Body | None = None) -
         if field not in ("key", "name"):
             lines.update(_field(kind, field, value, names=names, zone=zone))
     description = (details or {}).get("description")
-    return lines | ({"Description": description} if description else {})
+    return lines | ({_("Description"): description} if description else {})
 
 
 def diff(before: dict[str, str], after: dict[str, str]) -> list[Line]:
@@ -114,13 +100,13 @@ def summary(kind: str, body: Body, names: Names) -> str:
 
 
 def words_of(condition: Condition, names: Names) -> str:
-    """Return a condition as a sentence."""
+    """Return a condition as a sentence, in the language of the page."""
     if is_everyone(condition):
-        return EVERYONE
+        return _("Everyone")
     try:
-        return sentence(condition, names.catalogue)
+        return sentence(condition, names.catalogue, ACTIVE)
     except ConditionError as error:
-        return f"cannot be read: {error.message}"
+        return _("Cannot be read: {fault}").format(fault=error.message)
 
 
 def moment(value: str | None, zone: str) -> str:
@@ -128,7 +114,29 @@ def moment(value: str | None, zone: str) -> str:
     if not value:
         return NOTHING
     local = datetime.fromisoformat(value).astimezone(ZoneInfo(zone))
-    return f"{local.day} {local:%b %Y %H:%M} {zone}"
+    return f"{date_format(local, 'DATETIME_FORMAT')} {zone}"
+
+
+def percent(share: float) -> str:
+    """Return a share in [0, 1], e.g. "2.5%"."""
+    return _("{number}%").format(number=ACTIVE.number(round(share * 100, 2)))
+
+
+def plain(value: Any) -> str:
+    """Return any JSON value as words."""
+    match value:
+        case bool():
+            return _("yes") if value else _("no")
+        case Mapping():
+            pairs = (f"{key}: {plain(inner)}" for key, inner in value.items())
+            return ", ".join(pairs) or NOTHING
+        case list():
+            return ", ".join(plain(inner) for inner in value) or NOTHING
+        case int() | float():
+            return ACTIVE.number(value)
+        case None | "":
+            return NOTHING
+    return str(value)
 
 
 def _field(
@@ -136,17 +144,11 @@ def _field(
 ) -> Iterator[tuple[str, str]]:
     rows = _ROWS.get(field)
     if rows and isinstance(value, list):
-        noun, words = rows
         for row in value:
-            yield f"{noun} {row.get('key', '')}".strip() + _tail(noun, row), words(row, names)
+            yield rows.label(row), rows.words(row, names)
         return
     label = LABELS.get(field) or field.replace("_", " ").capitalize()
-    yield label, _value(field, value, names=names, zone=zone)
-
-
-def _tail(noun: str, row: Body) -> str:
-    # Caps have no key: what they count tells them apart.
-    return f" {_SCOPES[row['scope']]}, {row['counts']}s" if noun == "Limit" else ""
+    yield str(label), _value(field, value, names=names, zone=zone)
 
 
 def _value(field: str, value: Any, *, names: Names, zone: str) -> str:
@@ -154,119 +156,127 @@ def _value(field: str, value: Any, *, names: Names, zone: str) -> str:
         return words_of(value, names)
     if field in ("starts_at", "ends_at"):
         return moment(value, zone)
-    if field in _REFERENCES:
+    if field in REFERENCES:
         keys = value if isinstance(value, list) else [value] if value else []
-        return names.all(_REFERENCES[field], keys)
+        return names.all(REFERENCES[field], keys)
     if field == "sayable" and value is None:
-        return "unless inferred or sensitive"
+        return _("unless inferred or sensitive")
+    if field in ("holdout_share", "traffic"):
+        return percent(value)
+    if field in ("hours", "quiet_hours"):
+        return "; ".join(map(hours_line, value)) or NOTHING
+    if value in CHOICES.get(field, ()):
+        return str(CHOICES[field][value])
     return plain(value)
 
 
-def plain(value: Any) -> str:
-    """Return any JSON value as words."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {plain(inner)}" for key, inner in value.items()) or NOTHING
-    if isinstance(value, list):
-        return ", ".join(plain(inner) for inner in value) or NOTHING
-    if isinstance(value, float):
-        return f"{value:g}"
-    return NOTHING if value in (None, "") else str(value)
-
-
-def span(seconds: int | None) -> str:
-    """Return a window, e.g. "in 7 days"; None is for ever."""
-    if seconds is None:
-        return "ever"
-    size, unit = next((size, unit) for size, unit in SPANS if seconds % size == 0)
-    count = seconds // size
-    return f"in {count} {unit}{'' if count == 1 else 's'}"
-
-
-_REFERENCES: dict[str, str] = {
-    "purposes": Kind.PURPOSE,
-    "channel": Kind.CHANNEL,
-    "offers": Kind.OFFER,
-    "fallback_offer": Kind.OFFER,
-    "goal_event": Kind.EVENT_TYPE,
-    "campaign": Kind.CAMPAIGN,
-}
-_SCOPES = {
-    "person": "per person",
-    "channel": "per person and channel",
-    "total": "for everybody together",
-}
+def hours_line(hours: Body) -> str:
+    """Return hours of the week as words, e.g. "Mon, Tue from 09:00 to 17:00"."""
+    days = [str(WEEKDAYS_ABBR[day]) for day in hours.get("days", range(7))]
+    return _("{days} from {starts} to {ends}").format(
+        days=_("daily") if len(days) == 7 else ", ".join(days),
+        starts=hours.get("starts", "00:00"),
+        ends=hours.get("ends", "00:00"),
+    )
 
 
 def _variant(row: Body, names: Names) -> str:
-    where = names.all(Kind.PLACEMENT, row["placements"])
-    return f"on {where} ({row['content_type']}): {plain(row['content'])}"
+    return _("on {placements} ({content_type}): {content}").format(
+        placements=names.all(Kind.PLACEMENT, row["placements"]),
+        content_type=row["content_type"],
+        content=plain(row["content"]),
+    )
 
 
 def _cap(row: Body, _names: Names) -> str:
-    counts = row["counts"] if row["limit"] == 1 else f"{row['counts']}s"
-    return f"at most {row['limit']:,} {counts} {_SCOPES[row['scope']]} {span(row['window_s'])}"
+    return _("at most {limit}, {scope}").format(
+        limit=limit_words(row["limit"], row["counts"], row["window_s"], ACTIVE),
+        scope=SCOPES[row["scope"]],
+    )
 
 
 def _arm(row: Body, names: Names) -> str:
-    parts = [f"{row['share']:.1%} of people"]
+    parts = [_("{share} of people").format(share=percent(row["share"]))]
     if row["variants"]:
-        shown = (f"{names.of(Kind.OFFER, key)} as {v}" for key, v in row["variants"].items())
-        parts.append(f"shows {', '.join(shown)}")
+        shown = (
+            _("{offer} as {variant}").format(offer=names.of(Kind.OFFER, key), variant=variant)
+            for key, variant in row["variants"].items()
+        )
+        parts.append(_("shows {offers}").format(offers=", ".join(shown)))
     if row["excluded_offers"]:
-        parts.append(f"without {names.all(Kind.OFFER, row['excluded_offers'])}")
+        without = names.all(Kind.OFFER, row["excluded_offers"])
+        parts.append(_("without {offers}").format(offers=without))
     for key, condition in row.get("eligibility", {}).items():
-        parts.append(f"shows {names.of(Kind.OFFER, key)} to: {words_of(condition, names)}")
+        who = words_of(condition, names)
+        parts.append(_("shows {offer} to: {who}").format(offer=names.of(Kind.OFFER, key), who=who))
     if row["weights"]:
-        parts.append(f"weights {plain(row['weights'])}")
+        parts.append(_("weights {weights}").format(weights=plain(row["weights"])))
     return "; ".join(parts)
 
 
 def _property(row: Body, _names: Names) -> str:
     values = f": {plain(row['values'])}" if row["values"] else ""
-    return f"{row['type']}{values}"
+    return f"{TYPES.get(row['type'], row['type'])}{values}"
 
 
-_ROWS: dict[str, tuple[str, Callable[[Body, Names], str]]] = {
-    "variants": ("Variant", _variant),
-    "caps": ("Limit", _cap),
-    "arms": ("Arm", _arm),
-    "properties": ("Property", _property),
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A field that holds rows, each a line of its own."""
+
+    label: Callable[[Body], str]  # what tells the rows of one thing apart
+    words: Callable[[Body, Names], str]
+
+
+# Caps have no key: what they count tells them apart.
+_ROWS: dict[str, _Rows] = {
+    "variants": _Rows(lambda row: _("Variant {key}").format(key=row["key"]), _variant),
+    "caps": _Rows(
+        lambda row: _("Limit {scope}, {counts}").format(
+            scope=SCOPES[row["scope"]], counts=COUNTS[row["counts"]]
+        ),
+        _cap,
+    ),
+    "arms": _Rows(lambda row: _("Arm {key}").format(key=row["key"]), _arm),
+    "properties": _Rows(lambda row: _("Property {key}").format(key=row["key"]), _property),
 }
 
 
 def _attribute_line(body: Body, _names: Names) -> str:
-    unit = f" in {body['unit']}" if body["unit"] else ""
-    return (
-        f"{body['type']}{unit}, from the {'request' if body['source'] == 'context' else 'profile'}"
-    )
+    of = str(TYPES.get(body["type"], body["type"]))
+    if body["unit"]:
+        of = _("{type} in {unit}").format(type=of, unit=body["unit"])
+    return _("{type}, from {source}").format(type=of, source=CHOICES["source"][body["source"]])
 
 
 def _placement_line(body: Body, names: Names) -> str:
-    return f"{names.of(Kind.CHANNEL, body['channel'])}, {body['content_type']}, up to {body['max_count']}"
-
-
-def _who(body: Body, names: Names) -> str:
-    words = words_of(body["eligibility"], names)
-    return words[0].upper() + words[1:]
+    return _("{channel}, {content_type}, up to {count}").format(
+        channel=names.of(Kind.CHANNEL, body["channel"]),
+        content_type=body["content_type"],
+        count=ACTIVE.number(body["max_count"]),
+    )
 
 
 def _offer_line(body: Body, names: Names) -> str:
-    caps = "".join(f"; {_cap(cap, names)}" for cap in body["caps"])
-    return f"{_who(body, names)}{caps}"
+    return "; ".join(
+        [words_of(body["eligibility"], names), *(_cap(cap, names) for cap in body["caps"])]
+    )
 
 
 def _campaign_line(body: Body, names: Names) -> str:
     count = len(body["offers"])
-    offers = "1 offer" if count == 1 else f"{count} offers"
-    until = f" until {moment(body['ends_at'], 'UTC')}" if body["ends_at"] else ""
-    goal = names.of(Kind.EVENT_TYPE, body["goal_event"])
-    return f"{offers}{until}. {_who(body, names)}. Goal: {goal}"
+    offers = ngettext("{count} offer", "{count} offers", count).format(count=count)
+    if body["ends_at"]:
+        until = moment(body["ends_at"], body.get("time_zone") or "UTC")
+        offers = _("{offers} until {moment}").format(offers=offers, moment=until)
+    return _("{offers}. {who}. Goal: {goal}").format(
+        offers=offers,
+        who=words_of(body["eligibility"], names),
+        goal=names.of(Kind.EVENT_TYPE, body["goal_event"]),
+    )
 
 
 def _experiment_line(body: Body, names: Names) -> str:
-    arms = ", ".join(f"{arm['key']} {arm['share']:.0%}" for arm in body["arms"])
+    arms = ", ".join(f"{arm['key']} {percent(arm['share'])}" for arm in body["arms"])
     return f"{names.of(Kind.CAMPAIGN, body['campaign'])}: {arms}"
 
 
@@ -278,6 +288,8 @@ _SUMMARIES: dict[str, Callable[[Body, Names], str]] = {
     Kind.OFFER: _offer_line,
     Kind.CAMPAIGN: _campaign_line,
     Kind.EXPERIMENT: _experiment_line,
-    Kind.PURPOSE: lambda body, _names: body["basis"].replace("_", " "),
-    Kind.SETTINGS: lambda body, _names: f"{body['holdout_share']:.1%} of people kept out",
+    Kind.PURPOSE: lambda body, _names: str(CHOICES["basis"].get(body["basis"], body["basis"])),
+    Kind.SETTINGS: lambda body, _names: _("{share} of people kept out").format(
+        share=percent(body["holdout_share"])
+    ),
 }
