@@ -1,0 +1,92 @@
+"""The page that shows what an act on many things would do, and does it when its reader says so."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.text import capfirst
+from django.views.decorators.http import require_POST
+
+from campaigns import bulk, drafts
+from campaigns.candidates import candidate_of
+from campaigns.forms.bulk import MOST_IDS, ActForm
+from campaigns.linking import Linked, linked
+from campaigns.models import PROXIES, Item
+from campaigns.views.pages import REFUSALS, needs, page, user_of
+
+
+@require_POST
+@needs("view_change")
+def bulk_act(request: HttpRequest, kind: str, act: str) -> HttpResponse:
+    if kind not in PROXIES or act not in bulk.ACTS or kind not in bulk.ACTS[act].kinds:
+        raise Http404("There is no such act.")
+    name = PROXIES[kind]._meta.model_name
+    if not user_of(request).has_perm(f"campaigns.change_{name}"):
+        raise PermissionDenied("Your role does not edit these.")
+    things = request.POST.get("things", "")[:MOST_IDS].split(",")
+    chosen = [int(pk) for pk in things if pk.isascii() and pk.isdigit() and len(pk) < 19]
+    items = list(Item.objects.filter(kind=kind, pk__in=chosen).order_by("name", "pk")[: bulk.MOST])
+    return _answer(request, kind, act, items)
+
+
+def _answer(request: HttpRequest, kind: str, act: str, items: list[Item]) -> HttpResponse:
+    change = drafts.current_change(request.user)
+    candidate = candidate_of(change)
+    asked = "step" in request.POST or not bulk.ACTS[act].asks
+    form = ActForm(request.POST if asked else None, act=act, candidate=candidate)
+    context: dict[str, Any] = {"form": form, "act": act, "kind": kind, "items": items}
+    if items and asked and form.is_valid():
+        scene = bulk.scene_of(items, candidate=candidate, change=change, said=form.cleaned_data)
+        made = bulk.plan(act, scene)
+        if request.POST.get("step") == "do" and made.ready:
+            return _do(request, kind, made, scene)
+        context |= {"plan": made, "rows": _rows(made)}
+    return bulk_page(request, context)
+
+
+def bulk_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    model = PROXIES[context["kind"]]
+    act = bulk.ACTS[context["act"]]
+    more = {
+        "label": act.label,
+        "list_name": capfirst(model._meta.verbose_name_plural),
+        "list_url": _list_url(context["kind"]),
+        "things": ",".join(str(item.pk) for item in context["items"]),
+        "is_draft": context["act"] not in bulk.TAGGING,
+        "most": bulk.MOST,
+    }
+    return page(request, "campaigns/bulk.html", context | more, title=str(act.label))
+
+
+def _rows(plan: bulk.Plan) -> list[tuple[bulk.Effect, list[Linked]]]:
+    """Return what is done, then what is refused, each with links to who stands in the way."""
+    links = linked({(use.kind, use.key) for effect in plan.refused for use in effect.users})
+    return [
+        (effect, [links[use.kind, use.key] for use in effect.users if (use.kind, use.key) in links])
+        for effect in (*plan.refused, *plan.ready)
+    ]
+
+
+def _do(request: HttpRequest, kind: str, made: bulk.Plan, scene: bulk.Scene) -> HttpResponse:
+    user, now = user_of(request), timezone.now()
+    change = drafts.ensure_change(user, now=now) if made.drafts else None
+    try:
+        count = bulk.carry_out(made, scene, change=change, by=user, now=now)
+    except REFUSALS as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(_list_url(kind))
+    words = bulk.ACTS[made.act].done(count)
+    if change is None:
+        messages.success(request, words)
+        return HttpResponseRedirect(_list_url(kind))
+    url = reverse("admin:rtts-change", args=[change.pk])
+    messages.success(request, format_html('{} <a href="{}">{}</a>', words, url, change.title))
+    return HttpResponseRedirect(_list_url(kind))
+
+
+def _list_url(kind: str) -> str:
+    return reverse(f"admin:campaigns_{PROXIES[kind]._meta.model_name}_changelist")
