@@ -1,13 +1,14 @@
 """The only writer of revisions: every form, action and API call saves, archives and switches drafts here."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AbstractUser, AnonymousUser, User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from campaigns.mapping import FieldError, Refused, body_of, parse
 from campaigns.models import PROXIES, Change, Item, OpenChange, ReviewComment, Revision
@@ -105,8 +106,14 @@ def ensure_change(author: AbstractUser, *, now: datetime) -> Change:
 
 def drafts_of(change: Change) -> QuerySet[Revision]:
     """Return the newest revision of each item in a change, in the order of item ids."""
-    newest = Revision.objects.filter(change=change).order_by("item_id", "-number")
-    return newest.distinct("item_id").select_related("item", "author", "base")
+    return newest_drafts([change.pk]).select_related("author", "base")
+
+
+def newest_drafts(changes: Iterable[int]) -> QuerySet[Revision]:
+    """Return the newest revision of each item in each of some changes, in the order of changes and item ids."""
+    rows = Revision.objects.filter(change__in=list(changes))
+    newest = rows.order_by("change_id", "item_id", "-number").distinct("change_id", "item_id")
+    return newest.select_related("item")
 
 
 def draft_of(item: Item, change: Change | None) -> Revision | None:
@@ -146,6 +153,67 @@ def save_draft(
     change.authors.add(*_with_issuer(author))
     _void_approval(change, item, author=author, now=now)
     return revision
+
+
+@transaction.atomic
+def save_drafts(
+    change: Change, drafts: Iterable[Draft], *, author: AbstractUser, now: datetime
+) -> list[Revision]:
+    """Append revisions of many different items to a change; a dozen queries however many there are.
+
+    Raises:
+        Refused, ChangeClosed, NobodyAnswers: as `save_draft` does; then none is saved.
+    """
+    change = _editable(change)
+    checked = [
+        draft if draft.removed else replace(draft, body=_checked_body(draft)) for draft in drafts
+    ]
+    items = _locked_items(checked, now)
+    newest = Revision.objects.filter(item__in=[item.pk for item in items]).order_by().values("item")
+    numbers = dict(newest.annotate(newest=Max("number")).values_list("item", "newest"))
+    revisions = Revision.objects.bulk_create(
+        (
+            Revision(
+                item_id=item.pk,
+                change=change,
+                number=numbers.get(item.pk, 0) + 1,
+                body={} if draft.removed else draft.body,
+                details=draft.details,
+                removed=draft.removed,
+                base_id=item.live_revision_id,
+                author_id=author.pk,
+                why=draft.why,
+                created_at=now,
+            )
+            for item, draft in zip(items, checked, strict=True)
+        ),
+        batch_size=500,
+    )
+    change.authors.add(*_with_issuer(author))
+    if items:
+        _void_approval(change, items[0], author=author, now=now)
+    return revisions
+
+
+def _locked_items(drafts: list[Draft], now: datetime) -> list[Item]:
+    """Return the item of each draft, locked; those that are missing are made."""
+    made = (
+        Item(kind=draft.kind, key=draft.key, name=draft.body.get("name", ""), created_at=now)
+        for draft in drafts
+    )
+    Item.objects.bulk_create(made, batch_size=500, ignore_conflicts=True)
+    kinds, keys = {draft.kind for draft in drafts}, [draft.key for draft in drafts]
+    rows = Item.objects.filter(kind__in=kinds, key__in=keys).order_by("pk")
+    found = {(item.kind, item.key): item for item in rows.select_for_update(of=("self",))}
+    items = [found[draft.kind, draft.key] for draft in drafts]
+    renamed = []
+    for item, draft in zip(items, drafts, strict=True):
+        name = draft.body.get("name", "")
+        if item.live_revision_id is None and name and item.name != name:
+            item.name = name
+            renamed.append(item)
+    Item.objects.bulk_update(renamed, ["name"], batch_size=500)
+    return items
 
 
 def _with_issuer(author: AbstractUser) -> list[int]:
@@ -220,7 +288,7 @@ def _append(
 def _void_approval(change: Change, item: Item, *, author: AbstractUser, now: datetime) -> None:
     if change.state == Change.State.DRAFT:
         return
-    void_approval(change)
+    void_approvals(change, now=now)
     ReviewComment.objects.create(
         change=change,
         author_id=author.pk,
@@ -230,8 +298,9 @@ def _void_approval(change: Change, item: Item, *, author: AbstractUser, now: dat
     )
 
 
-def void_approval(change: Change) -> None:
-    """Bring a change back to draft and drop the candidates that were built from it."""
+def void_approvals(change: Change, *, now: datetime) -> None:
+    """Bring a change back to draft, void every approval and drop the candidates that were built from it."""
+    change.approvals.filter(voided_at=None).update(voided_at=now)
     change.state = Change.State.DRAFT
     change.approved_by = change.approved_at = None
     change.approved_content = ""
@@ -257,9 +326,22 @@ def withdraw_draft(change: Change, item: Item, *, author: AbstractUser, now: dat
 
 def author_ids(change: Change) -> frozenset[int]:
     """Return everybody who had a hand in a change: its authors and the writers of its revisions."""
-    writers = change.revisions.values_list("author_id", flat=True)
-    named = change.authors.values_list("pk", flat=True)
-    return frozenset({*writers, *named, change.created_by_id})
+    return authors_of([change.pk])[change.pk]
+
+
+def authors_of(changes: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Return everybody who had a hand in each of some changes, by their ids; three queries."""
+    found: dict[int, set[int]] = {pk: set() for pk in changes}
+    named = Change.authors.through.objects.filter(change__in=found)
+    written = Revision.objects.filter(change__in=found).order_by().distinct()
+    for rows in (
+        named.values_list("change_id", "user_id"),
+        written.values_list("change_id", "author_id"),
+        Change.objects.filter(pk__in=found).values_list("pk", "created_by_id"),
+    ):
+        for change, person in rows:
+            found[change].add(person)
+    return {pk: frozenset(people) for pk, people in found.items()}
 
 
 def is_author(user: User | AbstractUser, change: Change) -> bool:

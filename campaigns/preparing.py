@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import redis
 
-from campaigns import publishing
+from campaigns import going_live, publishing
 from campaigns.candidates import live_release
 from campaigns.models import Release
 from campaigns.sampling import sampled_facts
@@ -58,7 +58,7 @@ def abandon(release: Release, *, why: str, now: datetime) -> NoReturn:
     Raises:
         NotPrepared: always.
     """
-    publishing.give_up(release, why=why, now=now)
+    going_live.give_up(release, why=why, now=now)
     raise NotPrepared(why)
 
 
@@ -77,7 +77,7 @@ def _prepare(
     packed = encode_artifact(artifact)
     release.artifact, release.artifact_digest = packed, digest_of(packed)
     release.save(update_fields=["artifact", "artifact_digest"])
-    live = publishing.take_live(release, now=now())
+    live = going_live.take_live(release, now=now())
     push_live(client, now=now())
     report(WHOLE, WHOLE, f"Release {live.version} is live")
     return live

@@ -1,12 +1,14 @@
 """The only door through which a change goes: submit, approve, send back, publish, and roll back a release."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser, AbstractUser, AnonymousUser, User
+from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext as _
 
+from campaigns import approvals, reach
 from campaigns.candidates import (
     Candidate,
     candidate_from,
@@ -19,10 +21,19 @@ from campaigns.candidates import (
     review_digest,
 )
 from campaigns.checking import Finding
-from campaigns.drafts import author_ids, drafts_of, is_author, void_approval
-from campaigns.models import Change, Item, OpenChange, Release, ReviewComment, Revision
-from consent.policy import decode_policy, encode_policy
-from consent.policy_store import live_policy, record_policy
+from campaigns.drafts import drafts_of, is_author, void_approvals
+from campaigns.models import (
+    Approval,
+    Change,
+    Event,
+    OpenChange,
+    Release,
+    ReviewComment,
+    Revision,
+)
+from campaigns.notifying import telling
+from consent.policy import encode_policy
+from consent.policy_store import live_policy
 from decisioning.rules.canonical import canonical, digest_of
 from rtts_site.foundation.jobs import Job
 
@@ -59,9 +70,10 @@ def _locked(change: Change, *states: Change.State) -> Change:
     return change
 
 
-def _note(
+def note(
     change: Change, verdict: Verdict, *, by: AbstractUser | None, now: datetime, text: str = ""
 ) -> None:
+    """Add a step to a change's story."""
     ReviewComment.objects.create(
         change=change, author_id=by.pk if by else None, verdict=verdict, text=text, created_at=now
     )
@@ -81,24 +93,38 @@ def submit(change: Change, *, by: AbstractUser, now: datetime) -> Release:
         raise NotPossible("Nothing is changed: edit something first.")
     stale = conflicts(change)
     if stale:
-        raise NotPossible(_conflict_words(stale))
-    candidate = freeze(change, now=now)
+        raise NotPossible(conflict_words(stale))
+    candidate = freeze(change, reached=reach.measure(change, now=now), now=now)
     change.state = Change.State.IN_REVIEW
     change.submitted_by_id, change.submitted_at = by.pk, now
     change.save(update_fields=["state", "submitted_by", "submitted_at"])
     # The next save must not void this review by accident.
     OpenChange.objects.filter(change=change).delete()
-    _note(change, Verdict.SUBMITTED, by=by, now=now)
+    note(change, Verdict.SUBMITTED, by=by, now=now)
+    _tell(Event.SUBMITTED, change, by=by, to=telling.approvers() - telling.authors(change), now=now)
     return candidate
 
 
-def _conflict_words(stale: list[Revision]) -> str:
+def _tell(
+    event: Event,
+    change: Change,
+    *,
+    by: AbstractUser,
+    to: Iterable[int],
+    now: datetime,
+    text: str = "",
+) -> None:
+    telling.tell(telling.Happening(event=event, actor=by, change=change, text=text), to=to, now=now)
+
+
+def conflict_words(stale: list[Revision]) -> str:
+    """Return what the authors have to do about drafts that were not written on what is live."""
     names = ", ".join(f"“{draft.item}”" for draft in stale[:5])
     return f"{names} went live in another change meanwhile: open, compare and save again."
 
 
-def freeze(change: Change, *, now: datetime) -> Release:
-    """Write the candidate of a change as it is now, in place of earlier ones.
+def freeze(change: Change, *, reached: reach.Reach, now: datetime) -> Release:
+    """Write the candidate of a change as it is now, in place of earlier ones; `reached` is who it reaches.
 
     Raises:
         NotPublishable: the candidate has faults.
@@ -117,6 +143,7 @@ def freeze(change: Change, *, now: datetime) -> Release:
         policy_digest=policy.digest,
         base_policy=in_force.digest if in_force else "",
         review_digest=review_digest(digest, policy.digest, content),
+        reach=reached,
         created_at=now,
     )
     release.revisions.set(candidate.revisions)
@@ -143,12 +170,15 @@ def candidate_for(change: Change) -> Release | None:
 @transaction.atomic
 def approve(
     change: Change, *, by: AbstractUser, digest: str, now: datetime, text: str = ""
-) -> None:
+) -> approvals.Standing:
     """Approve exactly what was reviewed; `digest` is the candidate's `review_digest`.
+
+    The change is approved once it has every approval that the rules ask for.
 
     Raises:
         PermissionDenied: the user had a hand in the change, or may not approve at all.
-        NotPossible: not in review, or what there is to review is no longer what has this digest.
+        NotPossible: not in review, approved by this user before, or what there is to review is no longer
+            what has this digest.
     """
     _require(by, "approve_change")
     change = _locked(change, Change.State.IN_REVIEW)
@@ -157,15 +187,44 @@ def approve(
     candidate = candidate_for(change)
     if candidate is None or candidate.review_digest != digest:
         raise NotPossible("The candidate changed while you reviewed it: read it again.")
+    refusal = approvals.why_not(by, approvals.standing_of(change))
+    if refusal:
+        raise NotPossible(refusal)
+    _record_approval(change, candidate, by=by, now=now)
+    note(change, Verdict.APPROVED, by=by, now=now, text=text)
+    standing = approvals.standing_of(change)
+    if standing.is_complete:
+        _pass(change, candidate, by=by, now=now)
+    return standing
+
+
+def _record_approval(
+    change: Change, candidate: Release, *, by: AbstractUser, now: datetime
+) -> None:
+    # An earlier approval that no longer counts gives way.
+    change.approvals.filter(user=by.pk, voided_at=None).update(voided_at=now)
+    Approval.objects.create(
+        change=change,
+        user_id=by.pk,
+        candidate=candidate,
+        digest=candidate.review_digest,
+        content=content_digest(drafts_of(change)),
+        roles=sorted(by.groups.values_list("name", flat=True)),
+        given_at=now,
+    )
+
+
+def _pass(change: Change, candidate: Release, *, by: AbstractUser, now: datetime) -> None:
     change.state = Change.State.APPROVED
     change.approved_by_id, change.approved_at = by.pk, now
     change.approved_content = content_digest(drafts_of(change))
     change.save(update_fields=["state", "approved_by", "approved_at", "approved_content"])
-    _stamp(candidate, change)
-    _note(change, Verdict.APPROVED, by=by, now=now, text=text)
+    stamp(candidate, change)
+    _tell(Event.APPROVED, change, by=by, to=telling.authors(change), now=now)
 
 
-def _stamp(candidate: Release, change: Change) -> None:
+def stamp(candidate: Release, change: Change) -> None:
+    """Mark a candidate as what was approved with its change."""
     candidate.approved_digest = candidate.digest
     candidate.approved_by, candidate.approved_at = change.approved_by, change.approved_at
     candidate.save(update_fields=["approved_digest", "approved_by", "approved_at"])
@@ -182,17 +241,9 @@ def send_back(change: Change, *, by: AbstractUser, text: str, now: datetime) -> 
     change = _locked(change, Change.State.IN_REVIEW, Change.State.APPROVED)
     if not text.strip():
         raise NotPossible("Say what has to be different, so that the authors can go on.")
-    void_approval(change)
-    _note(change, Verdict.SENT_BACK, by=by, now=now, text=text)
-
-
-@transaction.atomic
-def comment(change: Change, *, by: AbstractUser, text: str, now: datetime) -> None:
-    """Add a comment to a change's story."""
-    _require(by, "view_change")
-    if not text.strip():
-        raise NotPossible("Write a comment first.")
-    _note(change, Verdict.COMMENT, by=by, now=now, text=text)
+    void_approvals(change, now=now)
+    note(change, Verdict.SENT_BACK, by=by, now=now, text=text)
+    _tell(Event.SENT_BACK, change, by=by, to=telling.authors(change), now=now, text=text)
 
 
 @transaction.atomic
@@ -202,10 +253,10 @@ def discard(change: Change, *, by: AbstractUser, now: datetime) -> None:
     if not is_author(by, change):
         raise PermissionDenied("Only its authors may discard a change.")
     change = _locked(change, Change.State.DRAFT, Change.State.IN_REVIEW, Change.State.APPROVED)
-    void_approval(change)
+    void_approvals(change, now=now)
     change.state = Change.State.REJECTED
     change.save(update_fields=["state"])
-    _note(change, Verdict.DISCARDED, by=by, now=now)
+    note(change, Verdict.DISCARDED, by=by, now=now)
 
 
 @transaction.atomic
@@ -222,6 +273,11 @@ def publish(change: Change, *, by: AbstractUser, now: datetime) -> Release:
         raise NotPossible("There is no approved candidate: submit the change again.")
     if change.approved_content != content_digest(drafts_of(change)):
         raise NotPossible("The change is not what was approved: submit it again.")
+    missing = approvals.standing_of(change).missing_words
+    if missing:
+        raise NotPossible(
+            _("It needs %(missing)s more: send it back to review.") % {"missing": missing}
+        )
     _start(candidate, by=by)
     change.state = Change.State.PREPARING
     change.save(update_fields=["state"])
@@ -279,122 +335,3 @@ def roll_back(release: Release, *, by: AbstractUser, why: str, now: datetime) ->
     restored.revisions.set(revisions)
     _start(restored, by=by)
     return restored
-
-
-def waiting_for(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Change]:
-    """Return the changes in review that this user may approve, oldest submission first; one query."""
-    may = isinstance(user, AbstractUser) and user.has_perm("campaigns.approve_change")
-    waiting = Change.objects.filter(state=Change.State.IN_REVIEW) if may else Change.objects.none()
-    return (
-        waiting.exclude(authors=user.pk)
-        .exclude(created_by=user.pk)
-        .select_related("submitted_by")
-        .order_by("submitted_at")
-    )
-
-
-def take_live(release: Release, *, now: datetime) -> Release:
-    """Make a prepared release and its policy the live ones in PostgreSQL, both or neither; rebuild other candidates.
-
-    Raises:
-        NotPossible: it is not being prepared, or another release went live since it was frozen.
-        PolicyRefused: its policy may not be published, or another was since it was frozen.
-    """
-    with transaction.atomic():
-        live = Release.objects.select_for_update().filter(state=Release.State.LIVE).first()
-        release = Release.objects.select_for_update().get(pk=release.pk)
-        if release.state != Release.State.PREPARING:
-            raise NotPossible(f"{release} is {release.get_state_display()}, not being prepared.")
-        if release.base_id != (live.pk if live else None):
-            raise NotPossible("Another release went live meanwhile.")
-        _record_policy(release, now=now)
-        _swap(live, release, now=now)
-        _point_items(release, now=now)
-        if release.change is not None:
-            _close(release.change, by=release.published_by, now=now, version=release.version or 0)
-        _rebuild_others(now=now)
-    return release
-
-
-def _record_policy(release: Release, *, now: datetime) -> None:
-    if release.change is None or release.approved_by is None:
-        return  # a roll back: policies only move forward
-    authors = User.objects.filter(pk__in=author_ids(release.change))
-    record_policy(
-        decode_policy(bytes(release.policy)),
-        approved_by=release.approved_by.get_username(),
-        authors=authors.values_list("username", flat=True),
-        base=release.base_policy,
-        now=now,
-    )
-
-
-def _swap(live: Release | None, release: Release, *, now: datetime) -> None:
-    if live is not None:
-        live.state = Release.State.RETIRED
-        live.save(update_fields=["state"])
-    newest = Release.objects.exclude(version=None).order_by("-version").first()
-    release.version = (newest.version or 0) + 1 if newest else 1
-    release.state = Release.State.LIVE
-    release.published_at = now
-    release.save(update_fields=["version", "state", "published_at"])
-
-
-def _point_items(release: Release, *, now: datetime) -> None:
-    inside = Release.revisions.through.objects.filter(release_id=release.pk)
-    mine = inside.filter(revision__item_id=OuterRef("pk")).values("revision_id")[:1]
-    Item.objects.update(live_revision=Subquery(mine))
-    Item.objects.filter(live_revision__isnull=False).update(archived_at=None)
-    for row in release.revisions.select_related("item"):
-        if row.item.name != row.body["name"]:
-            Item.objects.filter(pk=row.item_id).update(name=row.body["name"])
-    if release.change is not None:
-        removed = [draft.item_id for draft in drafts_of(release.change) if draft.removed]
-        Item.objects.filter(pk__in=removed).update(archived_at=now)
-
-
-def _close(change: Change, *, by: AbstractUser | None, now: datetime, version: int) -> None:
-    change.state = Change.State.LIVE
-    change.save(update_fields=["state"])
-    _note(change, Verdict.PUBLISHED, by=by, now=now, text=f"Release {version}")
-
-
-def _rebuild_others(*, now: datetime) -> None:
-    states = (Change.State.IN_REVIEW, Change.State.APPROVED)
-    for change in Change.objects.select_for_update().filter(state__in=states).order_by("pk"):
-        _rebuild(change, now=now)
-
-
-def _rebuild(change: Change, *, now: datetime) -> None:
-    """Lay a change over what is live now; an approval of the same revisions holds for the new candidate."""
-    stale = conflicts(change)
-    if stale:
-        _return(change, _conflict_words(stale), now=now)
-        return
-    try:
-        with transaction.atomic():
-            candidate = freeze(change, now=now)
-    except NotPublishable as error:
-        _return(change, f"It no longer fits what is live: {error}", now=now)
-        return
-    if change.state == Change.State.APPROVED:
-        _stamp(candidate, change)
-
-
-def _return(change: Change, why: str, *, now: datetime) -> None:
-    void_approval(change)
-    _note(change, Verdict.CONFLICT, by=None, now=now, text=why)
-
-
-@transaction.atomic
-def give_up(release: Release, *, why: str, now: datetime) -> None:
-    """Mark a release that could not be prepared; its change goes back to its authors."""
-    release = Release.objects.select_for_update().get(pk=release.pk)
-    if release.state != Release.State.PREPARING:
-        return
-    release.state = Release.State.FAILED
-    release.why = why[:500]
-    release.save(update_fields=["state", "why"])
-    if release.change is not None:
-        void_approval(release.change)
-        _note(release.change, Verdict.FAILED, by=None, now=now, text=why)

@@ -1,13 +1,36 @@
 """What a reviewer reads: everything that a change or release says otherwise than what was live before."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from campaigns import mapping, wording
+from django.utils.translation import gettext as _
+
+from campaigns import comparing, mapping, wording
 from campaigns.candidates import candidate_of, changed_drafts, conflicts
 from campaigns.cautions import cautions
 from campaigns.drafts import drafts_of
 from campaigns.models import Change, Release, Revision
 from campaigns.wording import Line, Names
+
+CONDITIONS = frozenset({"condition", "eligibility"})
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field before and after, in words."""
+
+    field: str  # of the body, e.g. "eligibility"; what comments on it name
+    label: str
+    before: tuple[comparing.Row, ...]
+    after: tuple[comparing.Row, ...]
+    line: Line  # the same without marks
+
+    @property
+    def change(self) -> str:
+        """Return "added", "removed" or "changed"."""
+        return self.line.change
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +39,18 @@ class Told:
 
     revision: Revision
     verb: str  # "new", "changed", "archived"
-    lines: list[Line]
+    differences: tuple[Difference, ...]
     is_conflict: bool = False
 
     @property
     def name(self) -> str:
         """Return what the thing is called in this revision."""
         return str(self.revision.body.get("name") or self.revision.item)
+
+    @property
+    def lines(self) -> list[Line]:
+        """Return each difference as a line before and after."""
+        return [one.line for one in self.differences]
 
 
 def tell(change: Change) -> list[Told]:
@@ -43,19 +71,49 @@ def told_of(
 ) -> Told:
     """Return one thing before and after."""
     verb = "archived" if after.removed else "changed" if before else "new"
-    return Told(after, verb, _lines(before, after, names), is_conflict)
+    return Told(after, verb, tuple(_differences(before, after, names)), is_conflict)
 
 
-def _lines(before: Revision | None, after: Revision, names: Names) -> list[Line]:
-    kind = after.item.kind
-    was = _described(kind, before, names) if before else {}
-    now = _described(kind, after, names) if not after.removed else {}
-    return [line for line in wording.diff(was, now) if line.change != "same"]
+def _differences(before: Revision | None, after: Revision, names: Names) -> Iterator[Difference]:
+    was = _said(before) if before and not before.removed else {}
+    now = _said(after) if not after.removed else {}
+    sides = (was, before), (now, after)
+    for name in [*now, *(name for name in was if name not in now)]:
+        lines = wording.diff(*(_described(name, said, row, names) for said, row in sides))
+        for line in lines:
+            if line.change != "same":
+                yield Difference(name, line.label, *_rows(name, line, was, now, names), line)
 
 
-def _described(kind: str, revision: Revision, names: Names) -> dict[str, str]:
-    name = {"Name": str(revision.body.get("name", ""))}
-    return name | wording.describe(kind, revision.body, names, revision.details)
+def _said(revision: Revision) -> dict[str, Any]:
+    body = {name: value for name, value in revision.body.items() if name != "key"}
+    return body | {"description": revision.details.get("description", "")}
+
+
+def _described(
+    name: str, said: dict[str, Any], revision: Revision | None, names: Names
+) -> dict[str, str]:
+    if revision is None or name not in said:
+        return {}
+    if name in ("name", "description"):
+        label = _("Name") if name == "name" else _("Description")
+        return {label: str(said[name])}
+    zone = {"time_zone": revision.details.get("time_zone")}
+    return wording.describe(revision.item.kind, {name: said[name]}, names, zone)
+
+
+def _rows(
+    name: str, line: Line, was: dict[str, Any], now: dict[str, Any], names: Names
+) -> tuple[tuple[comparing.Row, ...], tuple[comparing.Row, ...]]:
+    if name in CONDITIONS and (was.get(name) or now.get(name)):
+        words = partial(_words, names=names)
+        return comparing.compare_conditions(was.get(name), now.get(name), words=words)
+    return comparing.compare_texts(line.before, line.after)
+
+
+def _words(leaf: dict[str, Any], *, names: Names) -> str:
+    is_group = any(kind in leaf for kind in comparing.GROUPS)
+    return wording.words_of(leaf if is_group else {"all": [leaf]}, names)
 
 
 def tell_release(release: Release) -> list[Told]:
@@ -69,7 +127,7 @@ def tell_release(release: Release) -> list[Told]:
         for item, row in after.items()
         if item not in before or before[item].pk != row.pk
     ]
-    gone = [Told(row, "archived", []) for item, row in before.items() if item not in after]
+    gone = [Told(row, "archived", ()) for item, row in before.items() if item not in after]
     return told + gone
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.urls import path
 
-from campaigns import simulation
+from campaigns import simulation, workflow_urls
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
 from campaigns.rule_builder.urls import builder_urls
-from campaigns.views import connect, forms, people, reporting, review, simulator
+from campaigns.views import connect, forms, people, reporting, simulator
 from decisioning.rules.catalogue import Catalogue
 
 
@@ -17,15 +17,7 @@ def _catalogue(user: Any) -> Catalogue:
 
 
 urlpatterns = [
-    path("review/", review.inbox, name="rtts-review"),
-    path("changes/new/", review.new_change, name="rtts-change-new"),
-    path("changes/<int:pk>/", review.change_page, name="rtts-change"),
-    path("changes/<int:pk>/effect/", review.effect, name="rtts-effect"),
-    path("changes/<int:pk>/<slug:step>/", review.change_step, name="rtts-change-step"),
-    path("releases/<int:pk>/", review.release_page, name="rtts-release"),
-    path("releases/<int:pk>/roll-back/", review.roll_back, name="rtts-roll-back"),
-    path("jobs/<int:pk>/", review.job, name="rtts-job"),
-    path("items/<int:pk>/", review.item, name="rtts-item"),
+    *workflow_urls.urlpatterns,
     path("rows/<slug:kind>/<slug:field>/", forms.new_row, name="rtts-row"),
     path("simulator/", simulator.simulator, name="rtts-simulator"),
     path("simulator/fields/", simulator.simulator_fields, name="rtts-simulator-fields"),

@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 import campaigns.urls
+from campaigns.inbox import waiting_count
+from campaigns.notifying.inbox import unread_count
 from rtts_site import home
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -36,6 +38,7 @@ class Link:
     url: str
     icon: str
     current: bool
+    count: int = 0  # what waits there for this user
 
 
 NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
@@ -55,6 +58,7 @@ NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             Entry("admin:rtts-review", "review", "Review inbox"),
             Entry("campaigns.change", "change"),
             Entry("campaigns.release", "release"),
+            Entry("campaigns.approvalrule", "review"),
         ),
     ),
     (
@@ -80,6 +84,7 @@ NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
             Entry("campaigns.eventtype", "event"),
             Entry("campaigns.placement", "placement"),
             Entry("campaigns.channel", "channel"),
+            Entry("admin:rtts-pictures", "picture", "Pictures"),
         ),
     ),
     (
@@ -87,9 +92,11 @@ NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         (
             Entry("admin:rtts-connect", "key", "Connect a channel"),
             Entry("foundation.apikey", "key"),
+            Entry("admin:rtts-webhooks", "event", "Webhooks"),
         ),
     ),
 )
+COUNTS: Final[dict[str, Callable[[Any], int]]] = {"admin:rtts-review": waiting_count}
 REST: Final = "System"
 
 
@@ -134,6 +141,7 @@ class TargetingAdminSite(AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         context["navigation"] = list(self.navigation(request, context["available_apps"]))
+        context["unread"] = unread_count(request.user)
         return context
 
     def navigation(
@@ -190,7 +198,8 @@ def _link(request: HttpRequest, entry: Entry, models: dict[str, dict[str, Any]])
         if model is None:
             return None
         url, label = model["admin_url"], entry.label or str(model["name"])
-    return Link(label, url, entry.icon, current=request.path.startswith(url))
+    count = COUNTS[entry.target](request.user) if entry.target in COUNTS else 0
+    return Link(label, url, entry.icon, request.path.startswith(url), count)
 
 
 def _hits(admin: ModelAdmin[Model], request: HttpRequest, query: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 
-from campaigns import publishing, reports
+from campaigns import inbox, reports
 from rtts_site.foundation.charts import line_chart
 
 TARGET_MS: Final = 50
@@ -49,7 +49,7 @@ def board(user: AbstractBaseUser | AnonymousUser, *, now: datetime) -> Board:
         now=now,
         zone=now.tzname() or "UTC",
         numbers=_numbers(reports.today(now)) if sees else (),
-        waiting=list(publishing.waiting_for(user)),
+        waiting=inbox.waiting_for(user),
         warnings=reports.warnings(now) if sees else (),
         hours=[(hour.astimezone(now.tzinfo), count) for hour, count in hours],
         chart=_chart(hours, now),

@@ -53,6 +53,20 @@ def text_of(request: HttpRequest, name: str, *, most: int) -> str:
     return request.POST.get(name, "").replace("\0", "").strip()[:most]
 
 
+def number_of(request: HttpRequest, name: str) -> int:
+    """Return a posted row number, 0 where none is given."""
+    return _number(request.POST.get(name, ""))
+
+
+def numbers_of(request: HttpRequest, name: str) -> list[int]:
+    """Return all posted row numbers of a name."""
+    return [number for text in request.POST.getlist(name) if (number := _number(text))]
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
 def attempt(
     request: HttpRequest, step: Callable[[], object], *, done: str, to: str
 ) -> HttpResponse:

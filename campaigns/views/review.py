@@ -1,39 +1,43 @@
-"""Pages on which changes are read, reviewed, approved and published, and releases rolled back."""
+"""Pages on which changes are read, reviewed, approved and published."""
 
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from django.contrib.auth.models import User
 from django.db.models import Prefetch
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazily
 from django.views.decorators.http import require_GET, require_POST
-from django_htmx.http import HttpResponseStopPolling
 
-from campaigns import drafts, publishing, review, simulation
+from campaigns import approvals, comments, drafts, exchange, publishing, review, simulation
+from campaigns import inbox as inboxes
 from campaigns.models import PROXIES, Change, Item, Release, ReviewComment
-from campaigns.views.pages import attempt, needs, page, text_of, user_of
+from campaigns.models.items import Kind
+from campaigns.views.pages import attempt, needs, number_of, page, text_of, user_of
+from campaigns.views.releases import job_of
 from decisioning.rules.compiler import CompileError
-from rtts_site.foundation.jobs import Job
 from rtts_site.foundation.redis_clients import Down
 
 AWAY = "The profile store does not answer now; reload the page shortly."
-OPEN = (Change.State.DRAFT, Change.State.IN_REVIEW, Change.State.APPROVED, Change.State.PREPARING)
 
 
 @require_GET
 @needs("view_change")
 def inbox(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    open_changes = Change.objects.filter(state__in=OPEN).order_by("-pk").prefetch_related("authors")
-    mine = open_changes.filter(authors=user)
+    chosen = inboxes.Filter(**{name: _asked(request, name) for name in FILTERS})
     context = {
-        "mine": mine,
-        "waiting": publishing.waiting_for(user).prefetch_related("authors"),
-        "approved": open_changes.filter(state=Change.State.APPROVED),
-        "others": open_changes.exclude(authors=user).filter(state=Change.State.DRAFT),
+        "inbox": inboxes.inbox_of(user, chosen),
+        "chosen": chosen,
+        "is_filtered": chosen != inboxes.Filter(),
+        "states": [(state.value, state.label) for state in inboxes.OPEN],
+        "kinds": Kind.choices,
+        "authors": list(inboxes.authors_of_open()),
         "recent": Release.objects.exclude(version=None)
         .select_related("change", "published_by")
         .defer("spec", "artifact", "policy")
@@ -41,49 +45,74 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "current": drafts.current_change(user),
         "may_edit": user.has_perm("campaigns.add_change"),
     }
-    return page(request, "campaigns/review.html", context, title="Review")
+    return page(request, "campaigns/review.html", context, title=_("Review"))
+
+
+FILTERS = ("state", "author", "kind", "query")
+
+
+def _asked(request: HttpRequest, name: str) -> str:
+    return request.GET.get(name, "").replace("\0", "").strip()[:100]
 
 
 @require_GET
 @needs("view_change")
 def change_page(request: HttpRequest, pk: int) -> HttpResponse:
     user, now = user_of(request), timezone.now()
-    told = ReviewComment.objects.select_related("author").order_by("pk")
-    change = get_object_or_404(
-        Change.objects.prefetch_related("authors", Prefetch("comments", told)), pk=pk
-    )
+    story = ReviewComment.objects.exclude(verdict=ReviewComment.Verdict.COMMENT)
+    told = Prefetch("comments", story.select_related("author").order_by("pk"))
+    change = get_object_or_404(Change.objects.prefetch_related("authors", told), pk=pk)
     candidate = publishing.candidate_for(change)
-    is_author = drafts.is_author(user, change)
+    standing = approvals.standing_of(change)
+    threads = comments.threads_of(change)
     context = {
         "change": change,
         "candidate": candidate,
-        "told": review.tell(change),
+        "told": [_with_threads(one, threads) for one in review.tell(change)],
+        "threads": [one for one in threads if one.first.item_id is None],
+        "open_threads": sum(one.is_open for one in threads),
+        "standing": standing,
+        "why_not": approvals.why_not(user, standing),
         "faults": review.faults(change) if change.state == Change.State.DRAFT else [],
         "doubts": review.doubts(change) if change.is_editable else [],
         "is_current": drafts.current_change(user) == change,
-        "is_author": is_author,
-        "may": _may(user, change, is_author=is_author),
-        "job": _job(candidate),
+        "may": _may(user, change, standing),
+        "job": job_of(candidate),
         "now": now,
     }
     return page(request, "campaigns/change.html", context, title=change.title)
 
 
-def _may(user: Any, change: Change, *, is_author: bool) -> dict[str, bool]:
-    state = change.state
+def _with_threads(told: review.Told, threads: list[comments.Thread]) -> dict[str, Any]:
+    """Return a thing with what was said on it, and each of its fields with what was said on that."""
+    mine = [one for one in threads if one.first.item_id == told.revision.item_id]
+    fields = {one.field for one in told.differences}
+    last = {one.field: number for number, one in enumerate(told.differences)}
+    rows = [
+        {
+            "difference": one,
+            # A field of several lines has its threads below the last.
+            "threads": [t for t in mine if t.first.field == one.field]
+            if last[one.field] == number
+            else [],
+        }
+        for number, one in enumerate(told.differences)
+    ]
+    rest = [one for one in mine if one.first.field not in fields]
+    return {"one": told, "rows": rows, "threads": rest}
+
+
+def _may(user: User, change: Change, standing: approvals.Standing) -> dict[str, bool]:
+    state, is_author = change.state, user.pk in standing.authors
     approver = user.has_perm("campaigns.approve_change")
     return {
         "submit": state == Change.State.DRAFT and user.has_perm("campaigns.submit_change"),
-        "approve": state == Change.State.IN_REVIEW and approver and not is_author,
+        "approve": state == Change.State.IN_REVIEW and not approvals.why_not(user, standing),
         "send_back": state in (Change.State.IN_REVIEW, Change.State.APPROVED) and approver,
         "publish": state == Change.State.APPROVED and user.has_perm("campaigns.publish_release"),
         "edit": change.is_editable and user.has_perm("campaigns.change_change"),
         "discard": change.is_editable and is_author,
     }
-
-
-def _job(release: Release | None) -> Job | None:
-    return Job.objects.filter(pk=release.job).first() if release and release.job else None
 
 
 Step = Callable[[HttpRequest, Change], object]
@@ -108,11 +137,6 @@ def _send_back(request: HttpRequest, change: Change) -> object:
     return publishing.send_back(change, by=user_of(request), text=text, now=timezone.now())
 
 
-def _comment(request: HttpRequest, change: Change) -> object:
-    text = text_of(request, "text", most=2000)
-    return publishing.comment(change, by=user_of(request), text=text, now=timezone.now())
-
-
 def _publish(request: HttpRequest, change: Change) -> object:
     return publishing.publish(change, by=user_of(request), now=timezone.now())
 
@@ -126,7 +150,7 @@ def _switch(request: HttpRequest, change: Change) -> None:
 
 
 def _take_out(request: HttpRequest, change: Change) -> object:
-    item = get_object_or_404(Item, pk=_number(request.POST.get("item", "")))
+    item = get_object_or_404(Item, pk=number_of(request, "item"))
     return drafts.withdraw_draft(change, item, author=user_of(request), now=timezone.now())
 
 
@@ -134,20 +158,23 @@ def _rename(request: HttpRequest, change: Change) -> None:
     drafts.rename_change(change, text_of(request, "title", most=120))
 
 
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-
-
-STEPS: dict[str, tuple[Step, str, str]] = {  # step, permission, what is said afterwards
-    "submit": (_submit, "submit_change", "Submitted. An approver sees it in the review inbox."),
-    "approve": (_approve, "approve_change", "Approved. It can be published now."),
-    "send-back": (_send_back, "approve_change", "Sent back to its authors."),
-    "comment": (_comment, "view_change", "Comment added."),
-    "publish": (_publish, "publish_release", "Being prepared; the progress is shown below."),
-    "discard": (_discard, "submit_change", "Discarded. Its history is kept."),
-    "switch": (_switch, "change_change", "Your next edits go into this change."),
-    "take-out": (_take_out, "change_change", "Taken out of this change."),
-    "rename": (_rename, "change_change", "Renamed."),
+STEPS: dict[str, tuple[Step, str, Any]] = {  # step, permission, what is said afterwards
+    "submit": (
+        _submit,
+        "submit_change",
+        lazily("Submitted. An approver sees it in the review inbox."),
+    ),
+    "approve": (_approve, "approve_change", lazily("Your approval is recorded.")),
+    "send-back": (_send_back, "approve_change", lazily("Sent back to its authors.")),
+    "publish": (
+        _publish,
+        "publish_release",
+        lazily("Being prepared; the progress is shown below."),
+    ),
+    "discard": (_discard, "submit_change", lazily("Discarded. Its history is kept.")),
+    "switch": (_switch, "change_change", lazily("Your next edits go into this change.")),
+    "take-out": (_take_out, "change_change", lazily("Taken out of this change.")),
+    "rename": (_rename, "change_change", lazily("Renamed.")),
 }
 
 
@@ -161,9 +188,19 @@ def change_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     def run(request: HttpRequest) -> HttpResponse:
         change = get_object_or_404(Change, pk=pk)
         to = reverse("admin:rtts-change", args=[pk])
-        return attempt(request, lambda: take(request, change), done=done, to=to)
+        return attempt(request, lambda: take(request, change), done=str(done), to=to)
 
     return run(request)
+
+
+@require_GET
+@needs("view_change")
+def export(request: HttpRequest, pk: int) -> HttpResponse:
+    """Answer with a change as a document that can be imported."""
+    change = get_object_or_404(Change, pk=pk)
+    answer = JsonResponse(exchange.export_change(change), json_dumps_params={"indent": 2})
+    answer["Content-Disposition"] = f'attachment; filename="change-{pk}.json"'
+    return answer
 
 
 @require_GET
@@ -208,52 +245,3 @@ def effect(request: HttpRequest, pk: int) -> HttpResponse:
         release.effect = msgspec.to_builtins(effects)
         release.save(update_fields=["effect"])
     return render(request, "campaigns/effect.html", {"effects": effects})
-
-
-@require_GET
-@needs("view_release")
-def job(request: HttpRequest, pk: int) -> HttpResponse:
-    """Answer the poll of a progress bar; 286 ends it."""
-    found = get_object_or_404(Job, pk=pk, kind=publishing.JOB_KIND)
-    response = render(request, "campaigns/job.html", {"job": found})
-    if found.is_over:
-        stop = HttpResponseStopPolling(response.content)
-        stop["HX-Refresh"] = "true"
-        return stop
-    return response
-
-
-@require_GET
-@needs("view_release")
-def release_page(request: HttpRequest, pk: int) -> HttpResponse:
-    related = ("change", "base", "restores", "approved_by", "published_by")
-    release = get_object_or_404(Release.objects.select_related(*related), pk=pk)
-    context = {
-        "release": release,
-        "told": review.tell_release(release),
-        "job": _job(release),
-        "may_roll_back": release.state == Release.State.RETIRED
-        and user_of(request).has_perm("campaigns.roll_back_release"),
-    }
-    return page(request, "campaigns/release.html", context, title=str(release))
-
-
-@require_POST
-@needs("roll_back_release")
-def roll_back(request: HttpRequest, pk: int) -> HttpResponse:
-    release = get_object_or_404(Release, pk=pk)
-    made: list[Release] = []
-
-    def step() -> None:
-        why = text_of(request, "why", most=500)
-        made.append(publishing.roll_back(release, by=user_of(request), why=why, now=timezone.now()))
-
-    response = attempt(
-        request,
-        step,
-        done=f"{release} is being restored as a new version.",
-        to=reverse("admin:rtts-release", args=[pk]),
-    )
-    if made:
-        response["Location"] = reverse("admin:rtts-release", args=[made[0].pk])
-    return response

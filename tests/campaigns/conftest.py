@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth.models import Group, User
 
-from campaigns import drafts, publishing
+from campaigns import drafts, going_live, publishing
 from campaigns.mapping import body_of
 from campaigns.models.items import Kind
 from consent.policy import PurposeSpec
@@ -119,7 +119,7 @@ def go_live(change, *, by, now=NOW):
     candidate = publishing.candidate_for(change)
     publishing.approve(change, by=by, digest=candidate.review_digest, now=now)
     release = publishing.publish(change, by=by, now=now)
-    return publishing.take_live(release, now=now)
+    return going_live.take_live(release, now=now)
 
 
 @pytest.fixture

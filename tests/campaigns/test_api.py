@@ -1,7 +1,7 @@
 import pytest
 from django.urls import reverse
 
-from campaigns import drafts, publishing
+from campaigns import drafts, inbox, publishing
 from campaigns.models import Change, Item
 from rtts_site.foundation.key_issuing import KeyIssueError, issue
 from rtts_site.foundation.models import ApiKey
@@ -67,8 +67,8 @@ def test_who_made_the_key_does_not_approve_what_it_writes(live, client, key, max
 
     assert answer.status_code == 403
     assert "colleague" in answer.json()["detail"]
-    assert list(publishing.waiting_for(max_)) == []
-    assert list(publishing.waiting_for(ada)) == [change]
+    assert inbox.waiting_for(max_) == []
+    assert inbox.waiting_for(ada) == [change]
 
 
 def test_key_of_nobody_writes_nothing(live, client, redis, key):

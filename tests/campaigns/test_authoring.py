@@ -2,7 +2,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import drafts, publishing
+from campaigns import drafts, going_live, publishing
 from campaigns.models import PROXIES, Change, Item, Release, Revision
 from campaigns.models.items import Kind
 from decisioning.rules.canonical import decode_release
@@ -93,7 +93,7 @@ def test_nested_segment_from_form_to_live(live, mia, ada, marketer, approver):
     approver.post(step, {"digest": digest})
     approver.post(reverse("admin:rtts-change-step", args=[change.pk, "publish"]))
     release = Release.objects.get(state=Release.State.PREPARING)
-    publishing.take_live(release, now=NOW)
+    going_live.take_live(release, now=NOW)
 
     assert "big" in [one.key for one in decode_release(bytes(release.spec)).segments]
     assert Item.objects.get(key="big").live_revision == revision

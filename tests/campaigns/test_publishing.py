@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 
-from campaigns import drafts, publishing
+from campaigns import drafts, going_live, inbox, publishing
 from campaigns.candidates import candidate_of, live_release
 from campaigns.models import Change, Item, Release, Revision
 from campaigns.models.items import Kind
@@ -151,12 +151,12 @@ def test_policy_and_release_go_live_together_or_not_at_all(live, mia, ada):
     Release.objects.filter(pk=release.pk).update(base=None)
 
     with pytest.raises(publishing.NotPossible, match="meanwhile"):
-        publishing.take_live(release, now=NOW)
+        going_live.take_live(release, now=NOW)
     assert live_policy() == before
 
     Release.objects.filter(pk=release.pk).update(base=live, base_policy="sha256:0")
     with pytest.raises(PolicyRefused, match="meanwhile"):
-        publishing.take_live(release, now=NOW)
+        going_live.take_live(release, now=NOW)
     assert live_release() == live
 
 
@@ -172,7 +172,7 @@ def test_approval_survives_an_unrelated_release(live, mia, max_, ada):
     publishing.submit(other, by=max_, now=NOW)
     go_live(other, by=ada)
 
-    release = publishing.take_live(publishing.publish(change, by=ada, now=NOW), now=NOW)
+    release = going_live.take_live(publishing.publish(change, by=ada, now=NOW), now=NOW)
 
     spec = decode_release(bytes(release.spec))
     assert spec.campaigns[0].name == "Winter II"
@@ -236,7 +236,7 @@ def test_roll_back_restores_rules_but_not_policy(live, mia, ada):
     live.refresh_from_db()
 
     restored = publishing.roll_back(live, by=ada, why="Too few people", now=NOW)
-    release = publishing.take_live(restored, now=NOW)
+    release = going_live.take_live(restored, now=NOW)
 
     assert release.version == 3
     assert release.digest == live.digest
@@ -259,7 +259,7 @@ def test_roll_back_lets_no_data_serve_more_purposes(live, mia, ada):
 
     wide = Release.objects.get(version=2)
     restored = publishing.roll_back(wide, by=ada, why="Mistake", now=NOW)
-    release = publishing.take_live(restored, now=NOW)
+    release = going_live.take_live(restored, now=NOW)
 
     spec = decode_release(bytes(release.spec))
     assert release.approved_digest == release.digest == digest_of(bytes(release.spec))
@@ -290,7 +290,7 @@ def test_failed_preparation_returns_the_change(live, mia, ada):
     )
     release = publishing.publish(change, by=ada, now=NOW)
 
-    publishing.give_up(release, why="Two forms disagree", now=NOW)
+    going_live.give_up(release, why="Two forms disagree", now=NOW)
     change.refresh_from_db()
 
     assert change.state == Change.State.DRAFT
@@ -331,5 +331,5 @@ def test_waiting_lists_only_what_the_user_may_approve(live, mia, ada):
     change = edit_segment(mia)
     publishing.submit(change, by=mia, now=NOW)
 
-    assert list(publishing.waiting_for(ada)) == [change]
-    assert list(publishing.waiting_for(mia)) == []
+    assert inbox.waiting_for(ada) == [change]
+    assert inbox.waiting_for(mia) == []

@@ -1,0 +1,24 @@
+"""The addresses of review, comments, releases and notifications; campaigns.urls includes them."""
+
+from django.urls import path
+
+from campaigns.views import comments, history, notices, releases, review
+
+urlpatterns = [
+    path("review/", review.inbox, name="rtts-review"),
+    path("changes/new/", review.new_change, name="rtts-change-new"),
+    path("changes/<int:pk>/", review.change_page, name="rtts-change"),
+    path("changes/<int:pk>/effect/", review.effect, name="rtts-effect"),
+    path("changes/<int:pk>/say/", comments.say, name="rtts-say"),
+    path("changes/<int:pk>/export/", review.export, name="rtts-change-export"),
+    path("changes/<int:pk>/<slug:step>/", review.change_step, name="rtts-change-step"),
+    path("comments/<int:pk>/resolve/", comments.resolve, name="rtts-resolve"),
+    path("releases/<int:pk>/", releases.release_page, name="rtts-release"),
+    path("releases/<int:pk>/roll-back/", releases.roll_back, name="rtts-roll-back"),
+    path("jobs/<int:pk>/", releases.job, name="rtts-job"),
+    path("items/<int:pk>/", review.item, name="rtts-item"),
+    path("history/<slug:subject>/<str:pk>/", history.history, name="rtts-history"),
+    path("notifications/", notices.notices, name="rtts-notices"),
+    path("notifications/read/", notices.read, name="rtts-notices-read"),
+    path("notifications/choose/", notices.choose, name="rtts-notices-choose"),
+]
