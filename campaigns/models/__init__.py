@@ -2,6 +2,7 @@
 
 from campaigns.models.approvals import Approval, ApprovalRule
 from campaigns.models.audiences import AudienceRecord, ExactCount, ExactRange
+from campaigns.models.attention import Analysis, Dismissal
 from campaigns.models.changes import Change, OpenChange, ReviewComment
 from campaigns.models.everyday import CsvImport, ListColumns, SavedFilter
 from campaigns.models.items import (
@@ -35,6 +36,7 @@ from campaigns.models.tracked import (
 
 __all__ = [
     "PROXIES",
+    "Analysis",
     "Approval",
     "ApprovalRule",
     "Attribute",
@@ -44,6 +46,7 @@ __all__ = [
     "Channel",
     "CsvImport",
     "Delivery",
+    "Dismissal",
     "Event",
     "EventType",
     "ExactCount",
