@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from django.utils.html import format_html, format_html_join
@@ -79,3 +80,89 @@ def _round_up(value: float) -> float:
         for step in (1, 2, 4, 8, 10, 20)
         if step * size >= value and step * size >= LINES
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a chart of shares; None is a gap."""
+
+    name: str
+    shares: Sequence[float | None]  # in [0, 1]
+
+
+def histogram(
+    bars: Sequence[tuple[str, int]], *, label: str, mark: float | None = None
+) -> SafeString:
+    """Return bars side by side over (name, count) pairs; `mark` in [0, 1] is a line from left to right.
+
+    The first, the middle and the last name are written below.
+    """
+    top = _round_up(max((count for _, count in bars), default=0))
+    width = (WIDTH - LEFT - RIGHT) / max(len(bars), 1)
+    floor = HEIGHT - BOTTOM
+    drawn = format_html_join(
+        "",
+        '<rect class="bar" x="{}" y="{}" width="{}" height="{}"><title>{}: {}</title></rect>',
+        (
+            (f"{LEFT + index * width + 1:.1f}", y, f"{max(width - 2, 1):.1f}", floor - y, name, n)
+            for index, (name, n) in enumerate(bars)
+            for y in (_y(n, top),)
+        ),
+    )
+    named = {0, len(bars) // 2, len(bars) - 1}
+    names = format_html_join(
+        "",
+        '<text x="{}" y="{}" text-anchor="middle">{}</text>',
+        (
+            (f"{_inside(LEFT + (index + 0.5) * width)}", HEIGHT - 6, name)
+            for index, (name, _) in enumerate(bars)
+            if index in named
+        ),
+    )
+    line = SafeString("")
+    if mark is not None:
+        x = f"{LEFT + (WIDTH - LEFT - RIGHT) * mark:.1f}"
+        line = format_html('<line class="mark" x1="{}" x2="{}" y1="{}" y2="{}"/>', x, x, TOP, floor)
+    return _svg(label, _grid(top), names, drawn, line)
+
+
+def share_lines(names: Sequence[str], lines: Sequence[Series], *, label: str) -> SafeString:
+    """Return one line per series over named places, from 0 to 100%."""
+    xs = [_x(index, len(names)) for index in range(len(names))]
+    every = max(1, math.ceil(len(names) / 8))
+    below = _names([(name, 0.0) for name in names], xs, every)
+    drawn = format_html_join(
+        "",
+        '<polyline class="line is-{}" points="{}"/><text class="is-{}" x="{}" y="{}" text-anchor="end">{}</text>',
+        (
+            (
+                number,
+                " ".join(
+                    f"{x:.1f},{_y(share * 100, 100)}"
+                    for x, share in zip(xs, one.shares, strict=True)
+                    if share is not None
+                ),
+                number,
+                WIDTH - RIGHT - 4,
+                TOP + 16 * (number + 1),
+                one.name,
+            )
+            for number, one in enumerate(lines)
+        ),
+    )
+    return _svg(label, _grid(100), below, drawn)
+
+
+def _svg(label: str, *parts: SafeString) -> SafeString:
+    return format_html(
+        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
+        WIDTH,
+        HEIGHT,
+        label,
+        SafeString("".join(parts)),
+    )
+
+
+def _inside(x: float) -> str:
+    """Keep a centred name from running out of the picture."""
+    return f"{min(max(x, LEFT + 30), WIDTH - RIGHT - 45):.1f}"
