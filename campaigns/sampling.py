@@ -1,88 +1,192 @@
-"""The only place that draws people to count on: a sample of profiles, kept for a minute."""
+"""The only place that draws people to count on: chosen by hash, kept decoded in memory for a minute or two."""
 
+import logging
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import redis
+from django.conf import settings
 
+from campaigns.audiences.people import STEADY_S, People
 from consent import people
+from consent.policy import ConsentView
+from consent.state import load_views
 from decisioning.ingestion.records import Record, decode_record
 from decisioning.models import EventRecord
+from decisioning.profiles import roster
 from decisioning.profiles.aggregates import Aggregates, families_of
 from decisioning.profiles.folding import fold
-from decisioning.profiles.live_set import load_live
+from decisioning.profiles.live_set import VERSION_KEY, load_live
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.store import load_profiles
-from decisioning.profiles.windows import facts
 from decisioning.rules.values import Facts
 from decisioning.specs import AggregateSpec
+from rtts_site.foundation.redis_clients import Down
 
-SAMPLE = 2_000  # people
-HISTORY_SAMPLE = 300  # people, where events have to be read again
-HISTORY_DAYS = 92  # no window is longer than 90 days
-MAX_SCANNED = 400_000  # keys
-KEEP_SECONDS = 60
-SAMPLE_KEY = "sample:people"
+logger = logging.getLogger("campaigns")
 
-
-class Drawn(msgspec.Struct, frozen=True):
-    """Who was drawn, and out of how many people, as far as the scan tells."""
-
-    people: tuple[str, ...]
-    population: int
+SAMPLE: int = getattr(settings, "RTTS_SAMPLE", 10_000)  # people
+HASTY_SAMPLE: Final = 2_000  # people, for who waits while nothing is in memory
+HISTORY_SAMPLE: Final = 300  # people, where events have to be read again
+HISTORY_DAYS: Final = 92  # no window is longer than 90 days
+FRESH_S: Final = 30.0  # older people are loaded again while the old ones serve …
+STALE_S: Final = 300.0  # … up to this age
+SCAN_AT_MOST: Final = 50_000  # keys that a page reads itself where the roster was never completed
+_KEPT_REFOLDED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Profiles to count on."""
+    """Profiles to count on, in the order of their hashes: the first n of them are a sample too."""
 
     profiles: dict[str, Profile]
-    population: int
+    population: int  # everyone, exactly
+    views: dict[str, ConsentView] = field(default_factory=dict)
 
 
-def draw(client: redis.Redis) -> Drawn:
-    """Return people in the order that the store happens to hold them; the same ones for a minute."""
-    kept: Any = client.get(SAMPLE_KEY)
-    if kept is not None:
-        return msgspec.msgpack.decode(kept, type=Drawn)
-    found: set[str] = set()
-    scanned, cursor = 0, 0
-    match = "{p*}:profile:*"
-    while True:
-        page: Any = client.scan(cursor, match=match, count=5_000)
-        cursor, keys = page
-        scanned += 5_000
-        found.update(key.decode().rpartition(":")[2] for key in keys)
-        if cursor == 0 or scanned >= MAX_SCANNED:
-            break
-    total: Any = client.dbsize()
-    population = len(found) if cursor == 0 else round(len(found) * total / scanned)
-    drawn = Drawn(tuple(sorted(found, key=_shuffled)[:SAMPLE]), population)
-    client.set(SAMPLE_KEY, msgspec.msgpack.encode(drawn), ex=KEEP_SECONDS)
-    return drawn
+class _Keeper:
+    """Holds one sample per process and renews it beside those who use it."""
+
+    def __init__(self) -> None:
+        self._held: People | None = None
+        self._loading = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._refolded: OrderedDict[frozenset[str], People] = OrderedDict()
+        self._live: tuple[bytes, frozenset[str]] = (b"", frozenset())
+
+    def forget(self) -> None:
+        self._held = None
+        self._refolded.clear()
+        self._live = (b"", frozenset())
+
+    def people(self, client: redis.Redis, *, hasty: bool) -> People:
+        token = _token(client)
+        if not token:
+            return People({}, population=0)
+        held = self._usable(token)
+        if held is None:
+            with self._loading:
+                held = self._usable(token) or _load(
+                    client, token, min(SAMPLE, HASTY_SAMPLE) if hasty else SAMPLE
+                )
+                self._held = held
+        if not hasty and len(held) < min(SAMPLE, held.population):
+            with self._loading:
+                held = self._held = _load(client, token, SAMPLE)
+        elif _is_old(held):
+            self._renew(client, token)
+        return held
+
+    def _usable(self, token: str) -> People | None:
+        held = self._held
+        if held is None or held.token != token or time.monotonic() - held.loaded_at > STALE_S:
+            return None
+        return held
+
+    def _renew(self, client: redis.Redis, token: str) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            return
+
+        def load() -> None:
+            try:
+                self._held = _load(client, token, SAMPLE)
+            except (redis.RedisError, *Down) as error:
+                logger.warning("sample.not_renewed error=%s", type(error).__name__)
+
+        self._thread = threading.Thread(target=load, name="sample", daemon=True)
+        self._thread.start()
+
+    def refolded(
+        self, sample: People, specs: Collection[AggregateSpec], *, now: datetime
+    ) -> People:
+        """Return the first people with aggregates that workers do not keep, folded from history."""
+        key = frozenset(family.key for spec in specs for family in families_of(spec))
+        held = self._refolded.get(key)
+        age = time.monotonic() - held.loaded_at if held else STEADY_S
+        if held is None or held.token != sample.token or age >= STEADY_S:
+            held = self._refolded[key] = _with_history(sample, specs, now=now)
+            while len(self._refolded) > _KEPT_REFOLDED:
+                self._refolded.popitem(last=False)
+        return held
+
+    def live_families(self, client: redis.Redis) -> frozenset[str]:
+        version: Any = client.get(VERSION_KEY) or b"0"
+        token = version + _token(client).encode()
+        if self._live[0] != token:
+            self._live = (token, frozenset(load_live(client).generations))
+        return self._live[1]
 
 
-def _shuffled(person: str) -> str:
-    # Person ids are hashes: their tails are in no order that a rule could follow.
-    return person[4:]
+_keeper = _Keeper()
 
 
-def load_sample(client: redis.Redis, *, most: int = SAMPLE) -> Sample:
-    """Return at most so many profiles; a handful of round trips."""
-    drawn = draw(client)
+def _is_old(held: People) -> bool:
+    partial = len(held) < min(SAMPLE, held.population)
+    return partial or time.monotonic() - held.loaded_at > FRESH_S
+
+
+def _token(client: redis.Redis) -> str:
+    """Return the roster's token; "" where people are still being enrolled by a worker."""
+    token = roster.is_whole(client)
+    size: Any = 0 if token else client.dbsize()
+    return token if token or size > SCAN_AT_MOST else roster.complete(client)
+
+
+def _load(client: redis.Redis, token: str, most: int) -> People:
+    drawn = roster.draw(client, most)
+    found = profiles_of(client, drawn.people)
+    views = load_views(client, found)
+    return People(
+        found, population=drawn.population, views=[views[one] for one in found], token=token
+    )
+
+
+def profiles_of(client: redis.Redis, persons: Iterable[str]) -> dict[str, Profile]:
+    """Return the profiles of those who are somebody, in the order asked; one round trip."""
+    asked = tuple(persons)
     by_partition: dict[int, list[str]] = {}
-    for person in drawn.people[:most]:
+    for person in asked:
         by_partition.setdefault(people.partition_of(person), []).append(person)
     loaded = load_profiles(client, by_partition)
-    profiles = {
+    return {
         person: profile
-        for person, profile in loaded.items()
-        if profile is not None and not profile.merged_into
+        for person in asked
+        if (profile := loaded[person]) is not None and not profile.merged_into
     }
-    return Sample(profiles, max(drawn.population, len(profiles)))
+
+
+def forget() -> None:
+    """Drop what this process holds, so that the next one to ask reads the store."""
+    _keeper.forget()
+
+
+def load_people(
+    client: redis.Redis,
+    *,
+    aggregates: Iterable[AggregateSpec] = (),
+    now: datetime,
+    hasty: bool = False,
+) -> People:
+    """Return the sampled people; where aggregates are not kept yet, fewer, with these folded from history.
+
+    One round trip while they are in memory, a second or so before. Who is `hasty` gets a smaller sample then.
+    """
+    sample = _keeper.people(client, hasty=hasty)
+    new = unkept(client, aggregates)
+    return _keeper.refolded(sample, new, now=now) if new else sample
+
+
+def load_sample(client: redis.Redis, *, most: int | None = None) -> Sample:
+    """Return at most so many people (all that are sampled where None)."""
+    found = _keeper.people(client, hasty=False)
+    persons = found.persons[:most]
+    return Sample({person: found.profiles[person] for person in persons}, found.population)
 
 
 def sampled_facts(
@@ -96,31 +200,39 @@ def sampled_facts(
 
     What the workers do not keep yet is folded from the history of fewer people.
     """
-    new = unkept(client, aggregates)
-    sample = load_sample(client, most=HISTORY_SAMPLE if new else SAMPLE)
-    refolded = _refold(sample.profiles, new, now=now) if new else {}
-    found: dict[str, Facts] = {}
-    kept = [spec for spec in aggregates if spec not in new]
-    for person, profile in sample.profiles.items():
-        known = facts(profile, attributes, kept, now.timestamp())
-        if new:
-            known |= facts(refolded.get(person), (), new, now.timestamp())
-        found[person] = known
-    return found, sample.population
+    found = load_people(client, aggregates=aggregates, now=now)
+    known = found.facts(
+        0, len(found), attributes=attributes, aggregates=aggregates, now=now.timestamp()
+    )
+    return dict(zip(found.persons, known, strict=True)), found.population
 
 
 def unkept(client: redis.Redis, aggregates: Iterable[AggregateSpec]) -> list[AggregateSpec]:
     """Return the aggregates that the workers do not keep."""
-    live = {family.key for spec in load_live(client).specs for family in families_of(spec)}
-    return [spec for spec in aggregates if {f.key for f in families_of(spec)} - live]
+    asked = list(aggregates)
+    live = _keeper.live_families(client) if asked else frozenset()
+    return [spec for spec in asked if {family.key for family in families_of(spec)} - live]
 
 
-def _refold(
-    profiles: Collection[str], specs: list[AggregateSpec], *, now: datetime
+def _with_history(sample: People, specs: Collection[AggregateSpec], *, now: datetime) -> People:
+    persons = sample.persons[:HISTORY_SAMPLE]
+    profiles = {person: sample.profiles[person] for person in persons}
+    return People(
+        refold(profiles, specs, now=now),
+        population=sample.population,
+        views=sample.views[:HISTORY_SAMPLE],
+        token=sample.token,
+        is_refolded=True,
+    )
+
+
+def refold(
+    profiles: dict[str, Profile], specs: Collection[AggregateSpec], *, now: datetime
 ) -> dict[str, Profile]:
+    """Return the profiles with aggregates that are not kept, folded from history; one query."""
     names = {name for spec in specs for name in (spec.event, spec.then) if name}
     rows = EventRecord.objects.filter(
-        person_id__in=profiles,
+        person_id__in=list(profiles),
         kind="event",
         name__in=names,
         event_time__gte=now - timedelta(days=HISTORY_DAYS),
@@ -129,4 +241,11 @@ def _refold(
     for person, body in rows.iterator():
         records.setdefault(person, []).append(decode_record(bytes(body)))
     kept = Aggregates.of(specs)
-    return {person: fold(None, found, kept) for person, found in records.items()}
+    return {
+        person: _joined(profile, fold(None, records.get(person, ()), kept))
+        for person, profile in profiles.items()
+    }
+
+
+def _joined(profile: Profile, history: Profile) -> Profile:
+    return msgspec.structs.replace(profile, series=profile.series | history.series)

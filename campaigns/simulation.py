@@ -1,44 +1,64 @@
-"""How many people a condition finds, and what a change does to audiences; on sampled profiles, by the same engine."""
+"""How many people a condition finds, and what a change does to audiences; on sampled people, by the same engine."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
+from campaigns.audiences.counting import Found, find, text_of
+from campaigns.audiences.estimates import Estimate, estimate
+from campaigns.audiences.people import People
+from campaigns.audiences.reach import PurposeReach, reach_of
+from campaigns.audiences.stock import Overlap, overlaps_of
 from campaigns.candidates import Candidate, candidate_of
 from campaigns.mapping import Refused
 from campaigns.models import Change
 from campaigns.models.items import Kind
-from campaigns.sampling import sampled_facts
-from decisioning.rules.compiler import AUDIENCE, compile_trees
+from campaigns.sampling import load_people
+from consent.policy import PolicySpec
+from consent.policy_store import PolicyRefused, load_live_policy
 from decisioning.rules.conditions import (
     Catalogue,
     ConditionError,
-    Facts,
     Node,
-    attributes,
+    aggregates,
     inline_segments,
     parse,
-    to_plain,
 )
-from decisioning.rules.engine import Engine
 from decisioning.specs import Condition
 from rtts_site.foundation.redis_clients import redis_client
+
+SECONDS: Final = 0.35  # of counting, for who waits at a keyboard
+EFFECT_SECONDS: Final = 2.0
+PARTS: Final = 60  # counted on their own
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """How many of the sampled people match, altogether and each part on its own."""
+    """How many of the sampled people match, altogether, each part on its own, and for which purposes."""
 
     matched: int
     sampled: int
     population: int
-    reachable: int | None = None  # None: no purpose was asked about
-    parts: tuple[int, ...] = ()
+    parts: "tuple[Audience, ...]" = ()
+    reach: tuple[PurposeReach, ...] = ()
+    overlaps: tuple[Overlap, ...] | None = None  # None: not counted
+    from_history: bool = False  # fewer people, as events had to be read again
+
+    @classmethod
+    def of(cls, found: Found) -> "Audience":
+        """Return the audience that was found."""
+        return cls(found.matched, found.sampled, found.population)
+
+    @property
+    def estimate(self) -> Estimate:
+        """Return how many of all people match, and how sure that is."""
+        return estimate(self.matched, sampled=self.sampled, population=self.population)
 
     @property
     def people(self) -> int:
         """Return how many of all people match, as far as the sample tells."""
-        return round(self.matched / self.sampled * self.population) if self.sampled else 0
+        return self.estimate.people
 
     @property
     def share(self) -> float:
@@ -70,113 +90,145 @@ class Effect:
 def audience(
     condition: Condition, catalogue: Catalogue, *, now: datetime, parts: tuple[Condition, ...] = ()
 ) -> Audience:
-    """Return how many people a condition finds, and each of its parts on its own.
+    """Return how many people a condition finds, and each of its parts on its own, in well under a second.
 
     Raises:
         ConditionError: it cannot be read.
         CompileError: it is past what the engine can hold.
     """
+    client = redis_client()
     trees = {"whole": parse(condition, catalogue)}
-    trees |= {f"part{number}": parse(part, catalogue) for number, part in enumerate(parts)}
-    counts = count(trees, now=now)
-    whole = counts.of("whole")
-    each = tuple(counts.matched[f"part{number}"] for number in range(len(parts)))
-    return Audience(whole.matched, whole.sampled, whole.population, parts=each)
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many of the sampled people each tree finds."""
-
-    matched: Mapping[str, int]
-    sampled: int
-    population: int
-
-    def of(self, name: str) -> Audience:
-        """Return the audience of one tree."""
-        return Audience(self.matched[name], self.sampled, self.population)
-
-
-def count(trees: Mapping[str, Node], *, now: datetime) -> Counts:
-    """Return how many of the sampled people each tree finds, all trees on the same people.
-
-    Raises:
-        CompileError: they are past what the engine can hold.
-    """
-    artifact = compile_trees(trees)
-    needed = {key for tree in trees.values() for key in attributes(tree)}
-    known, population = sampled_facts(
-        redis_client(), attributes=needed, aggregates=artifact.aggregates, now=now
+    trees |= {f"part{number}": parse(part, catalogue) for number, part in enumerate(parts[:PARTS])}
+    needed = aggregates(trees["whole"])
+    people = load_people(client, aggregates=needed, now=now, hasty=True)
+    moment = now.timestamp()
+    found = find(people, trees, now=moment, seconds=SECONDS)
+    whole = found.pop("whole")
+    overlaps = overlaps_of(client, whole, people, catalogue=catalogue)
+    return replace(
+        Audience.of(whole),
+        parts=tuple(map(Audience.of, found.values())),
+        reach=_reach(whole, people, _policy(), now=moment),
+        overlaps=overlaps,
+        from_history=people.is_refolded,
     )
-    engine = Engine(artifact)
+
+
+def _policy() -> PolicySpec | None:
+    """Return the policy in force; None where none can be verified, so that nobody is said to be reachable."""
     try:
-        return Counts(_tally(engine, trees, known.values(), now=now), len(known), population)
-    finally:
-        engine.close()
+        return load_live_policy(redis_client(), known=None)
+    except PolicyRefused:
+        return None
 
 
-def _tally(
-    engine: Engine, names: Iterable[str], known: Iterable[Facts], *, now: datetime
-) -> dict[str, int]:
-    counts = dict.fromkeys(names, 0)
-    for facts in known:
-        for name in engine.match(AUDIENCE, facts, now.timestamp()):
-            counts[name] += 1
-    return counts
+def _reach(
+    found: Found, people: People, policy: PolicySpec | None, *, now: float
+) -> tuple[PurposeReach, ...]:
+    if policy is None:
+        return ()
+    channels = {one.key: one.name for one in candidate_of(None).spec.channels}
+    return reach_of(found, people, policy, channels=channels, now=now)
 
 
 Place = tuple[str, str]  # kind and key
+_FIELDS: Final = {Kind.SEGMENT.value: "condition", Kind.OFFER.value: "eligibility"}
+_CATALOGUE: Final = (Kind.ATTRIBUTE, Kind.EVENT_TYPE)
 
 
 def effect_of(change: Change, *, now: datetime) -> list[Effect]:
-    """Return what a change does to the audiences of segments and offers, those that it moves indirectly too."""
-    before, after = _trees(candidate_of(None)), _trees(candidate_of(change))
+    """Return what a change does to the audiences of segments and offers, those that it moves indirectly too.
+
+    Takes about EFFECT_SECONDS at most: where there is much to count, fewer people are looked at.
+    """
+    sides = candidate_of(None), candidate_of(change)
+    before, after = (_trees(side, _touched(*sides)) for side in sides)
     moved = [
         place
         for place in sorted({*before, *after})
-        if _plain(before.get(place)) != _plain(after.get(place))
+        if _text(before.get(place)) != _text(after.get(place))
     ]
-    if not moved:
-        return []
-    asked = {f"{side}{number}": tree for side, number, tree in _sides(moved, before, after)}
-    counts = count(asked, now=now)
-    names = {**candidate_of(None).bodies, **candidate_of(change).bodies}
-
-    def side(mark: str, number: int) -> Audience | None:
-        name = f"{mark}{number}"
-        return counts.of(name) if name in asked else None
-
+    asked = {f"b:{kind}:{key}": before[kind, key] for kind, key in moved if (kind, key) in before}
+    asked |= {f"a:{kind}:{key}": after[kind, key] for kind, key in moved if (kind, key) in after}
+    found = _audiences(asked, now=now) if asked else {}
+    names = {**sides[0].bodies, **sides[1].bodies}
     return [
-        Effect(kind, key, names[kind, key]["name"], side("b", number), side("a", number))
-        for number, (kind, key) in enumerate(moved)
+        Effect(
+            kind,
+            key,
+            names[kind, key]["name"],
+            found.get(f"b:{kind}:{key}"),
+            found.get(f"a:{kind}:{key}"),
+        )
+        for kind, key in moved
     ]
 
 
-def _sides(
-    moved: list[Place], before: Mapping[Place, Node], after: Mapping[Place, Node]
-) -> Iterable[tuple[str, int, Node]]:
-    for number, place in enumerate(moved):
-        if place in before:
-            yield "b", number, before[place]
-        if place in after:
-            yield "a", number, after[place]
+def _audiences(trees: Mapping[str, Node], *, now: datetime) -> dict[str, Audience]:
+    needed = {one for tree in trees.values() for one in aggregates(tree)}
+    people = load_people(redis_client(), aggregates=needed, now=now)
+    found = find(people, trees, now=now.timestamp(), seconds=EFFECT_SECONDS)
+    policy, moment = _policy(), now.timestamp()
+    return {
+        name: replace(
+            Audience.of(one),
+            reach=_reach(one, people, policy, now=moment),
+            from_history=people.is_refolded,
+        )
+        for name, one in found.items()
+    }
 
 
-def _plain(tree: Node | None) -> Condition | None:
-    return None if tree is None else to_plain(tree)
+def _touched(before: Candidate, after: Candidate) -> set[Place]:
+    """Return the segments and offers that may find other people: edited, or resting on what was."""
+    places = {*before.bodies, *after.bodies}
+    edited = {place for place in places if before.bodies.get(place) != after.bodies.get(place)}
+    own = {place for place in places if place[0] in _FIELDS}
+    if any(kind in _CATALOGUE for kind, _ in edited):
+        return own
+    touched = edited & own
+    uses = {
+        place: {
+            key
+            for side in (before, after)
+            if place in side.bodies
+            for key in _segments_in(side.bodies[place].get(_FIELDS[place[0]]))
+        }
+        for place in own
+    }
+    waiting = [key for kind, key in touched if kind == Kind.SEGMENT]
+    while waiting:
+        key = waiting.pop()
+        more = {place for place, used in uses.items() if key in used} - touched
+        touched |= more
+        waiting += [other for kind, other in more if kind == Kind.SEGMENT]
+    return touched
 
 
-def _trees(candidate: Candidate) -> dict[Place, Node]:
-    """Return the conditions of a candidate's segments and offers that can be read, segments put in place."""
+def _segments_in(condition: object) -> Iterable[str]:
+    """Yield the keys of the segments that a stored condition names."""
+    match condition:
+        case {"segment": str(key)}:
+            yield key
+        case {"all": list(parts)} | {"any": list(parts)} | {"none": list(parts)}:
+            for part in parts:
+                yield from _segments_in(part)
+
+
+def _text(tree: Node | None) -> str:
+    return "" if tree is None else text_of(tree)
+
+
+def _trees(candidate: Candidate, places: Iterable[Place]) -> dict[Place, Node]:
+    """Return those of the conditions that can be read, segments put in place."""
     try:
         catalogue = Catalogue.of(candidate.spec)
     except Refused:
         return {}
-    conditions = {
-        **{(Kind.SEGMENT.value, one.key): one.condition for one in candidate.spec.segments},
-        **{(Kind.OFFER.value, one.key): one.eligibility for one in candidate.spec.offers},
+    bodies = {place: candidate.bodies[place] for place in places if place in candidate.bodies}
+    read = {
+        place: _read(body.get(_FIELDS[place[0]]) or {}, catalogue) for place, body in bodies.items()
     }
-    read = {place: _read(condition, catalogue) for place, condition in conditions.items()}
     return {place: tree for place, tree in read.items() if tree is not None}
 
 

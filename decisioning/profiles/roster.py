@@ -76,7 +76,8 @@ def count_people(client: redis.Redis, partitions: Sequence[int]) -> int:
     with client.pipeline(transaction=False) as pipe:
         for partition in partitions:
             pipe.zcard(people.roster_key(partition))
-        return sum(pipe.execute())
+        sizes: list[int] = pipe.execute()
+    return sum(sizes)
 
 
 def pages_of(client: redis.Redis, partition: int) -> Iterator[list[str]]:

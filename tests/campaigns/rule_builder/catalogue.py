@@ -1,7 +1,6 @@
 """A rich catalogue, a counter and a nested rule for the tests of the builder."""
 
-from dataclasses import dataclass
-
+from campaigns.simulation import Audience
 from decisioning.rules.catalogue import Catalogue
 from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec, SegmentSpec
 
@@ -39,17 +38,9 @@ CATALOGUE = Catalogue.of_parts(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    matched: int
-    sampled: int
-    population: int
-    reachable: int | None
-    parts: tuple[int, ...]
-
-
 def count(condition, catalogue, *, now, parts):
-    return Counted(367, 5000, 50000, 2160, tuple(100 + number for number in range(len(parts))))
+    each = tuple(Audience(100 + number, 5000, 50000) for number in range(len(parts)))
+    return Audience(367, 5000, 50000, parts=each)
 
 
 FIRST = {

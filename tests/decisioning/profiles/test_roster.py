@@ -1,10 +1,9 @@
 """The roster against the real Valkey: it follows every profile that is written, and its lowest ids are the sample."""
 
-import random
-
 import pytest
 
 from consent import people
+from consent.people import Identifier, person_id
 from decisioning.ingestion import drain as drain_module
 from decisioning.profiles import roster
 from decisioning.profiles.live_set import announce
@@ -26,7 +25,7 @@ def _patience(monkeypatch):
 
 
 def somebody(number):
-    return f"p{number % 256:03d}{random.Random(number).getrandbits(80):020x}"
+    return person_id(Identifier("user", f"c-{number}"), pepper=b"tests")
 
 
 def everyone(client):
@@ -87,7 +86,7 @@ def test_the_sample_is_the_lowest_hashes_of_all(redis, size, most):
 
 
 def test_a_lopsided_population_gives_a_smaller_sample_that_is_still_the_lowest(redis):
-    persons = [f"p007{random.Random(number).getrandbits(80):020x}" for number in range(1_000)]
+    persons = [f"p007{somebody(number)[4:]}" for number in range(1_000)]
     redis.zadd(people.roster_key(7), dict.fromkeys(persons, 0))
 
     drawn = roster.draw(redis, 300)
