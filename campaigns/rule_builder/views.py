@@ -49,18 +49,12 @@ _KINDS: Final[dict[str, form_tree.Kind]] = {
 
 
 class Audience(Protocol):
-    """How many people a draft finds, from a sample."""
+    """Whom a draft finds, told by ``rule_builder/panel.html``."""
 
-    @property
-    def matched(self) -> int: ...
-    @property
-    def sampled(self) -> int: ...
     @property
     def population(self) -> int: ...
     @property
-    def reachable(self) -> int | None: ...
-    @property
-    def parts(self) -> tuple[int, ...]: ...
+    def parts(self) -> tuple[Any, ...]: ...
 
 
 class CountAudience(Protocol):
@@ -143,13 +137,10 @@ class Views:
             return None
         parts = _parts(written.condition)
         found = self.audience(written.condition, catalogue, now=timezone.now(), parts=tuple(parts))
-        each = zip(parts, found.parts, strict=True) if len(parts) > 1 else ()
+        each = zip(parts, found.parts, strict=False) if len(parts) > 1 else ()
         return {
             "found": found,
-            "is_sample": found.sampled < found.population,
-            "people": _people(found),
-            "share": found.matched / found.sampled * 100 if found.sampled else 0,
-            "parts": [(in_words(part, catalogue), count) for part, count in each],
+            "parts": [(in_words(part, catalogue), one) for part, one in each],
         }
 
 
@@ -159,11 +150,6 @@ def make_views(
     """Return the views (edit, preview), for users who may see changes: counts tell of people."""
     views, guarded = Views(catalogue, audience), needs("view_change")
     return require_POST(guarded(views.edit)), require_POST(guarded(views.preview))
-
-
-def _people(found: Audience) -> int:
-    """Return how many of all people that is, as far as the sample tells."""
-    return round(found.matched / found.sampled * found.population) if found.sampled else 0
 
 
 def _posted(request: HttpRequest) -> tuple[str, Posted | None]:
