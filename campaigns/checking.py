@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from campaigns import tokens
 from campaigns.mapping import is_everyone
 from campaigns.models.items import Kind
 from decisioning.rules.conditions import Catalogue, ConditionError, aggregates, attributes, parse
@@ -95,6 +96,8 @@ def _offer_findings(
             text = "The eligibility uses what is known of the person: say for which purposes."
             yield Finding(Kind.OFFER, offer.key, "purposes", text)
         yield from _variant_findings(offer, placements)
+        for field, text in tokens.troubles(offer, release):
+            yield Finding(Kind.OFFER, offer.key, field, text)
 
 
 def is_personal(condition: Condition, catalogue: Catalogue) -> bool:

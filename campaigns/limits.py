@@ -17,3 +17,5 @@ CAP_WINDOW_S = 366 * 86_400
 CACHE_SECONDS = 86_400
 WEIGHT = 1_000.0
 VALIDITY_DAYS = 3_650  # of a consent
+PICTURE_WIDTH = 2_560  # CSS pixels of a placement's picture
+FITS = 20  # languages, devices or networks of a variant

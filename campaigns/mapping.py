@@ -12,6 +12,9 @@ from campaigns import limits
 from campaigns.models.items import Kind
 from consent.policy import PolicySpec, PurposeSpec, seal_policy
 from decisioning.arbitration.scoring import TERMS
+from decisioning.content.contents import places
+from decisioning.content.fitting import NETWORKS
+from decisioning.content.templates import has_tokens
 from decisioning.schedules import known_zone, minutes
 from decisioning.specs import (
     AttributeSpec,
@@ -19,6 +22,7 @@ from decisioning.specs import (
     ChannelSpec,
     EventTypeSpec,
     ExperimentSpec,
+    FitSpec,
     HoursSpec,
     OfferSpec,
     PlacementSpec,
@@ -29,6 +33,7 @@ from decisioning.specs import (
 Body = dict[str, Any]
 Bodies = Mapping[tuple[str, str], Body]  # (kind, key) -> body
 
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]*")
 UNFIT = "Use JSON with finite numbers up to 2^53 and no characters that cannot be seen."
 KEY_WORDS = "Use lower-case letters, digits, dots, dashes and underscores, e.g. “winter-sale”."
@@ -285,6 +290,9 @@ def _placement_errors(spec: PlacementSpec) -> Iterable[FieldError]:
     yield from _content("fallback", spec.fallback)
     if not spec.fallback:
         yield FieldError("fallback", "Say what the placement shows when no offer may be shown.")
+    if any(has_tokens(place.text) for place in places(spec.fallback, spec.content_type)):
+        yield FieldError("fallback", "A fallback says the same to everyone: take the tokens out.")
+    yield from _between("picture_width", spec.picture_width, 0, limits.PICTURE_WIDTH)
 
 
 def _segment_errors(spec: SegmentSpec) -> Iterable[FieldError]:
@@ -295,6 +303,20 @@ def _segment_errors(spec: SegmentSpec) -> Iterable[FieldError]:
 def is_everyone(condition: Body) -> bool:
     """Say whether a condition holds no leaf at all, as ``{}`` and ``{"all": []}`` do."""
     return not condition or condition in ({"all": []}, {"any": []}, {"none": []})
+
+
+def _fit(field: str, fit: FitSpec) -> Iterable[FieldError]:
+    for name in ("languages", "devices", "networks"):
+        values = getattr(fit, name)
+        yield from _too_many(f"{field}.{name}", values, limits.FITS)
+        yield from _duplicates(f"{field}.{name}", values)
+    for language in fit.languages:
+        if not LANGUAGE.fullmatch(language):
+            yield FieldError(f"{field}.languages", f"“{language}”: write e.g. de or fr-CA.")
+    for network in fit.networks:
+        if network not in NETWORKS:
+            known = ", ".join(NETWORKS)
+            yield FieldError(f"{field}.networks", f"“{network}”: use {known}.")
 
 
 def _offer_errors(spec: OfferSpec) -> Iterable[FieldError]:
@@ -309,6 +331,7 @@ def _offer_errors(spec: OfferSpec) -> Iterable[FieldError]:
         yield FieldError("variants", "Add at least one variant.")
     for index, variant in enumerate(spec.variants):
         yield from _content(f"variants[{index}].content", variant.content)
+        yield from _fit(f"variants[{index}].fit", variant.fit)
         if not variant.placements:
             yield FieldError(f"variants[{index}].placements", "Choose at least one placement.")
     for index, cap in enumerate(spec.caps):

@@ -7,7 +7,7 @@ from django.contrib.auth.management import create_permissions
 from django.db.models import Q
 
 AUTHORED = (
-    *("attribute", "eventtype", "channel", "placement", "segment", "offer"),
+    *("attribute", "eventtype", "channel", "placement", "picture", "segment", "offer"),
     *("campaign", "experiment", "purpose", "releasesettings"),
 )
 

@@ -8,7 +8,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from campaigns import preparing
-from campaigns.models import Release
+from campaigns.images import library
+from campaigns.images.reading import NotAPicture
+from campaigns.models import Picture, Release
+from campaigns.thresholds import jobs as measuring
 from rtts_site.foundation.jobs import Job, running_job
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -45,6 +48,42 @@ def prepare(job_id: int) -> None:
                 why = f"Tried {TRIES} times: {job.message}"
                 preparing.abandon(release, why=why, now=timezone.now())
             preparing.prepare_release(release, report=job.report, now=timezone.now)
+
+
+@shared_task(name="campaigns.prepare_pictures")
+def prepare_pictures(**_: Any) -> None:
+    """Run by beat each second: makes the sizes of pictures that were uploaded."""
+    now = timezone.now()
+    jobs = Job.objects.filter(kind=library.JOB_KIND)
+    silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=now - SILENCE)
+    silent.update(state=Job.State.WAITING, updated_at=now)
+    for job in jobs.filter(state=Job.State.WAITING).order_by("pk")[:20]:
+        if not job.attempts or job.updated_at <= now - pause_after(job.attempts):
+            prepare_picture(job.pk)
+
+
+def prepare_picture(job_id: int) -> None:
+    refusals = (NotAPicture,)
+    with suppress(*refusals), running_job(job_id, refusals=refusals) as job:
+        if job is None:
+            return
+        picture = Picture.objects.filter(job=str(job.pk)).first()
+        if picture is None:
+            return
+        try:
+            if job.attempts > TRIES:
+                raise NotAPicture(f"Tried {TRIES} times: {job.message}")
+            library.make_sizes(picture, report=job.report)
+        except NotAPicture:
+            Picture.objects.filter(pk=picture.pk).update(state=Picture.State.FAILED)
+            raise
+
+
+@shared_task(name="campaigns.measure_thresholds")
+def measure_thresholds(**_: Any) -> None:
+    """Run by beat each second: measures on history what a page waits for."""
+    for job in Job.objects.filter(kind=measuring.JOB_KIND, state=Job.State.WAITING).order_by("pk"):
+        measuring.run(job.pk, now=timezone.now())
 
 
 @shared_task(name="campaigns.push_live")

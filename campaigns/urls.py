@@ -8,7 +8,16 @@ from campaigns import simulation, workflow_urls
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
 from campaigns.rule_builder.urls import builder_urls
-from campaigns.views import connect, forms, people, reporting, simulator
+from campaigns.views import (
+    calendar,
+    connect,
+    forms,
+    people,
+    pictures,
+    reporting,
+    signed_in,
+    simulator,
+)
 from decisioning.rules.catalogue import Catalogue
 
 
@@ -19,9 +28,14 @@ def _catalogue(user: Any) -> Catalogue:
 urlpatterns = [
     *workflow_urls.urlpatterns,
     path("rows/<slug:kind>/<slug:field>/", forms.new_row, name="rtts-row"),
+    path("token/", signed_in.token, name="rtts-token"),
+    path("pictures/", pictures.pictures, name="rtts-pictures"),
+    path("pictures/<int:pk>/remove/", pictures.remove_picture, name="rtts-picture-remove"),
+    path("pictures/field/<slug:name>/", pictures.picture_field, name="rtts-picture-field"),
     path("simulator/", simulator.simulator, name="rtts-simulator"),
     path("simulator/fields/", simulator.simulator_fields, name="rtts-simulator-fields"),
     path("people/", people.people_page, name="rtts-people"),
+    path("calendar/", calendar.calendar_page, name="rtts-calendar"),
     path("reports/", reporting.overview, name="rtts-reports"),
     path("reports/<slug:kind>/<str:key>/", reporting.report, name="rtts-report"),
     path("connect/", connect.connect, name="rtts-connect"),

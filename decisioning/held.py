@@ -1,14 +1,14 @@
 """What a process holds in memory to decide with: the live release laid out by placement, and its engine."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
 
 from decisioning.arbitration.scoring import DEPTH_ATTRIBUTES, Weights, shares
 from decisioning.content.choosing import Choice, Chooser
-from decisioning.content.contents import cleaned
+from decisioning.content.contents import cleaned, fixed
 from decisioning.messages import Chosen
 from decisioning.profiles.aggregates import Aggregates
 from decisioning.releases import Verified
@@ -153,7 +153,7 @@ def hold(verified: Verified) -> Held:
         release=release,
         catalogue=catalogue,
         engine=Engine(verified.artifact),
-        placements={one.key: one for one in release.placements},
+        placements={one.key: _with_fixed_fallback(one) for one in release.placements},
         candidates=candidates,
         fallbacks={one.key: layout.fallbacks(one) for one in release.placements},
         experiments=experiments_by_campaign(release.experiments),
@@ -180,6 +180,16 @@ def hold(verified: Verified) -> Held:
             for variant in one.variants
         },
     )
+
+
+def _with_fixed_fallback(placement: PlacementSpec) -> PlacementSpec:
+    shown = fixed(
+        placement.fallback,
+        placement.content_type,
+        slot=placement.picture_width,
+        base=settings.MEDIA_URL,
+    )
+    return replace(placement, fallback=shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,6 +272,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 1.0,
         "options": {"expires": 5},
     },
+    "campaigns: make the sizes of pictures": {
+        "task": "campaigns.prepare_pictures",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
+    "campaigns: measure thresholds on history": {
+        "task": "campaigns.measure_thresholds",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
     "campaigns: put the live release in force": {
         "task": "campaigns.push_live",
         "schedule": 15.0,

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="rtts-home"),
     path("language", set_language, name="rtts-language"),
     path("admin/", admin.site.urls),
+    path("media/", include("campaigns.images.serving")),
     path("v1/", include("consent.urls")),
     path("v1/", include("decisioning.urls")),
     path("v1/", include("campaigns.api_urls")),

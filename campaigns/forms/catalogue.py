@@ -148,6 +148,15 @@ class PlacementForm(ItemForm):
         help_text="How long a channel may show an answer that rests on consent. 0: ask each time.",
     )
 
+    picture_width = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=limits.PICTURE_WIDTH,
+        initial=0,
+        label=_("Width of its picture"),
+        help_text=_("In CSS pixels; pictures are made in this size too. 0: not said."),
+    )
+
     def offer_choices(self) -> None:
         self.fields["channel"].choices = with_blank(choices(self.candidate.bodies, Kind.CHANNEL))  # type: ignore[attr-defined]  # a ChoiceField
 
@@ -159,6 +168,7 @@ class PlacementForm(ItemForm):
         return {
             **{name: value for name, value in body.items() if not name.startswith("fallback_")},
             "fallback": content_of("fallback", cleaned),
+            "picture_width": cleaned["picture_width"] or 0,
         }
 
     def field_for(self, body_field: str) -> str:

@@ -9,8 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from campaigns import limits
 from campaigns.forms.arms import conditions_field, kept_field, readable
-from campaigns.forms.catalogue import CONTENT_TYPES, fill_choices, purposes_field
-from campaigns.forms.content import content_fields, content_of, fill_content
+from campaigns.forms.catalogue import fill_choices, purposes_field
 from campaigns.forms.fields import choices, with_blank
 from campaigns.forms.items import ItemForm, with_fields
 from campaigns.forms.rows import RowsField
@@ -22,6 +21,7 @@ from campaigns.forms.schedules import (
     put_in_zone,
     zone_field,
 )
+from campaigns.forms.variants import VariantForm, devices_in, variant_of
 from campaigns.mapping import Body
 from campaigns.models.items import Kind
 from campaigns.rule_builder.fields import ConditionField
@@ -50,18 +50,6 @@ class SegmentForm(ItemForm):
             label="Who is in this segment?",
             help_text="People for whom this is certainly true.",
         )
-
-
-class VariantForm(forms.Form):
-    key = forms.CharField(max_length=100, label="Variant", help_text="E.g. a")
-    placements = forms.MultipleChoiceField(widget=forms.SelectMultiple(attrs={"size": 4}))
-    content_type = forms.ChoiceField(choices=CONTENT_TYPES, initial=CONTENT_TYPES[0][0])
-
-    def __init__(self, *args: Any, placements: list[tuple[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields |= content_fields("content", "Content")
-        self.fields["placements"].choices = placements  # type: ignore[attr-defined]  # a ChoiceField
-        self.initial.update(fill_content("content", self.initial.get("content") or {}))
 
 
 class CapForm(forms.Form):
@@ -125,7 +113,10 @@ class OfferForm(ItemForm):
         fill_choices(self, "purposes", Kind.PURPOSE)
         self.fields["eligibility"] = eligibility_field(self, "Who may see this offer?")
         placements = choices(self.candidate.bodies, Kind.PLACEMENT)
-        self.fields["variants"].widget.form_kwargs = {"placements": placements}
+        self.fields["variants"].widget.form_kwargs = {
+            "placements": placements,
+            "devices": devices_in(self.candidate.bodies),
+        }
 
     def times_of(self, body: Body, zone: str) -> Body:
         return local_times(body, zone)
@@ -141,14 +132,9 @@ class OfferForm(ItemForm):
         return {
             **super().body_of(cleaned),
             "eligibility": cleaned.get("eligibility") or {},
-            "variants": [_variant(row) for row in cleaned["variants"]],
+            "variants": [variant_of(row) for row in cleaned["variants"]],
             "caps": [_cap(row) for row in cleaned["caps"]],
         }
-
-
-def _variant(row: Body) -> Body:
-    named = {name: row[name] for name in ("key", "placements", "content_type")}
-    return {**named, "content": content_of("content", row)}
 
 
 def _cap(row: Body) -> Body:
@@ -320,6 +306,11 @@ def catalogue_of(form: ItemForm) -> Catalogue:
 
 def eligibility_field(form: ItemForm, label: str) -> forms.Field:
     """Return the field for an eligibility, which may be everyone."""
+    is_offer = form.kind == Kind.OFFER and not form.is_new
     return ConditionField(
-        catalogue_of(form), required=False, label=label, help_text="No condition: everyone."
+        catalogue_of(form),
+        required=False,
+        offer=form.instance.key if is_offer else "",
+        label=label,
+        help_text="No condition: everyone.",
     )

@@ -36,9 +36,7 @@ def original_name(sha256: str) -> str:
     return f"{sha256}/original"
 
 
-def take_in(
-    data: bytes, *, name: str, by: User, slots: Iterable[int], now: datetime
-) -> Picture:
+def take_in(data: bytes, *, name: str, by: User, slots: Iterable[int], now: datetime) -> Picture:
     """Return the picture in a file, its sizes left to a job; the same file is the same picture.
 
     `slots` are the widths that placements have for pictures, in CSS pixels.

@@ -1,10 +1,11 @@
 """Serves the sizes of pictures to anybody, for ever: an address never means anything else."""
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import re_path
+from django.urls import re_path, reverse
 from django.views.decorators.http import require_safe
 
-from campaigns.images.library import storage
+from campaigns.images.library import preview_name, storage
+from campaigns.models import Picture
 
 TYPES = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png"}
 HEADERS = {
@@ -24,6 +25,12 @@ def serve(request: HttpRequest, name: str, ending: str) -> HttpResponse:
     except FileNotFoundError:
         raise Http404("There is no such picture.") from None
     return HttpResponse(data, content_type=TYPES[ending], headers=HEADERS)
+
+
+def preview_url(picture: Picture) -> str:
+    """Return the address of a picture's smallest size on this site, whatever stands in front of it for others."""
+    name, _, ending = preview_name(picture).rpartition(".")
+    return reverse("rtts-media", args=[name, ending])
 
 
 urlpatterns = [

@@ -162,6 +162,21 @@ def prepare(
     )
 
 
+def fixed(content: Json, content_type: str, *, slot: int, base: str) -> Json:
+    """Return a content that is the same for everyone, cleaned, its pictures described; tokens mean nothing."""
+
+    def shown(value: Any) -> Any:
+        picture = picture_of(value)
+        if picture is not None:
+            return described(picture, {}, slot=slot, base=base)
+        if isinstance(value, Mapping):
+            return {name: shown(one) for name, one in value.items()}
+        return [shown(one) for one in value] if isinstance(value, list) else value
+
+    done: Json = shown(cleaned(content, content_type))
+    return done
+
+
 def constants_of(offer: OfferSpec, campaign: CampaignSpec) -> dict[str, Any]:
     """Return what tokens may say of an offer; what it does not say is left out."""
     said = {
