@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from campaigns import drafts, wording
+from campaigns.admin.both_versions import ChoosesVersion
 from campaigns.candidates import candidate_of
 from campaigns.forms import FORMS, author_of, current_revision
 from campaigns.models import Change, Item, Revision
@@ -54,7 +55,7 @@ class StateFilter(admin.SimpleListFilter):
         return chosen if chosen is not None else queryset.exclude(pk__in=archived.values("pk"))
 
 
-class ItemAdmin(admin.ModelAdmin[Item]):
+class ItemAdmin(ChoosesVersion, admin.ModelAdmin[Item]):
     search_fields = ("name", "key")
     list_filter = (StateFilter,)
     ordering = ("name", "pk")

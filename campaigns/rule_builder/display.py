@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlencode
 
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -17,7 +19,9 @@ from campaigns.rule_builder.meaning import (
     filtered_event,
     meaning,
     properties_of,
+    threshold_of,
 )
+from campaigns.rule_builder.suggestions import may_suggest
 from campaigns.rule_builder.translation import UNITS, Message
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import FOR_EVER
@@ -113,7 +117,12 @@ class GroupRow:
         self.heading, self.tail, self.joiner = MATCHES[node.match]
         self.matches = [(key, words[0], key == node.match) for key, words in MATCHES.items()]
         self.children = [
-            row(child, page, catalogue, level + 1) | {"joiner": self.joiner if index else ""}
+            row(child, page, catalogue, level + 1)
+            | {
+                "joiner": self.joiner if index else "",
+                "may_leave": level > 1 and node.kind == "group",
+                "may_enter": index > 0 and node.children[index - 1].kind == "group",
+            }
             for index, child in enumerate(node.children)
         ]
 
@@ -155,6 +164,52 @@ class LeafRow:
     def wrong(self) -> set[str]:
         """Return the names of the inputs that the messages are about."""
         return {message.part for message in self.messages}
+
+    @property
+    def raw(self) -> str:
+        """Return a stored part that the page cannot show, as JSON."""
+        return self.node.text("raw")
+
+    @cached_property
+    def carried(self) -> list[tuple[str, str]]:
+        """Return what was typed for another operator or measure: it waits in the page until it fits again."""
+        shown = {"subject", "about", "seen", "segment"} | self._shown
+        return [
+            (key, value)
+            for key, values in self.node.fields.items()
+            if key not in shown
+            for value in values
+        ]
+
+    @property
+    def _shown(self) -> set[str]:
+        if self.raw:
+            return set()
+        shown = {"measure", "within_unit"} if self.said.sort == "event" else set()
+        if self.has_span:
+            shown.add("within")
+        if self.has_properties:
+            shown.add("property")
+        if self.is_sequence:
+            return shown | {"then"}
+        if self.said.operators:
+            shown |= {"is", *_INPUTS.get(self.said.constant, ("value",))}
+        return shown
+
+    @property
+    def has_threshold(self) -> bool:
+        """Say whether the value is a number that can be chosen from the data."""
+        return threshold_of(self.said) is not None and self.catalogue.event is None
+
+    @cached_property
+    def suggests(self) -> str:
+        """Return the address of values seen so far, "" where none are shown."""
+        spec = self.said.attribute
+        if spec is None or not may_suggest(spec):
+            return ""
+        event = self.catalogue.event.key if self.catalogue.event else ""
+        about = urlencode({"event": event, "key": spec.key})
+        return f"{reverse('admin:rule-builder-values')}?{about}"
 
     @property
     def prefix(self) -> str:
@@ -284,5 +339,12 @@ class LeafRow:
         return [one for one in offered if self.node.child(one[0]) is None]
 
 
+# The inputs that ask for a value of a kind, where it is not "value" alone.
+_INPUTS: Final[dict[str, tuple[str, ...]]] = {
+    "none": (),
+    "number_pair": ("low", "high"),
+    "duration": ("amount", "unit"),
+    "place": ("km", "lat", "lon"),
+}
 _READING: Final = ("sum", "average", "min", "max", "distinct")
 _TYPED: Final = ("value", "low", "high", "amount", "lat", "lon", "km", "within", "about", "seen")

@@ -23,9 +23,15 @@ class ConditionField(forms.Field):
     }
 
     def __init__(
-        self, catalogue: Catalogue | None = None, *, exclude_segment: str = "", **kwargs: Any
+        self,
+        catalogue: Catalogue | None = None,
+        *,
+        exclude_segment: str = "",
+        offer: str = "",
+        **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("widget", RuleBuilder(catalogue, exclude_segment=exclude_segment))
+        widget = RuleBuilder(catalogue, exclude_segment=exclude_segment, offer=offer)
+        kwargs.setdefault("widget", widget)
         super().__init__(**kwargs)
 
     @property

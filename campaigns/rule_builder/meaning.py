@@ -25,6 +25,12 @@ MEASURES: Final = {
     "then": "followed by",
     "without": "not followed by",
 }
+_SIDES: Final[dict[str, Literal["at_least", "at_most"]]] = {
+    "gt": "at_least",
+    "gte": "at_least",
+    "lt": "at_most",
+    "lte": "at_most",
+}
 # What a new condition about an event says until it is changed.
 _EVENT_DEFAULTS: Final = {
     "measure": "count",
@@ -72,6 +78,13 @@ def meaning(node: Node, catalogue: Catalogue) -> Meaning:
         event = catalogue.events.get(key)
         return Meaning("event", key, None, event, measure, family, _operator(family, node))
     return Meaning("segment", node.text("segment")) if sort == "segment" else Meaning()
+
+
+def threshold_of(said: Meaning) -> Literal["at_least", "at_most"] | None:
+    """Return on which side of its number a condition finds people, None where it has no such number."""
+    if said.family not in ("number", "aggregate", "since") or said.operator is None:
+        return None
+    return _SIDES.get(said.operator.key)
 
 
 def _family_of(measure: str) -> Family | None:

@@ -11,11 +11,11 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from campaigns.rule_builder import form_tree
 from campaigns.rule_builder.display import GroupRow, Page
+from campaigns.rule_builder.editing import edit
 from campaigns.rule_builder.form_tree import Node, TreeError
-from campaigns.rule_builder.history import Frozen, extend, sign_history, start, step_back
-from campaigns.rule_builder.meaning import complete
+from campaigns.rule_builder.history import sign_history
+from campaigns.rule_builder.starters import offered
 from campaigns.rule_builder.translation import Written, check, write_condition
 from campaigns.rule_builder.widgets import Posted, by_node, in_words, without
 from campaigns.views.pages import needs
@@ -25,27 +25,6 @@ from decisioning.specs import Condition
 from rtts_site.foundation.redis_clients import Down
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
-_EDIT: Final = re.compile(
-    r"(set|undo|add|group|where|then_where|copy|remove|up|down)(?::(\d{1,6}))?"
-)
-_SAID: Final = {
-    "set": "",
-    "undo": "The last change was undone.",
-    "add": "Condition added.",
-    "group": "Group added.",
-    "where": "Filter added.",
-    "then_where": "Filter added.",
-    "copy": "Copied.",
-    "remove": "Removed. Undo is available.",
-    "up": "Moved up.",
-    "down": "Moved down.",
-}
-_KINDS: Final[dict[str, form_tree.Kind]] = {
-    "add": "leaf",
-    "group": "group",
-    "where": "where",
-    "then_where": "then_where",
-}
 
 
 class Audience(Protocol):
@@ -83,17 +62,20 @@ class Views:
         if posted is None or posted.error:
             return _refusal(posted.error if posted else "Reload the page and try again.")
         catalogue = self._catalogue(request, name)
+        do, was = request.POST.get("do", ""), request.POST.get("was", "")
         try:
-            root, states, focus, said = _edited(request, name, posted, catalogue)
+            made = edit(posted, do, was=was, name=name, catalogue=catalogue)
         except TreeError as error:
             return _refusal(str(error))
-        messages = by_node(check(write_condition(root, catalogue), catalogue))
+        messages = by_node(check(write_condition(made.root, catalogue), catalogue))
+        page = Page(name, catalogue, messages, focus=made.focus)
         context = {
             "name": name,
-            "root": GroupRow(root, Page(name, catalogue, messages, focus=focus), catalogue),
-            "history": sign_history(states),
-            "can_undo": len(states) > 1,
-            "said": said,
+            "root": GroupRow(made.root, page, catalogue),
+            "history": sign_history(made.states),
+            "can_undo": len(made.states) > 1,
+            "said": made.said,
+            "starters": offered(catalogue),
         }
         return TemplateResponse(request, "rule_builder/tree.html", context)
 
@@ -159,51 +141,6 @@ def _posted(request: HttpRequest) -> tuple[str, Posted | None]:
 
 def _refusal(words: str) -> HttpResponse:
     return HttpResponse(words, status=422, content_type="text/plain; charset=utf-8")
-
-
-def _edited(
-    request: HttpRequest, name: str, posted: Posted, catalogue: Catalogue
-) -> tuple[Node, list[Frozen], int, str]:
-    match = _EDIT.fullmatch(request.POST.get("do", ""))
-    if match is None:
-        raise TreeError("Reload the page and try again.")
-    edit, number = match[1], int(match[2] or 0)
-    if edit == "undo":
-        root, states = step_back(posted.states, now=posted.tree)
-        return root, states, 0, _SAID[edit]
-    before = form_tree.thaw(form_tree.freeze(posted.tree))
-    root = posted.tree
-    if edit == "set":
-        _put_back(before, request.POST.get("was", ""), name)
-        focus = 0
-    else:
-        focus = _apply(root, edit, number).id
-    complete(root, catalogue)
-    states = extend(posted.states or start(before), before=before, after=root)
-    return root, states, focus, _SAID[edit]
-
-
-def _put_back(before: Node, was: str, name: str) -> None:
-    """Give a choice its earlier value (``rule-3-is=eq``), so that Undo goes back to before it was made."""
-    key, _, value = was.partition("=")
-    match = re.fullmatch(rf"{re.escape(name)}-(\d{{1,6}})-([a-z_]+)", key)
-    if match is None:
-        return
-    for node in before.walk():
-        if node.id == int(match[1]) and match[2] in form_tree.FIELDS:
-            node.fields[match[2]] = [value]
-        elif node.id == int(match[1]) and match[2] == "match" and value in ("all", "any", "none"):
-            node.match = value
-
-
-def _apply(root: Node, edit: str, number: int) -> Node:
-    if edit in _KINDS:
-        return form_tree.add(root, number, _KINDS[edit])
-    if edit == "copy":
-        return form_tree.copy(root, number)
-    if edit == "remove":
-        return form_tree.remove(root, number)
-    return form_tree.move(root, number, -1 if edit == "up" else 1)
 
 
 def _parts(condition: Condition) -> list[Condition]:

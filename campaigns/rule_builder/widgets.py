@@ -10,6 +10,7 @@ from campaigns.rule_builder.display import GroupRow, Page
 from campaigns.rule_builder.form_tree import Node, TreeError, new_tree, read_tree
 from campaigns.rule_builder.history import Frozen, load_history, sign_history, start
 from campaigns.rule_builder.meaning import complete
+from campaigns.rule_builder.starters import offered
 from campaigns.rule_builder.stored import read_condition
 from campaigns.rule_builder.translation import Message, check, write_condition
 from decisioning.rules.catalogue import Catalogue
@@ -74,9 +75,11 @@ class RuleBuilder(forms.Widget):
         catalogue: Catalogue | None = None,
         *,
         exclude_segment: str = "",
+        offer: str = "",
         attrs: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(attrs)
+        self.offer = offer  # whose conditions these are
         self.catalogue = catalogue or Catalogue()
         self.exclude_segment = exclude_segment
 
@@ -99,9 +102,11 @@ class RuleBuilder(forms.Widget):
             "history": sign_history(states),
             "can_undo": len(states) > 1,
             "exclude": self.exclude_segment,
+            "offer": self.offer,
             "words": in_words(written.condition, catalogue),
             "faults": len(messages),
             "is_everyone": not written.condition,
+            "starters": offered(catalogue),
         }
         return context
 
