@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from campaigns import preparing
+from campaigns.analysis import runs
 from campaigns.images import library
 from campaigns.images.reading import NotAPicture
 from campaigns.models import Picture, Release
@@ -84,6 +85,22 @@ def measure_thresholds(**_: Any) -> None:
     """Run by beat each second: measures on history what a page waits for."""
     for job in Job.objects.filter(kind=measuring.JOB_KIND, state=Job.State.WAITING).order_by("pk"):
         measuring.run(job.pk, now=timezone.now())
+
+
+@shared_task(name="campaigns.analyse_waiting")
+def analyse_waiting(**_: Any) -> None:
+    """Run by beat: looks at what is live when it is new or was looked at long ago, and at changes on request."""
+    now = timezone.now()
+    jobs = Job.objects.filter(kind=runs.KIND)
+    silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=now - SILENCE)
+    silent.update(state=Job.State.WAITING, updated_at=now)
+    is_open = jobs.filter(state__in=(Job.State.WAITING, Job.State.RUNNING))
+    if not is_open.filter(subject=runs.LIVE).exists() and runs.live_is_due(now=now):
+        Job.objects.create(kind=runs.KIND, subject=runs.LIVE)
+    for job in jobs.filter(state=Job.State.WAITING).order_by("pk")[:5]:
+        with suppress(*runs.REFUSALS), running_job(job.pk, refusals=runs.REFUSALS) as mine:
+            if mine is not None:
+                runs.analyse(mine.subject, now=timezone.now(), report=mine.report)
 
 
 @shared_task(name="campaigns.push_live")

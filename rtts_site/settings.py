@@ -287,8 +287,17 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
+    "campaigns: look at what is live and at changes": {
+        "task": "campaigns.analyse_waiting",
+        "schedule": 2.0,
+        "options": {"expires": 5},
+    },
     "site: note that beat and jobs run": {"task": "site.note_beat", "schedule": 10.0},
 }
+
+# Analysis of content. Following links asks other hosts, so a deployment has to allow it.
+RTTS_FOLLOW_LINKS = env.bool("RTTS_FOLLOW_LINKS", default=False)
+RTTS_LINK_HOSTS = env.list("RTTS_LINK_HOSTS", default=[])  # that links may lead to; none: any
 
 # Logs go to standard output; the supervisor names the process.
 LOGGING = {

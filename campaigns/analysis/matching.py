@@ -253,9 +253,10 @@ class Measured:
                 if self.people(rule):
                     better = None if rule.campaign.key in tested else self._better(rule, tested)
                     fates.setdefault(rule.offer.key, []).append(better)
-        for key, better in fates.items():
-            if f"offer {key}" not in self._asks_context and all(better) and better[0] is not None:
-                args = {"winner": better[0].offer.name, "placement": better[0].placement.name}
+        for key, fate in fates.items():
+            winner = fate[0]
+            if winner is not None and all(fate) and f"offer {key}" not in self._asks_context:
+                args = {"winner": winner.offer.name, "placement": winner.placement.name}
                 yield Oddity("never_wins", "offer", key, "priority", args)
 
     def _better(self, rule: Rule, tested: set[str]) -> Rule | None:

@@ -1,0 +1,216 @@
+"""The only place that runs analyses, keeps what they found, and says what of it a user has not dismissed."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+import redis
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.core.exceptions import ObjectDoesNotExist
+from django.urls import reverse
+
+from campaigns import wording
+from campaigns.analysis import links, matching
+from campaigns.analysis.findings import Oddity
+from campaigns.analysis.languages import LANGUAGES
+from campaigns.analysis.layout import Layout
+from campaigns.analysis.telling import RANK, SAYINGS, Told, tell_all
+from campaigns.analysis.whole import Surroundings, of_release, of_thing, signed
+from campaigns.candidates import Candidate, candidate_of, live_release
+from campaigns.mapping import Refused
+from campaigns.models import Analysis, Change, Dismissal, Item
+from campaigns.models.items import Kind
+from campaigns.sampling import sampled_facts
+from decisioning.rules.canonical import digest
+from decisioning.rules.compiler import CompileError, compile_release, compile_segments
+from rtts_site.foundation.jobs import Job
+from rtts_site.foundation.redis_clients import Down, redis_client
+
+KIND: Final = "campaigns.analyse"
+LIVE: Final = "live"
+SECONDS: Final = 20.0  # for looking at people; the sample is as large as fits into them
+MAX_AGE: Final = timedelta(minutes=15)  # of what is said about live people
+REFUSALS: Final = (Refused, ObjectDoesNotExist)  # why a job ends without findings
+MAX_KEPT: Final = 2_000  # findings of one analysis
+
+Report = Callable[[int, int, str], None]
+
+
+def around(now: datetime) -> Surroundings:
+    """Return what the deployment says of links and languages."""
+    return Surroundings(now, frozenset(settings.RTTS_LINK_HOSTS), LANGUAGES)
+
+
+def layout_of(candidate: Candidate) -> Layout:
+    """Return a candidate laid out; raises Refused where a body cannot become a spec."""
+    retired = (one.key for one in candidate.policy.purposes if one.retired)
+    return Layout(candidate.spec, frozenset(retired))
+
+
+def told_of_thing(candidate: Candidate, kind: str, key: str, *, now: datetime) -> list[Told]:
+    """Return what is odd about one thing of a candidate, without a look at people; no query."""
+    try:
+        found = of_thing(layout_of(candidate), kind, key, around(now))
+    except Refused:
+        return []
+    return tell_all(found, wording.names_of(candidate))
+
+
+def subject_of(change: Change | None) -> str:
+    """Return the subject of an analysis: what is live, or a change laid over it."""
+    return LIVE if change is None else f"change:{change.pk}"
+
+
+def analyse(subject: str, *, now: datetime, report: Report) -> Analysis:
+    """Look at all of a release and at its people, and keep what was found; up to half a minute.
+
+    Raises:
+        Refused: a body cannot become a spec.
+        Change.DoesNotExist: the subject is gone.
+    """
+    started = time.monotonic()
+    change = None if subject == LIVE else Change.objects.get(pk=int(subject.partition(":")[2]))
+    candidate = candidate_of(change)
+    layout = layout_of(candidate)
+    found = of_release(
+        layout, around(now), lambda done, total: report(done, 2 * total, "Reading conditions")
+    )
+    sampled, population = 0, 0
+    if not candidate.findings():
+        measured, population = _measure(layout, now=now, report=report)
+        sampled = measured.sampled
+        found += signed(layout, matching.Measured(layout, measured, now).oddities())
+    if settings.RTTS_FOLLOW_LINKS:
+        report(99, 100, "Following links")
+        found += signed(layout, links.follow(layout.release.offers))
+    row, _ = Analysis.objects.update_or_create(
+        subject=subject,
+        defaults={
+            "digest": digest(layout.release),
+            "findings": msgspec.to_builtins(_kept(found)),
+            "sampled": sampled,
+            "population": population,
+            "took_ms": int((time.monotonic() - started) * 1000),
+            "analysed_at": now,
+        },
+    )
+    return row
+
+
+def _kept(found: list[Oddity]) -> list[Oddity]:
+    return sorted(found, key=lambda one: (RANK[one.code], one.kind, one.key, one.field))[:MAX_KEPT]
+
+
+def _measure(layout: Layout, *, now: datetime, report: Report) -> tuple[matching.Matched, int]:
+    nobody = matching.Matched(0, {}, {}, {})
+    report(1, 2, "Compiling")
+    try:
+        rules, segments = compile_release(layout.release), compile_segments(layout.release)
+    except CompileError:
+        return nobody, 0  # told when the change is submitted
+    wanted = {one.key: one for one in (*rules.aggregates, *segments.aggregates)}
+    try:
+        known, population = sampled_facts(
+            redis_client(),
+            attributes=matching.keys_read(layout.release),
+            aggregates=list(wanted.values()),
+            now=now,
+        )
+    except (*Down, redis.RedisError):
+        return nobody, 0
+    deadline = time.monotonic() + SECONDS
+
+    def go_on(number: int) -> bool:
+        report(len(known) + number, 2 * len(known), "Looking at people")
+        return time.monotonic() < deadline
+
+    found = matching.match(layout.release, (rules, segments), known.values(), now=now, go_on=go_on)
+    return found, population
+
+
+def request_analysis(change: Change) -> Job:
+    """Return the job that looks at a change, a new one where none waits or runs."""
+    subject = subject_of(change)
+    states = (Job.State.WAITING, Job.State.RUNNING)
+    running = Job.objects.filter(kind=KIND, subject=subject, state__in=states).first()
+    return running or Job.objects.create(kind=KIND, subject=subject)
+
+
+def live_is_due(*, now: datetime) -> bool:
+    """Return whether what is live has to be looked at again; three queries."""
+    release = live_release()
+    if release is None:
+        return False
+    row = Analysis.objects.filter(subject=LIVE).only("digest", "analysed_at").first()
+    return row is None or row.digest != release.digest or now - row.analysed_at > MAX_AGE
+
+
+def is_current(row: Analysis | None, candidate: Candidate) -> bool:
+    """Return whether an analysis looked at exactly this candidate."""
+    return row is not None and row.digest == digest(candidate.spec)
+
+
+def findings_of(row: Analysis | None) -> list[Oddity]:
+    """Return the findings of an analysis; those that this version no longer makes are left out."""
+    kept = row.findings if row else []
+    return [one for one in msgspec.convert(kept, list[Oddity]) if one.code in SAYINGS]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What needs a user's attention."""
+
+    told: list[Told]  # most severe first
+    dismissed: list[tuple[Told, Dismissal]]
+    row: Analysis | None  # None: nothing was looked at yet
+
+    @property
+    def urgent(self) -> list[Told]:
+        """Return what is more than a note."""
+        return [one for one in self.told if one.severity != "note"]
+
+
+def attention_of(user: AbstractBaseUser | AnonymousUser, subject: str = LIVE) -> Attention:
+    """Return what the newest analysis of a subject found and the user did not dismiss; a handful of queries."""
+    row = Analysis.objects.filter(subject=subject).first()
+    found = findings_of(row)
+    if not found:
+        return Attention([], [], row)
+    change = None if subject == LIVE else Change.objects.filter(pk=int(subject[7:])).first()
+    told = tell_all(found, wording.names_of(candidate_of(change)))
+    mine = {one.mark: one for one in Dismissal.objects.filter(user_id=user.pk or 0)}
+    return Attention(
+        [one for one in told if one.oddity.mark not in mine],
+        [(one, mine[one.oddity.mark]) for one in told if one.oddity.mark in mine],
+        row,
+    )
+
+
+def dismiss(user: AbstractBaseUser, mark: str, *, reason: str, now: datetime) -> None:
+    """Hide a finding from a user until it changes."""
+    said = {"reason": reason, "created_at": now}
+    Dismissal.objects.update_or_create(user_id=user.pk, mark=mark, defaults=said)
+
+
+def bring_back(user: AbstractBaseUser, mark: str) -> None:
+    """Show a finding to a user again."""
+    Dismissal.objects.filter(user_id=user.pk, mark=mark).delete()
+
+
+def place_of(told: Told, items: dict[tuple[str, str], int]) -> str:
+    """Return the address of the field that a finding is about; "" where the thing has no page."""
+    pk = items.get((told.oddity.kind, told.oddity.key))
+    if pk is None:
+        return ""
+    return f"{reverse('admin:rtts-item', args=[pk])}?field={told.oddity.field}"
+
+
+def item_ids(found: Iterable[Told]) -> dict[tuple[str, str], int]:
+    """Return the ids of the things that findings are about; one query."""
+    keys = {one.oddity.key for one in found}
+    rows: Any = Item.objects.filter(key__in=keys).values_list("kind", "key", "pk")
+    return {(Kind(kind).value, key): pk for kind, key, pk in rows}
