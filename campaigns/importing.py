@@ -1,0 +1,264 @@
+"""The only place that turns a file into drafts: a dry run first, with an error for each cell, then a change."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns import csv_files, drafts, tags
+from campaigns.candidates import Candidate, candidate_of
+from campaigns.checking import check_some
+from campaigns.csv_files import Row, RowError, Said, Table
+from campaigns.drafts import Draft
+from campaigns.mapping import Refused, body_of, parse
+from campaigns.models import Change, CsvImport, Item
+from rtts_site.foundation.jobs import Job
+
+JOB_KIND: Final = "campaigns.import"
+AT_ONCE: Final = 300  # rows that a request reads and saves itself; more are a job
+SHOWN_ERRORS: Final = 200
+STEP: Final = 100  # rows between two reports
+Report = Callable[[int, int, str], None]
+
+
+class NotImported(Exception):
+    """A file that cannot be saved now; the message says what to do."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a file would do."""
+
+    new: list[str] = field(default_factory=list)  # keys
+    changed: list[str] = field(default_factory=list)
+    same: int = 0
+    tagged: dict[str, list[str]] = field(default_factory=dict)  # key -> tags
+    errors: list[RowError] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
+
+    def outcome(self) -> dict[str, Any]:
+        """Return what is kept of it for the page."""
+        shown = sorted(self.errors, key=lambda error: error.row)[:SHOWN_ERRORS]
+        return {
+            "new": len(self.new),
+            "changed": len(self.changed),
+            "same": self.same,
+            "tagged": len(self.tagged),
+            "wrong": len({error.row for error in self.errors}),
+            "errors": [[error.row, error.column, error.message] for error in shown],
+            "more_errors": max(0, len(self.errors) - SHOWN_ERRORS),
+            "examples": [*self.new, *self.changed][:10],
+        }
+
+
+def read_file(
+    kind: str, table: Table, candidate: Candidate, *, report: Report | None = None
+) -> Reading:
+    """Return what a table would do to what an author sees; nothing is written; three queries."""
+    reading = Reading()
+    known = {row.item.key: row for row in candidate.revisions if row.item.kind == kind}
+    others = _elsewhere(kind, [row.cells.get("key", "").strip() for row in table.rows], known)
+    lines: dict[str, int] = {}
+    for count, row in enumerate(table.rows, start=1):
+        key = row.cells.get("key", "").strip()
+        fault = _key_fault(key, lines, others)
+        if fault:
+            reading.errors.append(RowError(row.number, "key", fault))
+            continue
+        lines[key] = row.number
+        before = known.get(key)
+        said = Said(before.body, before.details, before.item.tags) if before else None
+        _read(reading, kind, row, said)
+        if report and count % STEP == 0:
+            report(count, len(table.rows), _("Reading"))
+    reading.errors += _misfits(kind, reading, candidate, lines)
+    return reading
+
+
+def _elsewhere(kind: str, keys: list[str], known: Iterable[str]) -> dict[str, str]:
+    """Return why keys that exist cannot be written: they are archived, or in somebody's draft."""
+    rows = Item.objects.filter(kind=kind, key__in=keys).exclude(key__in=list(known))
+    return {
+        row.key: _("It is archived: restore it first.")
+        if row.archived_at
+        else _("A colleague is drafting a thing of this key.")
+        for row in rows
+    }
+
+
+def _key_fault(key: str, lines: dict[str, int], others: dict[str, str]) -> str:
+    if not key:
+        return _("Give each row a key.")
+    if key in lines:
+        return _("This key is in row %(row)s already.") % {"row": lines[key]}
+    return others.get(key, "")
+
+
+def _read(reading: Reading, kind: str, row: Row, before: Said | None) -> None:
+    said, errors = csv_files.read_row(kind, row, before)
+    if said is None:
+        reading.errors += errors
+        return
+    try:
+        body = body_of(parse(kind, said.body))
+        kept = tags.read_tags(",".join(said.tags)) if said.tags is not None else None
+    except Refused as refused:
+        reading.errors += [
+            RowError(row.number, _column(error.field), error.message) for error in refused.errors
+        ]
+        return
+    except tags.TagRefused as error:
+        reading.errors.append(RowError(row.number, csv_files.TAGS, str(error)))
+        return
+    _compare(reading, kind, Said(body, said.details, kept), before)
+
+
+def _column(field_name: str) -> str:
+    return field_name.partition("[")[0].partition(".")[0]
+
+
+def _compare(reading: Reading, kind: str, said: Said, before: Said | None) -> None:
+    key = said.body["key"]
+    old_tags = before.tags or [] if before else []
+    if said.tags is not None and set(said.tags) != set(old_tags):
+        reading.tagged[key] = said.tags
+    if before and (said.body, said.details) == (before.body, before.details):
+        reading.same += 1
+        return
+    (reading.changed if before else reading.new).append(key)
+    why = _("Imported from a file")
+    reading.drafts.append(Draft(kind=kind, key=key, body=said.body, details=said.details, why=why))
+
+
+def _misfits(
+    kind: str, reading: Reading, candidate: Candidate, lines: dict[str, int]
+) -> Iterator[RowError]:
+    """Yield what does not fit to the rest of the catalogue: a purpose that is not there, and the like."""
+    bodies = {(draft.kind, draft.key): draft.body for draft in reading.drafts}
+    trial = Candidate({**candidate.bodies, **bodies}, candidate.revisions)
+    try:
+        found = check_some(trial.spec, trial.purposes, bodies.keys())
+    except Refused as refused:
+        yield RowError(1, "", str(refused))
+        return
+    for finding in found:
+        yield RowError(lines[finding.key], _column(finding.field), finding.message)
+
+
+def receive(raw: bytes, *, kind: str, file_name: str, user: User, now: datetime) -> CsvImport:
+    """Keep a file; a small one is read at once, for a large one a job is left.
+
+    Raises:
+        csv_files.Unreadable: it is no table of this kind.
+    """
+    text, _encoding = csv_files.read_text(raw)
+    table = csv_files.read_table(text, kind)
+    name = file_name.replace("\0", "")[:200]
+    row = CsvImport.objects.create(user=user, kind=kind, file_name=name, text=text, created_at=now)
+    if len(table.rows) > AT_ONCE:
+        _leave_job(row, len(table.rows))
+    else:
+        read(row)
+    return row
+
+
+def _leave_job(row: CsvImport, rows: int) -> None:
+    job = Job.objects.create(kind=JOB_KIND, subject=f"import:{row.pk}", total=rows)
+    row.job = str(job.pk)
+    row.save(update_fields=["job", "state"])
+
+
+def read(row: CsvImport, *, report: Report | None = None) -> Reading:
+    """Make the dry run of a file and keep what it found."""
+    change = drafts.current_change(row.user)
+    table = csv_files.read_table(row.text, row.kind)
+    reading = read_file(row.kind, table, candidate_of(change), report=report)
+    row.outcome = reading.outcome()
+    row.state = CsvImport.State.READ
+    row.save(update_fields=["outcome", "state"])
+    return reading
+
+
+def accept(row: CsvImport, *, now: datetime) -> None:
+    """Save what a file says as drafts: at once, or as a job where there are many rows.
+
+    Raises:
+        NotImported: it was not read, has errors, or was saved before.
+    """
+    with transaction.atomic():
+        row = CsvImport.objects.select_for_update(of=("self",)).get(pk=row.pk)
+        if row.state != CsvImport.State.READ:
+            raise NotImported(_("This file is %(state)s.") % {"state": row.get_state_display()})
+        if row.outcome["wrong"]:
+            raise NotImported(_("Mend the rows with errors and upload the file again."))
+        row.state = CsvImport.State.SAVING
+        row.save(update_fields=["state"])
+        rows = sum(row.outcome[name] for name in ("new", "changed", "same"))
+        if rows > AT_ONCE:
+            _leave_job(row, rows)
+            return
+    save(row, now=now)
+
+
+@transaction.atomic
+def save(row: CsvImport, *, now: datetime, report: Report | None = None) -> None:
+    """Append the drafts of a file to its sender's change, all or none.
+
+    Raises:
+        NotImported: it no longer fits what is there.
+    """
+    table = csv_files.read_table(row.text, row.kind)
+    change = drafts.current_change(row.user)
+    reading = read_file(row.kind, table, candidate_of(change), report=report)
+    if reading.errors:
+        row.outcome, row.state = reading.outcome(), CsvImport.State.READ
+        row.save(update_fields=["outcome", "state"])
+        return
+    if reading.drafts:
+        row.change = _save_drafts(row, reading, now=now)
+    for key, kept in reading.tagged.items():
+        tags.set_tags(Item.objects.get(kind=row.kind, key=key), kept)
+    # What the file said is in the drafts now.
+    row.text, row.state = "", CsvImport.State.SAVED
+    row.save(update_fields=["change", "text", "state"])
+
+
+def _save_drafts(row: CsvImport, reading: Reading, *, now: datetime) -> Change:
+    change = drafts.ensure_change(row.user, now=now)
+    try:
+        drafts.save_drafts(change, reading.drafts, author=row.user, now=now)
+    except (Refused, drafts.ChangeClosed, drafts.NobodyAnswers) as error:
+        raise NotImported(str(error)) from error
+    return change
+
+
+def run(job: Job, *, now: datetime) -> None:
+    """Do the step of a file that its job stands for: read it, or save it."""
+    row = CsvImport.objects.select_related("user").get(pk=int(job.subject.removeprefix("import:")))
+    if row.state == CsvImport.State.READING:
+        read(row, report=job.report)
+    elif row.state == CsvImport.State.SAVING:
+        save(row, now=now, report=job.report)
+
+
+def give_up(job: Job) -> None:
+    """Mark a file whose job failed."""
+    pk = int(job.subject.removeprefix("import:"))
+    CsvImport.objects.filter(pk=pk).update(state=CsvImport.State.FAILED)
+
+
+def outcome_words(outcome: dict[str, Any]) -> str:
+    """Return e.g. "3 new, 1 changed, 12 as they are"."""
+    parts = (
+        ngettext("%(n)s new", "%(n)s new", outcome["new"]) % {"n": f"{outcome['new']:,}"},
+        ngettext("%(n)s changed", "%(n)s changed", outcome["changed"])
+        % {"n": f"{outcome['changed']:,}"},
+        ngettext("%(n)s as it is", "%(n)s as they are", outcome["same"])
+        % {"n": f"{outcome['same']:,}"},
+    )
+    return ", ".join(parts)
