@@ -1,10 +1,11 @@
 """What must hold between the parts of a candidate: references, conditions, content types."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 from campaigns import tokens
-from campaigns.mapping import is_everyone
+from campaigns.mapping import PLACES, is_everyone
 from campaigns.models.items import Kind
 from decisioning.rules.conditions import Catalogue, ConditionError, aggregates, attributes, parse
 from decisioning.specs import (
@@ -44,7 +45,33 @@ def check(release: ReleaseSpec, purposes: frozenset[str]) -> list[Finding]:
 
 def check_one(release: ReleaseSpec, purposes: frozenset[str], kind: str, key: str) -> list[Finding]:
     """Return what is wrong with one thing of a candidate."""
-    return [f for f in check(release, purposes) if (f.kind, f.key) == (kind, key)]
+    return check_some(release, purposes, {(kind, key)})
+
+
+def check_some(
+    release: ReleaseSpec, purposes: frozenset[str], names: AbstractSet[tuple[str, str]]
+) -> list[Finding]:
+    """Return what is wrong with these things of a candidate; the others are not read again."""
+    kinds = {kind for kind, _ in names}
+    # All experiments are read: two may not share a salt.
+    narrowed = {
+        place: tuple(one for one in getattr(release, place) if (kind, one.key) in names)
+        for kind, place in PLACES.items()
+        if kind in kinds and kind != Kind.EXPERIMENT
+    }
+    few, catalogue = replace(release, **narrowed), Catalogue.of(release)
+    found: list[Finding] = []
+    if kinds & {Kind.ATTRIBUTE, Kind.EVENT_TYPE, Kind.PLACEMENT}:
+        found += _catalogue_findings(replace(few, channels=release.channels), purposes)
+    if Kind.SEGMENT in kinds:
+        found += _segment_findings(few, catalogue)
+    if Kind.OFFER in kinds:
+        found += _offer_findings(replace(release, offers=few.offers), purposes, catalogue)
+    if Kind.CAMPAIGN in kinds:
+        found += _campaign_findings(replace(release, campaigns=few.campaigns), catalogue)
+    if Kind.EXPERIMENT in kinds:
+        found += _experiment_findings(release, catalogue)
+    return [finding for finding in found if (finding.kind, finding.key) in names]
 
 
 def _missing(named: Iterable[str], known: Iterable[str], what: str) -> Iterator[str]:
