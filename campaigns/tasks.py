@@ -107,3 +107,15 @@ def analyse_waiting(**_: Any) -> None:
 def push_live(**_: Any) -> None:
     """Run by beat: puts right a Redis that misses the live release."""
     preparing.push_live(redis_client(), now=timezone.now())
+
+
+@shared_task(name="campaigns.deliver_webhooks")
+def deliver_webhooks(**_: Any) -> None:
+    """Run by beat each second: sends what requests left for webhooks."""
+    delivering.deliver_due(now=timezone.now())
+
+
+@shared_task(name="campaigns.forget_deliveries")
+def forget_deliveries(**_: Any) -> None:
+    """Run by beat each day."""
+    delivering.forget_old(now=timezone.now())

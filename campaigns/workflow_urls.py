@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns.views import comments, history, notices, releases, review
+from campaigns.views import comments, history, notices, releases, review, webhooks
 
 urlpatterns = [
     path("review/", review.inbox, name="rtts-review"),
@@ -21,4 +21,10 @@ urlpatterns = [
     path("notifications/", notices.notices, name="rtts-notices"),
     path("notifications/read/", notices.read, name="rtts-notices-read"),
     path("notifications/choose/", notices.choose, name="rtts-notices-choose"),
+    path("webhooks/", webhooks.overview, name="rtts-webhooks"),
+    path("webhooks/<int:pk>/", webhooks.edit, name="rtts-webhook"),
+    path("webhooks/<int:pk>/rotate/", webhooks.rotate, name="rtts-webhook-rotate"),
+    path("webhooks/<int:pk>/test/", webhooks.test, name="rtts-webhook-test"),
+    path("webhooks/<int:pk>/remove/", webhooks.remove, name="rtts-webhook-remove"),
+    path("deliveries/<int:pk>/again/", webhooks.again, name="rtts-delivery-again"),
 ]

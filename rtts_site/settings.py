@@ -192,6 +192,9 @@ STORAGES = {
     "staticfiles": {"BACKEND": _static_storage},
 }
 
+# Webhooks go to public addresses over https only, unless this says otherwise.
+RTTS_WEBHOOKS_PRIVATE = env.bool("RTTS_WEBHOOKS_PRIVATE", default=False)
+
 # Management API.
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -291,6 +294,15 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "campaigns.analyse_waiting",
         "schedule": 2.0,
         "options": {"expires": 5},
+    },
+    "campaigns: tell webhooks": {
+        "task": "campaigns.deliver_webhooks",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
+    "campaigns: forget what webhooks were told": {
+        "task": "campaigns.forget_deliveries",
+        "schedule": 24 * 3600.0,
     },
     "site: note that beat and jobs run": {"task": "site.note_beat", "schedule": 10.0},
 }

@@ -371,7 +371,7 @@ def test_roll_back_needs_a_reason_and_the_role(live, mia, ada, marketer, approve
 def test_texts_with_nul_do_no_harm(live, mia, marketer):
     change = drafts.ensure_change(mia, now=NOW)
 
-    assert step(marketer, change, "comment", text="a\0b").status_code == 200
+    assert step(marketer, change, "say", text="a\0b").status_code == 200
     assert step(marketer, change, "rename", title="\0").status_code == 200
     assert marketer.post(reverse("admin:rtts-change-new"), {"title": "x\0y"}).status_code == 302
     assert change.comments.last().text == "ab"
