@@ -231,7 +231,7 @@ _TEXT: Final = (*_TEXT_EXACT, *map(_ignoring_case, _TEXT_EXACT))
 
 _SIZED: Final[dict[Symbol, str]] = {
     "eq": _("{name} has exactly {value}"),
-    "ne": _("{name} has not exactly {value}"),
+    "ne": _("{name} does not have exactly {value}"),
     "gt": _("{name} has more than {value}"),
     "gte": _("{name} has at least {value}"),
     "lt": _("{name} has fewer than {value}"),
