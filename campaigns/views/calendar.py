@@ -51,15 +51,18 @@ def asked(request: HttpRequest) -> Asked:
     """Return what a request asks for."""
     said = request.GET
     zone = known_zone(said.get("zone")) or settings.TIME_ZONE
-    today = timezone.now().astimezone(ZoneInfo(zone)).date()
     step = cast("Step", said.get("step")) if said.get("step") in get_args(Step) else "month"
     return Asked(
-        _day(said.get("day", "")) or today,
+        _day(said.get("day", "")) or _today(zone),
         step,
         zone,
         said.get("channel", "")[:100],
         said.get("under", "")[:20],
     )
+
+
+def _today(zone: str) -> date:
+    return timezone.now().astimezone(ZoneInfo(zone)).date()
 
 
 def _day(text: str) -> date | None:
@@ -80,19 +83,20 @@ def calendar_page(request: HttpRequest) -> HttpResponse:
     shown = page_of(question.day, question.step, question.zone)
     told = Told(shown, candidate, live, dict(_addresses()))
     before, after = calendar.beside(shown, question.step)
+    today = _today(question.zone)
     context: dict[str, Any] = {
         "asked": question,
         "changes": changes,
         "change": change,
         "channels": candidate.spec.channels,
         "zones": _zones(question.zone),
-        "days": [_heading(day) for day in shown.dates],
+        "days": [_heading(day, today) for day in shown.dates],
         "count": shown.days,
         "sections": list(told.sections(question.channel)),
         "span": _span(shown, question.step),
         "before": question.url(before),
         "after": question.url(after),
-        "today": question.url(timezone.now().astimezone(ZoneInfo(question.zone)).date()),
+        "today": question.url(today),
     }
     return page(request, "campaigns/calendar.html", context, title=_("Calendar"))
 
@@ -108,12 +112,13 @@ def _zones(chosen: str) -> list[str]:
     return sorted({settings.TIME_ZONE, "UTC", chosen})
 
 
-def _heading(day: date) -> dict[str, Any]:
+def _heading(day: date, today: date) -> dict[str, Any]:
     return {
         "number": day.day,
         "name": date_format(day, "D"),
         "whole": date_format(day, "l, j F Y"),
         "is_weekend": day.weekday() > 4,
+        "is_today": day == today,
     }
 
 
