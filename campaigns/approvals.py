@@ -181,7 +181,7 @@ def _applying(
 
 
 def _why(
-    rule: ApprovalRule, place: tuple[str, str], name: str, reach: dict[str, int | None]
+    rule: ApprovalRule, place: tuple[str, str], name: str, reach: Mapping[str, int | None]
 ) -> str:
     kind, key = place
     if rule.kind not in ("", kind):

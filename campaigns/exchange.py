@@ -83,8 +83,8 @@ def import_document(
     if done.is_refused:
         return done
     with transaction.atomic():
-        _save(rows, done, author=author, title=title, now=now)
-        if done.is_refused or dry_run or not done.saved:
+        is_sound = _save(rows, done, author=author, title=title, now=now)
+        if dry_run or not (is_sound and done.saved):
             transaction.set_rollback(True)
             done.change = None
     return done
@@ -160,7 +160,7 @@ def _save(
     author: AbstractUser,
     title: str,
     now: datetime,
-) -> None:
+) -> bool:
     live = {(row.item.kind, row.item.key): row for row in live_revisions().values()}
     done.change = drafts.open_change(author, now=now, title=title[:120])
     numbers: dict[tuple[str, str], int] = {}
@@ -178,6 +178,7 @@ def _save(
         numbers[draft.kind, draft.key] = number
     if not done.is_refused:
         done.findings += _candidate_findings(done.change, numbers)
+    return not done.is_refused
 
 
 def _is_live(draft: drafts.Draft, live: Revision | None) -> bool:

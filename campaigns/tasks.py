@@ -12,6 +12,7 @@ from campaigns.analysis import runs
 from campaigns.images import library
 from campaigns.images.reading import NotAPicture
 from campaigns.models import Picture, Release
+from campaigns.notifying import delivering
 from campaigns.thresholds import jobs as measuring
 from rtts_site.foundation.jobs import Job, running_job
 from rtts_site.foundation.redis_clients import redis_client
