@@ -5,12 +5,15 @@ from typing import Any
 from django.urls import path
 
 from campaigns import simulation, workflow_urls
+from campaigns.audiences.urls import audience_urls
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
 from campaigns.rule_builder.urls import builder_urls
 from campaigns.views import (
+    attention,
     calendar,
     connect,
+    content,
     forms,
     people,
     pictures,
@@ -26,12 +29,18 @@ def _catalogue(user: Any) -> Catalogue:
 
 
 urlpatterns = [
+    path("changes/<int:pk>/attention/", attention.of_change, name="rtts-change-attention"),
+    path("changes/<int:pk>/attention/look/", attention.look, name="rtts-change-look"),
     *workflow_urls.urlpatterns,
     path("rows/<slug:kind>/<slug:field>/", forms.new_row, name="rtts-row"),
     path("token/", signed_in.token, name="rtts-token"),
+    path("content/preview/", content.content_preview, name="rtts-content-preview"),
     path("pictures/", pictures.pictures, name="rtts-pictures"),
     path("pictures/<int:pk>/remove/", pictures.remove_picture, name="rtts-picture-remove"),
     path("pictures/field/<slug:name>/", pictures.picture_field, name="rtts-picture-field"),
+    path("attention/", attention.attention, name="rtts-attention"),
+    path("attention/dismiss/", attention.dismiss, name="rtts-attention-dismiss"),
+    path("attention/back/", attention.bring_back, name="rtts-attention-back"),
     path("simulator/", simulator.simulator, name="rtts-simulator"),
     path("simulator/fields/", simulator.simulator_fields, name="rtts-simulator-fields"),
     path("people/", people.people_page, name="rtts-people"),
@@ -41,5 +50,6 @@ urlpatterns = [
     path("connect/", connect.connect, name="rtts-connect"),
     path("connect/<uuid:pk>/rotate/", connect.rotate_key, name="rtts-key-rotate"),
     path("connect/<uuid:pk>/revoke/", connect.revoke_key, name="rtts-key-revoke"),
+    *audience_urls(catalogue=_catalogue),
     *builder_urls(catalogue=_catalogue, audience=simulation.audience),
 ]
