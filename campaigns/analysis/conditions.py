@@ -46,8 +46,9 @@ def of_condition(place: Place, catalogue: Catalogue, *, now: datetime) -> list[O
     if tree is None:
         return []
     said = dict(_written_down(tree, place.condition))
+    rows = {node: number for number, node in enumerate(said)}
     found = examine(tree, now=now.timestamp())
-    return [_told(place, issue, said, catalogue) for issue in found]
+    return [_told(place, issue, said, catalogue, rows[id(issue.node)]) for issue in found]
 
 
 def read(condition: Condition, catalogue: Catalogue) -> Node | None:
@@ -67,9 +68,10 @@ def _written_down(node: Node, condition: Condition) -> Iterator[tuple[int, Condi
 
 
 def _told(
-    place: Place, issue: Issue, said: Mapping[int, Condition], catalogue: Catalogue
+    place: Place, issue: Issue, said: Mapping[int, Condition], catalogue: Catalogue, row: int
 ) -> Oddity:
-    args: dict[str, Any] = {"what": written(said.get(id(issue.node), {})), "path": issue.path}
+    """Return an issue as a finding; `row` is where its node stands, counted from the top as it is read."""
+    args: dict[str, Any] = {"what": written(said.get(id(issue.node), {})), "row": row}
     others = [said[id(one)] for one in issue.others if id(one) in said]
     if issue.code in ("known", "excludes nobody"):
         args["of"] = _names(issue.others or (issue.node,), catalogue)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 import redis
@@ -20,9 +21,9 @@ from campaigns.analysis.languages import LANGUAGES
 from campaigns.analysis.layout import Layout
 from campaigns.analysis.telling import RANK, SAYINGS, Told, tell_all
 from campaigns.analysis.whole import Surroundings, of_release, of_thing, signed
-from campaigns.candidates import Candidate, candidate_of, live_release
+from campaigns.candidates import Candidate, candidate_of, changed_drafts, live_release
 from campaigns.mapping import Refused
-from campaigns.models import Analysis, Change, Dismissal, Item
+from campaigns.models import PROXIES, Analysis, Change, Dismissal, Item
 from campaigns.models.items import Kind
 from campaigns.sampling import sampled_facts
 from decisioning.rules.canonical import digest
@@ -150,8 +151,21 @@ def live_is_due(*, now: datetime) -> bool:
 
 
 def is_current(row: Analysis | None, candidate: Candidate) -> bool:
-    """Return whether an analysis looked at exactly this candidate."""
+    """Return whether an analysis looked at exactly this candidate; raises Refused where it cannot be read."""
     return row is not None and row.digest == digest(candidate.spec)
+
+
+def is_current_for(row: Analysis | None, change: Change) -> bool:
+    """Return whether an analysis looked at a change as it is now."""
+    try:
+        return row is not None and is_current(row, candidate_of(change))
+    except Refused:
+        return False
+
+
+def follows_links() -> bool:
+    """Return whether the deployment allows asking other hosts."""
+    return bool(settings.RTTS_FOLLOW_LINKS)
 
 
 def findings_of(row: Analysis | None) -> list[Oddity]:
@@ -164,30 +178,53 @@ def findings_of(row: Analysis | None) -> list[Oddity]:
 class Attention:
     """What needs a user's attention."""
 
-    told: list[Told]  # most severe first
+    told: list[Told]  # the most severe first
+    count: int  # all of them, told or not
     dismissed: list[tuple[Told, Dismissal]]
     row: Analysis | None  # None: nothing was looked at yet
 
-    @property
-    def urgent(self) -> list[Told]:
-        """Return what is more than a note."""
-        return [one for one in self.told if one.severity != "note"]
 
-
-def attention_of(user: AbstractBaseUser | AnonymousUser, subject: str = LIVE) -> Attention:
-    """Return what the newest analysis of a subject found and the user did not dismiss; a handful of queries."""
-    row = Analysis.objects.filter(subject=subject).first()
+def attention_of(
+    user: AbstractBaseUser | AnonymousUser, *, notes: bool = False, most: int = MAX_KEPT
+) -> Attention:
+    """Return what was found in what is live and the user did not dismiss; a handful of queries."""
+    row = Analysis.objects.filter(subject=LIVE).first()
     found = findings_of(row)
-    if not found:
-        return Attention([], [], row)
-    change = None if subject == LIVE else Change.objects.filter(pk=int(subject[7:])).first()
-    told = tell_all(found, wording.names_of(candidate_of(change)))
     mine = {one.mark: one for one in Dismissal.objects.filter(user_id=user.pk or 0)}
+    kept = [
+        one
+        for one in found
+        if one.mark not in mine and (notes or SAYINGS[one.code].severity != "note")
+    ]
+    gone = [one for one in found if one.mark in mine]
+    names = wording.names_of(candidate_of(None))
     return Attention(
-        [one for one in told if one.oddity.mark not in mine],
-        [(one, mine[one.oddity.mark]) for one in told if one.oddity.mark in mine],
+        tell_all(_kept(kept)[:most], names),
+        len(kept),
+        [(told, mine[told.oddity.mark]) for told in tell_all(gone, names)] if notes else [],
         row,
     )
+
+
+def told_of_change(change: Change, *, now: datetime) -> list[Told]:
+    """Return what is odd about a change: its own things, and what else is only so because of it."""
+    candidate = candidate_of(change)
+    touched = {(row.item.kind, row.item.key) for row in changed_drafts(change)}
+    try:
+        layout = layout_of(candidate)
+    except Refused:
+        return []
+    found = [odd for kind, key in touched for odd in of_thing(layout, kind, key, around(now))]
+    row = Analysis.objects.filter(subject=subject_of(change)).first()
+    if is_current(row, candidate):
+        known = {one.mark for one in findings_of(Analysis.objects.filter(subject=LIVE).first())}
+        found += [
+            one
+            for one in findings_of(row)
+            if (one.kind, one.key) in touched or one.mark not in known
+        ]
+    unique = {one.mark: one for one in found}
+    return tell_all(unique.values(), wording.names_of(candidate))
 
 
 def dismiss(user: AbstractBaseUser, mark: str, *, reason: str, now: datetime) -> None:
@@ -206,7 +243,11 @@ def place_of(told: Told, items: dict[tuple[str, str], int]) -> str:
     pk = items.get((told.oddity.kind, told.oddity.key))
     if pk is None:
         return ""
-    return f"{reverse('admin:rtts-item', args=[pk])}?field={told.oddity.field}"
+    name = PROXIES[told.oddity.kind]._meta.model_name
+    where = {"field": told.oddity.field}
+    if "row" in told.oddity.args:
+        where["node"] = str(told.oddity.args["row"])
+    return f"{reverse(f'admin:campaigns_{name}_change', args=[pk])}#{urlencode(where)}"
 
 
 def item_ids(found: Iterable[Told]) -> dict[tuple[str, str], int]:
