@@ -10,9 +10,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
 
 from campaigns import inbox, reports
+from campaigns.analysis import runs
+from campaigns.views.attention import placed
 from rtts_site.foundation.charts import line_chart
 
 TARGET_MS: Final = 50
+ATTENTION: Final = 6  # findings on Home
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,8 @@ class Board:
     numbers: tuple[Number, ...]
     waiting: Sequence[Any]  # changes in review that the user may approve
     warnings: Sequence[reports.Warning]
+    attention: tuple[tuple[Any, str], ...]  # findings and the addresses of their fields
+    odd: int  # findings in all
     hours: Sequence[tuple[datetime, int]]  # oldest first
     chart: SafeString | None  # None: nothing was decided in these hours
     connect_url: str
@@ -44,6 +49,7 @@ def board(user: AbstractBaseUser | AnonymousUser, *, now: datetime) -> Board:
     """Return Home for a user; `now` is aware and in the zone to show. A handful of queries."""
     sees = user.has_perm("campaigns.view_release")  # type: ignore[union-attr]  # every user of the admin has it
     hours = reports.decisions_per_hour(now, hours=24) if sees else []
+    found = runs.attention_of(user, most=ATTENTION) if sees else None
     return Board(
         greeting=_greeting(now.hour),
         now=now,
@@ -51,6 +57,8 @@ def board(user: AbstractBaseUser | AnonymousUser, *, now: datetime) -> Board:
         numbers=_numbers(reports.today(now)) if sees else (),
         waiting=inbox.waiting_for(user),
         warnings=reports.warnings(now) if sees else (),
+        attention=tuple(placed(found.told)) if found else (),
+        odd=found.count if found else 0,
         hours=[(hour.astimezone(now.tzinfo), count) for hour, count in hours],
         chart=_chart(hours, now),
         connect_url=_url("admin:rtts-connect"),

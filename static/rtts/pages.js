@@ -21,6 +21,25 @@
     open();
   });
 
+  // "#field=variants[0].content.headline&node=2": the field that a finding is about.
+  const focusAsked = () => {
+    const asked = new URLSearchParams(location.hash.slice(1));
+    let name = (asked.get("field") ?? "").replace(/\[(\d+)\]\.?/g, "-$1-").replaceAll(".", "_");
+    let found = null;
+    const row = document.querySelectorAll(`[name="${CSS.escape(name)}-node"]`)[Number(asked.get("node"))];
+    if (row) found = row.parentElement.querySelector("select, input:not([type=hidden]), button");
+    while (!found && name) {
+      found = [...document.querySelectorAll("#content :is(input:not([type=hidden]), select, textarea)")].find((one) => one.name === name || one.name.startsWith(`${name}_`) || one.name.startsWith(`${name}-`));
+      name = name.replace(/(^|[-_])[^-_]*[-_]?$/, "");
+    }
+    if (!found) return;
+    for (let around = found.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+    found.scrollIntoView({ block: "center" });
+    found.focus();
+  };
+  addEventListener("hashchange", focusAsked);
+  if (location.hash.startsWith("#field=")) focusAsked();
+
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-open]");
     if (opener) document.getElementById(opener.dataset.open)?.showModal();
