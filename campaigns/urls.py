@@ -11,7 +11,6 @@ from campaigns.drafts import current_change
 from campaigns.rule_builder.urls import builder_urls
 from campaigns.views import (
     attention,
-    attention,
     calendar,
     connect,
     content,
@@ -32,8 +31,6 @@ def _catalogue(user: Any) -> Catalogue:
 urlpatterns = [
     path("changes/<int:pk>/attention/", attention.of_change, name="rtts-change-attention"),
     path("changes/<int:pk>/attention/look/", attention.look, name="rtts-change-look"),
-    path("changes/<int:pk>/attention/", attention.of_change, name="rtts-change-attention"),
-    path("changes/<int:pk>/attention/look/", attention.look, name="rtts-change-look"),
     *workflow_urls.urlpatterns,
     path("rows/<slug:kind>/<slug:field>/", forms.new_row, name="rtts-row"),
     path("token/", signed_in.token, name="rtts-token"),
@@ -41,9 +38,6 @@ urlpatterns = [
     path("pictures/", pictures.pictures, name="rtts-pictures"),
     path("pictures/<int:pk>/remove/", pictures.remove_picture, name="rtts-picture-remove"),
     path("pictures/field/<slug:name>/", pictures.picture_field, name="rtts-picture-field"),
-    path("attention/", attention.attention, name="rtts-attention"),
-    path("attention/dismiss/", attention.dismiss, name="rtts-attention-dismiss"),
-    path("attention/back/", attention.bring_back, name="rtts-attention-back"),
     path("attention/", attention.attention, name="rtts-attention"),
     path("attention/dismiss/", attention.dismiss, name="rtts-attention-dismiss"),
     path("attention/back/", attention.bring_back, name="rtts-attention-back"),
