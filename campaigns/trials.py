@@ -125,7 +125,7 @@ def supposing(view: ConsentView, question: Question) -> ConsentView:
         for place, state in view.states.items()
         if question.consent.get(place[0]) not in ("allow", "unknown")
     }
-    since = question.now.timestamp()
+    since = whole_ms(question.now).timestamp()
     for purpose, saying in question.consent.items():
         if saying == "allow":
             states[purpose, "*"] = State(Status.GIVEN, since)
@@ -207,7 +207,7 @@ class _Telling:
         if offer is None:
             content: Mapping[str, Any] = placement.fallback
         else:
-            content = self.held.variants[chosen.offer, chosen.variant].content
+            content = self.held.content(chosen, self.decision.contents)
         return {
             "offer": offer,
             "variant": chosen.variant,
