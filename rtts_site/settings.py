@@ -53,6 +53,7 @@ RTTS_BROKER_URL = env.str("RTTS_BROKER_URL", default="") or (
     embedded.broker_url(RTTS_VAR) if RTTS_EMBEDDED_REDIS else REDIS_URL
 )
 RTTS_REDIS_TIMEOUT_MS = env.int("RTTS_REDIS_TIMEOUT_MS", default=20)
+RTTS_SAMPLE = env.int("RTTS_SAMPLE", default=10_000)  # people that audiences are counted on
 
 _database_parts = dj_database_url.parse(DATABASE_URL)
 RTTS_RUNTIME_DATABASE_USER = str(_database_parts.get("USER", ""))
@@ -284,6 +285,21 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "campaigns.measure_thresholds",
         "schedule": 1.0,
         "options": {"expires": 5},
+    },
+    "campaigns: send exact counts out": {
+        "task": "campaigns.send_counts",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
+    "campaigns: count live segments": {
+        "task": "campaigns.take_stock",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+    "campaigns: enrol people older than the roster": {
+        "task": "campaigns.enrol_people",
+        "schedule": 30.0,
+        "options": {"expires": 30},
     },
     "campaigns: put the live release in force": {
         "task": "campaigns.push_live",
