@@ -31,7 +31,7 @@ from rtts_site.foundation.redis_clients import Down
 
 logger = logging.getLogger("campaigns")
 
-SAMPLE: int = getattr(settings, "RTTS_SAMPLE", 10_000)  # people
+SAMPLE: int = settings.RTTS_SAMPLE  # people
 HASTY_SAMPLE: Final = 2_000  # people, for who waits while nothing is in memory
 HISTORY_SAMPLE: Final = 300  # people, where events have to be read again
 HISTORY_DAYS: Final = 92  # no window is longer than 90 days

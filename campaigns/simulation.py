@@ -7,12 +7,13 @@ from typing import Final
 
 from campaigns.audiences.counting import Found, find, text_of
 from campaigns.audiences.estimates import Estimate, estimate
+from campaigns.audiences.exact import newest_of
 from campaigns.audiences.people import People
 from campaigns.audiences.reach import PurposeReach, reach_of
 from campaigns.audiences.stock import Overlap, overlaps_of
 from campaigns.candidates import Candidate, candidate_of
 from campaigns.mapping import Refused
-from campaigns.models import Change
+from campaigns.models import Change, ExactCount
 from campaigns.models.items import Kind
 from campaigns.sampling import load_people
 from consent.policy import PolicySpec
@@ -72,6 +73,13 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftAudience(Audience):
+    """What is told beside a rule while it is written."""
+
+    exact: ExactCount | None = None  # under way, or made lately
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """The audience of one segment or offer before and after a change; None where it was or is not there."""
 
@@ -89,7 +97,7 @@ class Effect:
 
 def audience(
     condition: Condition, catalogue: Catalogue, *, now: datetime, parts: tuple[Condition, ...] = ()
-) -> Audience:
+) -> DraftAudience:
     """Return how many people a condition finds, and each of its parts on its own, in well under a second.
 
     Raises:
@@ -105,12 +113,15 @@ def audience(
     found = find(people, trees, now=moment, seconds=SECONDS)
     whole = found.pop("whole")
     overlaps = overlaps_of(client, whole, people, catalogue=catalogue)
-    return replace(
-        Audience.of(whole),
+    return DraftAudience(
+        whole.matched,
+        whole.sampled,
+        whole.population,
         parts=tuple(map(Audience.of, found.values())),
         reach=_reach(whole, people, _policy(), now=moment),
         overlaps=overlaps,
         from_history=people.is_refolded,
+        exact=newest_of(trees["whole"], now=now),
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from campaigns.audiences.people import People
 from decisioning.rules.compiler import AUDIENCE, compile_trees
 from decisioning.rules.conditions import Node, attributes, inline_segments, to_plain
 from decisioning.rules.engine import Engine
+from decisioning.specs import AggregateSpec
 
 AT_ONCE: Final = 50  # people
 LEAST: Final = 500  # people, however little time there is
@@ -44,12 +45,18 @@ class Found:
 
 
 def find(
-    people: People, trees: Mapping[str, Node], *, now: float, seconds: float | None = None
+    people: People,
+    trees: Mapping[str, Node],
+    *,
+    now: float,
+    seconds: float | None = None,
+    specs: Collection[AggregateSpec] = (),
 ) -> dict[str, Found]:
     """Return whom each tree finds, by the compiled engine; `now` in epoch seconds.
 
-    With `seconds` to spend, fewer people are looked at where time is short, at least LEAST. What was
-    counted before on the same people is not counted again.
+    `specs` are the aggregates of trees that do not carry them, as those of `load` do not. With `seconds` to
+    spend, fewer people are looked at where time is short, at least LEAST. What was counted before on the
+    same people is not counted again.
 
     Raises:
         CompileError: the trees are past what the engine can hold.
@@ -63,7 +70,8 @@ def find(
     if behind:
         until = None if seconds is None else time.monotonic() + seconds
         first = min(len(flags[text]) for text in behind)
-        for text, more in _run(people, behind, first=first, now=now, until=until).items():
+        reading = _Reading(behind, specs, now=now)
+        for text, more in _run(people, reading, first=first, until=until).items():
             longer = max(flags[text], flags[text][:first] + more, key=len)
             flags[text] = longer
             people.keep_counted(text, longer, now=now)
@@ -75,27 +83,54 @@ def text_of(tree: Node) -> str:
     return json.dumps(to_plain(tree), sort_keys=True, separators=(",", ":"))
 
 
-def _run(
-    people: People, trees: Mapping[str, Node], *, first: int, now: float, until: float | None
-) -> dict[str, bytes]:
-    artifact = compile_trees(trees)
-    needed = {key for tree in trees.values() for key in attributes(tree)}
-    flags = {text: bytearray() for text in trees}
-    engine = Engine(artifact)
+class _Reading:
+    """Trees compiled together, with the facts that they need."""
+
+    def __init__(
+        self, trees: Mapping[str, Node], specs: Collection[AggregateSpec], *, now: float
+    ) -> None:
+        artifact = compile_trees(trees)
+        self.texts = tuple(trees)
+        self.now = now
+        self.aggregates = (*artifact.aggregates, *specs)
+        counted = {spec.key for spec in self.aggregates}
+        needed = {key for tree in trees.values() for key in attributes(tree)}
+        self.attributes = needed - counted
+        self.engine = Engine(artifact)
+
+
+def _run(people: People, reading: _Reading, *, first: int, until: float | None) -> dict[str, bytes]:
+    flags = {text: bytearray() for text in reading.texts}
     try:
         for start in range(first, len(people), AT_ONCE):
             stop = min(start + AT_ONCE, len(people))
-            known = people.facts(
-                start, stop, attributes=needed, aggregates=artifact.aggregates, now=now
-            )
-            for one in flags.values():
-                one.extend(bytes(stop - start))
-            for number, facts in enumerate(known, start - first):
-                for text in engine.match(AUDIENCE, facts, now):
-                    flags[text][number] = 1
+            _look_at(people, start, stop, reading, flags, first=first)
             if until is not None and stop >= LEAST and time.monotonic() > until:
                 break
             time.sleep(_BREATH_S)  # decisions are made in the same process
     finally:
-        engine.close()
+        reading.engine.close()
     return {text: bytes(one) for text, one in flags.items()}
+
+
+def _look_at(
+    people: People,
+    start: int,
+    stop: int,
+    reading: _Reading,
+    flags: dict[str, bytearray],
+    *,
+    first: int,
+) -> None:
+    known = people.facts(
+        start,
+        stop,
+        attributes=reading.attributes,
+        aggregates=reading.aggregates,
+        now=reading.now,
+    )
+    for one in flags.values():
+        one.extend(bytes(stop - start))
+    for number, facts in enumerate(known, start - first):
+        for text in reading.engine.match(AUDIENCE, facts, reading.now):
+            flags[text][number] = 1

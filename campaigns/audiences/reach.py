@@ -1,7 +1,7 @@
 """The only place that says how many of the people found may be addressed: per purpose and channel, by the gate."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from campaigns.audiences.counting import Found
 from campaigns.audiences.estimates import Estimate, estimate
@@ -25,11 +25,19 @@ class ChannelReach:
 
 @dataclass(frozen=True, slots=True)
 class PurposeReach:
-    """How many may be addressed for one purpose: one line where all channels are alike."""
+    """How many may be addressed for one purpose, channel by channel."""
 
     purpose: str  # key
     name: str
     channels: tuple[ChannelReach, ...]
+
+    @property
+    def lines(self) -> tuple[ChannelReach, ...]:
+        """Return a line for each channel, or one where all channels are alike."""
+        first = self.channels[0]
+        if any(one.matched != first.matched for one in self.channels):
+            return self.channels
+        return (replace(first, channel=""),)
 
 
 def reach_of(
@@ -68,7 +76,4 @@ def _by_channel(
         both = found.together(allowed)
         name = channels.get(channel, "")
         each.append(ChannelReach(name, both.matched, both.sampled, both.population))
-    if len({one.matched for one in each}) == 1:
-        one = each[0]
-        return (ChannelReach("", one.matched, one.sampled, one.population),)
     return tuple(each)

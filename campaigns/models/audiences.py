@@ -21,7 +21,7 @@ class ExactCount(models.Model):
     counted_at = models.DateTimeField()
     people = models.PositiveBigIntegerField(null=True)  # null until all ranges are counted
     population = models.PositiveBigIntegerField(null=True)
-    reach = models.JSONField(default=list)  # [[purpose, [[channel, people], …]], …]
+    reach = models.JSONField(default=list)  # [[purpose, [[channel, people], …]], …] by name
 
     def __str__(self) -> str:
         return f"{self.people} of {self.population}" if self.is_done else str(self.job)
@@ -29,6 +29,16 @@ class ExactCount(models.Model):
     @property
     def is_done(self) -> bool:
         return self.people is not None
+
+    @property
+    def lines(self) -> list[tuple[str, str, int]]:
+        """Return (purpose, channel, people), one line without a channel where all channels are alike."""
+        found = []
+        for purpose, channels in self.reach:
+            alike = len({people for _name, people in channels}) == 1
+            shown = [("", channels[0][1])] if alike else channels
+            found += [(purpose, channel, people) for channel, people in shown]
+        return found
 
 
 class ExactRange(models.Model):

@@ -166,3 +166,23 @@ def _svg(label: str, *parts: SafeString) -> SafeString:
 def _inside(x: float) -> str:
     """Keep a centred name from running out of the picture."""
     return f"{min(max(x, LEFT + 30), WIDTH - RIGHT - 45):.1f}"
+
+
+def band_chart(points: Sequence[tuple[str, float, float, float]], *, label: str) -> SafeString:
+    """Return a line with how sure it is around it, over (name, low, value, high), values >= 0."""
+    top = _round_up(max((high for _, _, _, high in points), default=0))
+    xs = [_x(index, len(points)) for index in range(len(points))]
+
+    def corners(values: Sequence[float]) -> list[str]:
+        return [f"{x:.1f},{_y(value, top)}" for x, value in zip(xs, values, strict=True)]
+
+    lows = corners([low for _, low, _, _ in points])
+    middles = corners([value for _, _, value, _ in points])
+    highs = corners([high for _, _, _, high in points])
+    every = max(1, math.ceil(len(points) / 8))
+    drawn = format_html(
+        '<polygon class="area" points="{}"/><polyline class="line" points="{}"/>',
+        " ".join([*lows, *reversed(highs)]),
+        " ".join(middles),
+    )
+    return _svg(label, _grid(top), _names([(one[0], 0.0) for one in points], xs, every), drawn)
