@@ -114,7 +114,7 @@ def moment(value: str | None, zone: str) -> str:
     if not value:
         return NOTHING
     local = datetime.fromisoformat(value).astimezone(ZoneInfo(zone))
-    return f"{date_format(local, 'DATETIME_FORMAT')} {zone}"
+    return f"{date_format(local, 'MOMENT_FORMAT')} {zone}"
 
 
 def percent(share: float) -> str:
@@ -127,6 +127,8 @@ def plain(value: Any) -> str:
     match value:
         case bool():
             return _("yes") if value else _("no")
+        case {"sha256": str(), "alt": str(alt)}:
+            return _("picture “{alt}”").format(alt=alt)
         case Mapping():
             pairs = (f"{key}: {plain(inner)}" for key, inner in value.items())
             return ", ".join(pairs) or NOTHING
@@ -181,11 +183,15 @@ def hours_line(hours: Body) -> str:
 
 
 def _variant(row: Body, names: Names) -> str:
-    return _("on {placements} ({content_type}): {content}").format(
-        placements=names.all(Kind.PLACEMENT, row["placements"]),
-        content_type=row["content_type"],
-        content=plain(row["content"]),
-    )
+    words = {
+        "placements": names.all(Kind.PLACEMENT, row["placements"]),
+        "content_type": row["content_type"],
+        "content": plain(row["content"]),
+        "fit": fit_words(convert(row.get("fit") or {}, FitSpec)),
+    }
+    if words["fit"]:
+        return _("on {placements} ({content_type}), for {fit}: {content}").format(**words)
+    return _("on {placements} ({content_type}): {content}").format(**words)
 
 
 def _cap(row: Body, _names: Names) -> str:

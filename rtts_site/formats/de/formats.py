@@ -1,6 +1,8 @@
 """How German pages write dates, where Django's own German formats are too long for a table."""
 
-DATETIME_FORMAT = "j. M Y H:i"
+DATETIME_FORMAT = "j. M Y H:i e"
+MOMENT_FORMAT = "j. M Y H:i"  # where the zone is named beside it
+SECONDS_FORMAT = "j. M Y H:i:s e"
 SHORT_DATE_FORMAT = "j. M Y"
 SHORT_DATETIME_FORMAT = "j. M H:i"
 
