@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from django.utils.translation import gettext as _
 
@@ -90,7 +90,7 @@ def read_text(raw: bytes) -> tuple[str, str]:
         Unreadable: too large, or no text.
     """
     if len(raw) > BYTES:
-        raise Unreadable(_("Keep files under %(most)s MB.") % {"most": BYTES // 1_000_000})
+        refuse_size()
     for encoding in _encodings(raw):
         try:
             text = raw.decode(encoding)
@@ -100,6 +100,11 @@ def read_text(raw: bytes) -> tuple[str, str]:
             raise Unreadable(_("This is no text file: save it as CSV first."))
         return text, encoding
     raise Unreadable(_("Save the file as CSV in UTF-8 and try again."))
+
+
+def refuse_size() -> NoReturn:
+    """Refuse a file that is too large, before or after it was read."""
+    raise Unreadable(_("Keep files under %(most)s MB.") % {"most": BYTES // 1_000_000})
 
 
 def _encodings(raw: bytes) -> tuple[str, ...]:

@@ -78,21 +78,29 @@ class Group:
 
 def find_things(query: str, kinds: Iterable[str]) -> list[Group]:
     """Return what of these kinds has every word of a query; three queries, one more where texts are new."""
-    terms = query.lower().split()[:MOST_TERMS]
-    if not terms:
-        return []
+    found: dict[str, list[Hit]] = {}
+    for rank, row in _matches(query, frozenset(kinds)):
+        found.setdefault(row.kind, []).append(Hit(-rank, row.name, row.pk, row.kind, row.note))
+    return [_group(kind, sorted(found[kind])) for kind in Kind.values if kind in found]
+
+
+def matching(query: str, kind: str) -> list[int]:
+    """Return the ids of the things of one kind that have every word of a query; queries as `find_things`."""
+    return [row.pk for _rank, row in _matches(query, frozenset([kind]))]
+
+
+def _matches(query: str, kinds: frozenset[str]) -> "Iterator[tuple[float, _Row]]":
+    words = query.replace("\0", "").lower().split()[:MOST_TERMS]
+    if not words:
+        return
     rows = list(_rows())
     called = {(row.kind, row.key): f"{row.name} {row.key}".lower() for row in rows}
-    terms_met = [_Term(term, called) for term in terms]
-    wanted = set(kinds)
-    found: dict[str, list[Hit]] = {}
+    terms = [_Term(word, called) for word in words]
     for row in rows:
-        if row.kind in wanted:
-            ranks = [term.rank(row) for term in terms_met]
+        if row.kind in kinds:
+            ranks = [term.rank(row) for term in terms]
             if all(ranks):
-                hit = Hit(-sum(ranks), row.name, row.pk, row.kind, row.note)
-                found.setdefault(row.kind, []).append(hit)
-    return [_group(kind, sorted(found[kind])) for kind in Kind.values if kind in found]
+                yield sum(ranks), row
 
 
 def _group(kind: str, hits: list[Hit]) -> Group:

@@ -7,8 +7,9 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import preparing
+from campaigns import importing, preparing
 from campaigns.analysis import runs
+from campaigns.csv_files import Unreadable
 from campaigns.images import library
 from campaigns.images.reading import NotAPicture
 from campaigns.models import Picture, Release
@@ -102,6 +103,30 @@ def analyse_waiting(**_: Any) -> None:
         with suppress(*runs.REFUSALS), running_job(job.pk, refusals=runs.REFUSALS) as mine:
             if mine is not None:
                 runs.analyse(mine.subject, now=timezone.now(), report=mine.report)
+
+
+@shared_task(name="campaigns.import_waiting")
+def import_waiting(**_: Any) -> None:
+    """Run by beat each second: reads and saves large files."""
+    jobs = Job.objects.filter(kind=importing.JOB_KIND)
+    silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=timezone.now() - SILENCE)
+    silent.update(state=Job.State.WAITING, updated_at=timezone.now())
+    for job in jobs.filter(state=Job.State.WAITING).order_by("pk")[:5]:
+        import_file(job.pk)
+
+
+def import_file(job_id: int) -> None:
+    refusals = (importing.NotImported, Unreadable)
+    with suppress(*refusals), running_job(job_id, refusals=refusals) as job:
+        if job is None:
+            return
+        try:
+            if job.attempts > TRIES:
+                raise importing.NotImported(f"Tried {TRIES} times: {job.message}")
+            importing.run(job, now=timezone.now())
+        except refusals:
+            importing.give_up(job)
+            raise
 
 
 @shared_task(name="campaigns.push_live")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import path
 
-from campaigns import simulation, workflow_urls
+from campaigns import everyday_urls, simulation, workflow_urls
 from campaigns.audiences.urls import audience_urls
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
@@ -32,6 +32,7 @@ urlpatterns = [
     path("changes/<int:pk>/attention/", attention.of_change, name="rtts-change-attention"),
     path("changes/<int:pk>/attention/look/", attention.look, name="rtts-change-look"),
     *workflow_urls.urlpatterns,
+    *everyday_urls.urlpatterns,
     path("rows/<slug:kind>/<slug:field>/", forms.new_row, name="rtts-row"),
     path("token/", signed_in.token, name="rtts-token"),
     path("content/preview/", content.content_preview, name="rtts-content-preview"),

@@ -276,6 +276,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 1.0,
         "options": {"expires": 5},
     },
+    "campaigns: read and save large files": {
+        "task": "campaigns.import_waiting",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
     "campaigns: make the sizes of pictures": {
         "task": "campaigns.prepare_pictures",
         "schedule": 1.0,

@@ -1,110 +1,40 @@
 """The admin of every authored kind: a save appends a draft revision to the user's change, nothing else."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, cast
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, JSONField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from django.utils.text import capfirst
+from django.utils.translation import ngettext
 
 from campaigns import drafts, wording
 from campaigns.admin.both_versions import ChoosesVersion
-from campaigns.candidates import candidate_of
+from campaigns.admin.lists import PENDING, ItemLists
+from campaigns.analysis import runs
+from campaigns.candidates import Candidate, candidate_of
 from campaigns.forms import FORMS, author_of, current_revision
-from campaigns.models import Change, Item, Revision
+from campaigns.linking import Linked, linked
+from campaigns.models import Item, Revision
+from campaigns.models.items import Kind
 from campaigns.review import told_of
+from campaigns.views.attention import placed
 
-PENDING = (
-    Change.State.DRAFT,
-    Change.State.IN_REVIEW,
-    Change.State.APPROVED,
-    Change.State.PREPARING,
-)
 ENDS = ("name", "key", "description", "why", "seen")
 
 
-class StateFilter(admin.SimpleListFilter):
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("live", "live"), ("draft", "being edited"), ("mine", "in my change")] + [
-            ("archived", "archived")
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
-        archived = queryset.filter(archived_at__isnull=False, live_revision=None)
-        answers: dict[str | None, QuerySet[Item]] = {
-            "live": queryset.filter(live_revision__isnull=False),
-            "draft": queryset.filter(Q(("pending_state__isnull", False))),
-            "mine": queryset.filter(Q(("mine_body__isnull", False))),
-            "archived": archived,
-        }
-        chosen = answers.get(self.value())
-        return chosen if chosen is not None else queryset.exclude(pk__in=archived.values("pk"))
-
-
-class ItemAdmin(ChoosesVersion, admin.ModelAdmin[Item]):
-    search_fields = ("name", "key")
-    list_filter = (StateFilter,)
-    ordering = ("name", "pk")
-    list_per_page = 50
-    show_full_result_count = False
-    actions = ("archive",)
+class ItemAdmin(ChoosesVersion, ItemLists):
     change_form_template = "campaigns/change_form.html"
-    change_list_template = "campaigns/change_list.html"
     object_history_template = "campaigns/history.html"
     save_on_top = False
 
     def has_delete_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
         return False
-
-    def has_archive_permission(self, request: HttpRequest) -> bool:
-        return self.has_change_permission(request)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Item]:
-        rows = Revision.objects.filter(item=OuterRef("pk")).order_by("-number")
-        mine = rows.filter(change=drafts.current_change(request.user))
-        pending = rows.filter(change__state__in=PENDING)
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                mine_body=Subquery(mine.values("body")[:1], output_field=JSONField()),
-                pending_state=Subquery(pending.values("change__state")[:1]),
-                pending_author=Subquery(pending.values("author__username")[:1]),
-                edited_at=Subquery(rows.values("created_at")[:1]),
-                edited_by=Subquery(rows.values("author__username")[:1]),
-                body=Coalesce(
-                    F("mine_body"),
-                    F("live_revision__body"),
-                    Subquery(rows.values("body")[:1], output_field=JSONField()),
-                    output_field=JSONField(),
-                ),
-            )
-        )
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        title = capfirst(self.opts.verbose_name_plural)
-        return super().changelist_view(request, {"title": title} | (extra_context or {}))
-
-    def get_list_display(self, request: HttpRequest) -> list[Any]:
-        names = wording.names_of(candidate_of(drafts.current_change(request.user)))
-        words = partial(_in_words, names=names)
-        return ["name", _column("State", _state), _column("In words", words), "key", edited]
 
     def get_form(
         self, request: HttpRequest, obj: Item | None = None, change: bool = False, **kwargs: Any
@@ -150,6 +80,19 @@ class ItemAdmin(ChoosesVersion, admin.ModelAdmin[Item]):
             request,
             format_html('Saved as a draft in your change <a href="{}">{}</a>.', url, target.title),
         )
+        self._tell_odd(request, obj, candidate_of(target))
+
+    def _tell_odd(self, request: HttpRequest, item: Item, candidate: Candidate) -> None:
+        told = runs.told_of_thing(candidate, item.kind, item.key, now=timezone.now())
+        urgent = [one for one in told if one.severity != "note"]
+        # Who saves and stays reads them on the page itself.
+        if urgent and "_continue" not in request.POST:
+            first, url = placed(urgent[:1])[0]
+            more = len(urgent) - 1
+            rest = ngettext("and {count} more", "and {count} more", more).format(count=more)
+            html = format_html('<a href="{}">“{}”</a>: {}', url, first.name, first.what)
+            text = format_html("{} {}", html, rest) if more else html
+            self.message_user(request, text, messages.WARNING)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Have nothing beside the revision."""
@@ -190,7 +133,20 @@ class ItemAdmin(ChoosesVersion, admin.ModelAdmin[Item]):
         lines = []
         if revision and item.live_revision and revision.pk != item.live_revision_id:
             lines = told_of(item.live_revision, revision, names).lines
-        return about | {"revision": revision, "others": others, "lines": lines}
+        told = []
+        if revision is not None and not revision.removed:
+            now = timezone.now()
+            told = runs.told_of_thing(candidate_of(current), item.kind, item.key, now=now)
+        return about | {
+            "revision": revision,
+            "others": others,
+            "lines": lines,
+            "attention": placed(told),
+            "users": _users(candidate_of(current), item),
+            "is_archived": item.live_revision_id is None and item.archived_at is not None,
+            "tag_text": ", ".join(item.tags),
+            "may_copy": self.has_add_permission(request) and item.kind != Kind.SETTINGS,
+        }
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -221,19 +177,6 @@ class ItemAdmin(ChoosesVersion, admin.ModelAdmin[Item]):
         if level != messages.SUCCESS:
             super().message_user(request, message, level, extra_tags, fail_silently)
 
-    @admin.action(description="Archive", permissions=["archive"])
-    def archive(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
-        user, now = cast("User", request.user), timezone.now()
-        target = drafts.ensure_change(user, now=now)
-        for item in queryset:
-            draft = drafts.Draft(kind=item.kind, key=item.key, removed=True, why="Archived")
-            drafts.save_draft(target, draft, author=user, now=now)
-        self.message_user(
-            request,
-            f"{queryset.count()} will be archived once “{target}” is published. "
-            "What is still in use is named when you submit.",
-        )
-
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:  # type: ignore[override]
         """Leave the log to revisions."""
 
@@ -241,39 +184,13 @@ class ItemAdmin(ChoosesVersion, admin.ModelAdmin[Item]):
         """Leave the log to revisions."""
 
 
-def _column(title: str, show: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def column(item: Any) -> Any:
-        return show(item)
-
-    column.short_description = title  # type: ignore[attr-defined]  # read by the admin
-    return column
-
-
-def _state(item: Any) -> SafeString:
-    badges = []
-    if item.live_revision_id:
-        badges.append(("live", "live"))
-    elif item.archived_at:
-        badges.append(("archived", "archived"))
-    if item.pending_state:
-        label = Change.State(item.pending_state).label
-        badges.append((item.pending_state, f"{label}: {item.pending_author}"))
-    return SafeString(
-        " ".join(format_html('<span class="badge is-{}">{}</span>', *badge) for badge in badges)
-    )
-
-
-def _in_words(item: Any, *, names: wording.Names) -> str:
-    text = wording.summary(item.kind, item.body or {}, names)
-    return text if len(text) <= 240 else f"{text[:239]}…"
-
-
-@admin.display(description="Edited", ordering="-edited_at")
-def edited(item: Any) -> str:
-    """Return who edited an item last, and when."""
-    if not item.edited_at:
-        return ""
-    return f"{timezone.localtime(item.edited_at):%d %b %Y %H:%M}, {item.edited_by}"
+def _users(candidate: Candidate, item: Item) -> list[tuple[Linked, list[str]]]:
+    """Return who names a thing, each with the fields that do."""
+    fields: dict[tuple[str, str], list[str]] = {}
+    for use in candidate.users.get((item.kind, item.key), ()):
+        label = wording.LABELS.get(use.field) or use.field.replace("_", " ").capitalize()
+        fields.setdefault((use.kind, use.key), []).append(str(label))
+    return sorted((link, fields[name]) for name, link in linked(fields).items())
 
 
 def _history(item: Item, names: wording.Names) -> list[dict[str, Any]]:

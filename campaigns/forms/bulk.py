@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy
 
 from campaigns.bulk import ACTS
 from campaigns.candidates import Candidate
-from campaigns.forms.fields import LocalTimeField, choices, in_zone, with_blank, zone_field
+from campaigns.forms.fields import choices, with_blank
+from campaigns.forms.schedules import LocalTimeField, in_zone, zone_field
 from campaigns.models.items import Kind
 from campaigns.tags import TagRefused, read_tags
 

@@ -33,6 +33,12 @@ def bulk_act(request: HttpRequest, kind: str, act: str) -> HttpResponse:
     return _answer(request, kind, act, items)
 
 
+def start(request: HttpRequest, kind: str, act: str, things: list[int]) -> HttpResponse:
+    """Answer with the first page of an act on things that were ticked in a list."""
+    items = Item.objects.filter(kind=kind, pk__in=things).order_by("name", "pk")
+    return _answer(request, kind, act, list(items))
+
+
 def _answer(request: HttpRequest, kind: str, act: str, items: list[Item]) -> HttpResponse:
     change = drafts.current_change(request.user)
     candidate = candidate_of(change)

@@ -1,5 +1,7 @@
 """Small steps on one thing or one list: copy, tag, keep a filter, choose columns."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
@@ -51,7 +53,7 @@ def tag(request: HttpRequest, pk: int) -> HttpResponse:
     return HttpResponseRedirect(url_of(item))
 
 
-def _list(request: HttpRequest, label: str) -> tuple[str, "ModelAdmin[Item]"]:
+def list_admin(request: HttpRequest, label: str) -> tuple[str, "ModelAdmin[Any]"]:
     """Return the address of a list that this user may open, and its admin."""
     for model, model_admin in admin.site._registry.items():
         if model._meta.label_lower == label:
@@ -63,8 +65,9 @@ def _list(request: HttpRequest, label: str) -> tuple[str, "ModelAdmin[Item]"]:
 
 
 @require_POST
+@needs("view_change")
 def keep_filter(request: HttpRequest, label: str) -> HttpResponse:
-    url, _admin = _list(request, label)
+    url, _admin = list_admin(request, label)
     query = text_of(request, "query", most=4000)
 
     def keep() -> None:
@@ -85,8 +88,9 @@ def keep_filter(request: HttpRequest, label: str) -> HttpResponse:
 
 
 @require_POST
+@needs("view_change")
 def edit_filter(request: HttpRequest, label: str, pk: int) -> HttpResponse:
-    url, _admin = _list(request, label)
+    url, _admin = list_admin(request, label)
     if "drop" in request.POST:
         saved_lists.drop_filter(user_of(request), pk)
     else:
@@ -95,8 +99,9 @@ def edit_filter(request: HttpRequest, label: str, pk: int) -> HttpResponse:
 
 
 @require_POST
+@needs("view_change")
 def choose_columns(request: HttpRequest, label: str) -> HttpResponse:
-    url, model_admin = _list(request, label)
+    url, model_admin = list_admin(request, label)
     known = [name for name, _words in getattr(model_admin, "choosable", ())]
     chosen = [name for name in known if name in request.POST.getlist("columns")]
     saved_lists.save_columns(user_of(request), model=label, columns=chosen)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.benchmark
 
 MOST_MS = 300
 MOST_QUERIES = 30
-ROUNDS = 5
+ROUNDS = 3
 
 
 @pytest.fixture

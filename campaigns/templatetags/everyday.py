@@ -1,0 +1,96 @@
+"""What every list of the admin has beside its rows: saved filters, columns, files, and words where it is empty."""
+
+from typing import Any, Final
+
+from django import template
+from django.contrib.admin.views.main import ChangeList
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from campaigns import saved_lists
+from campaigns.csv_files import IMPORTED
+
+register = template.Library()
+
+# What a list is for, while it is empty.
+EMPTY: Final[dict[str, Any]] = {
+    "campaigns.attribute": gettext_lazy(
+        "Attributes are the facts that rules compare, e.g. the country or the loyalty tier."
+    ),
+    "campaigns.eventtype": gettext_lazy(
+        "Event types are what people do, e.g. an order; rules count them."
+    ),
+    "campaigns.channel": gettext_lazy("Channels are where people are met: web, app, e-mail, till."),
+    "campaigns.placement": gettext_lazy(
+        "Placements are the slots on a channel that ask for offers."
+    ),
+    "campaigns.segment": gettext_lazy(
+        "Segments are people by a rule, e.g. gold members who lapsed."
+    ),
+    "campaigns.offer": gettext_lazy("Offers are what people can be shown, to whom and how often."),
+    "campaigns.campaign": gettext_lazy(
+        "Campaigns bring offers together with a goal; without one no offer is shown."
+    ),
+    "campaigns.experiment": gettext_lazy("Experiments tell which of two ways does better."),
+    "campaigns.purpose": gettext_lazy("Purposes are why data is used; people consent to them."),
+    "campaigns.releasesettings": gettext_lazy("Settings of the release hold for everything in it."),
+    "campaigns.change": gettext_lazy("Changes are edits on their way through review."),
+    "campaigns.release": gettext_lazy("Releases are what was live, each with who approved it."),
+}
+# Where to read on, or where what is missing comes from.
+SEE: Final[dict[str, tuple[Any, str]]] = {
+    "campaigns.change": (gettext_lazy("Open the review inbox"), "admin:rtts-review"),
+    "campaigns.release": (gettext_lazy("Open the review inbox"), "admin:rtts-review"),
+    "campaigns.segment": (gettext_lazy("See the attributes to choose from"), "attribute"),
+    "campaigns.campaign": (gettext_lazy("See the offers to choose from"), "offer"),
+    "campaigns.experiment": (gettext_lazy("See the campaigns to compare in"), "campaign"),
+    "campaigns.channel": (gettext_lazy("See the placements"), "placement"),
+    "foundation.apikey": (gettext_lazy("Connect a channel"), "admin:rtts-connect"),
+}
+
+
+@register.inclusion_tag("campaigns/list_tools.html", takes_context=True)
+def list_tools(context: Any, cl: ChangeList) -> dict[str, Any]:
+    """Draw the row of tools above a list."""
+    request, label = context["request"], cl.opts.label_lower
+    chosen = saved_lists.columns_of(request.user, label)
+    columns = getattr(cl.model_admin, "choosable", ())
+    shown = chosen or getattr(cl.model_admin, "chosen_at_first", ())
+    return {
+        "label": label,
+        "csrf_token": context["csrf_token"],
+        "query": request.GET.urlencode(),
+        "filters": saved_lists.filters_of(request.user, label),
+        "columns": [(name, title, name in shown) for name, title in columns],
+        "import_url": _import_url(request, cl),
+        "may_keep": request.user.has_perm("campaigns.view_change"),
+    }
+
+
+def _import_url(request: Any, cl: ChangeList) -> str:
+    kind = getattr(cl.model, "KIND", "")
+    if kind in IMPORTED and cl.model_admin.has_add_permission(request):
+        return reverse("admin:rtts-import", args=[kind])
+    return ""
+
+
+@register.inclusion_tag("campaigns/empty_list.html", takes_context=True)
+def empty_list(context: Any, cl: ChangeList) -> dict[str, Any]:
+    """Draw what a list says while nothing is in it: one sentence, one button, one link."""
+    request, label = context["request"], cl.opts.label_lower
+    words, target = SEE.get(label, ("", ""))
+    url = _import_url(request, cl)
+    see = (_("Import a file"), url) if url else (words, _address(target)) if target else None
+    add = f"admin:{cl.opts.app_label}_{cl.opts.model_name}_add"
+    return {
+        "cl": cl,
+        "sentence": EMPTY.get(label) or _("Nothing here yet."),
+        "add_url": reverse(add) if cl.model_admin.has_add_permission(request) else "",
+        "is_filtered": bool(cl.query or cl.has_active_filters),
+        "see": see,
+    }
+
+
+def _address(target: str) -> str:
+    return reverse(target if ":" in target else f"admin:campaigns_{target}_changelist")
