@@ -22,6 +22,7 @@ from campaigns.models.items import (
 )
 from campaigns.models.notices import Delivery, Event, MutedEvent, Notice, Webhook
 from campaigns.models.pictures import Picture, StoredFile
+from campaigns.models.previews import Preview
 from campaigns.models.releases import Release
 from campaigns.models.revisions import Revision
 from campaigns.models.stops import Stop
@@ -61,6 +62,7 @@ __all__ = [
     "OpenChange",
     "Picture",
     "Placement",
+    "Preview",
     "Purpose",
     "Release",
     "ReleaseSettings",
