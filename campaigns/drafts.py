@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser, AbstractUser, Anonymous
 from django.db import transaction
 from django.db.models import Max, QuerySet
 
-from campaigns.mapping import FieldError, Refused, body_of, parse
+from campaigns.mapping import FieldError, Refused, body_of, parse, with_clean_html
 from campaigns.models import PROXIES, Change, Item, OpenChange, ReviewComment, Revision
 from campaigns.models.items import Kind
 from rtts_site.foundation.models import ApiKey
@@ -252,7 +252,7 @@ def _checked_body(draft: Draft) -> Body:
     if draft.body.get("key") != draft.key:
         raise Refused(FieldError("key", "The key of an item never changes; make a new item."))
     # Written back from the spec, so that equal content has equal bodies.
-    return body_of(parse(draft.kind, draft.body))
+    return with_clean_html(draft.kind, body_of(parse(draft.kind, draft.body)))
 
 
 def _locked_item(draft: Draft, now: datetime) -> Item:

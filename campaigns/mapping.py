@@ -12,7 +12,7 @@ from campaigns import limits
 from campaigns.models.items import Kind
 from consent.policy import PolicySpec, PurposeSpec, seal_policy
 from decisioning.arbitration.scoring import TERMS
-from decisioning.content.contents import places
+from decisioning.content.contents import cleaned, places
 from decisioning.content.fitting import NETWORKS
 from decisioning.content.templates import has_tokens
 from decisioning.schedules import known_zone, minutes

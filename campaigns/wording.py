@@ -11,6 +11,7 @@ from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from msgspec import convert
 
 from campaigns import mapping
 from campaigns.candidates import Candidate
@@ -18,10 +19,11 @@ from campaigns.mapping import Bodies, Body, is_everyone
 from campaigns.models.items import Kind
 from campaigns.wording_labels import CHOICES, COUNTS, LABELS, REFERENCES, SCOPES, TYPES
 from decisioning.arbitration.reasons import limit_words
+from decisioning.content.fitting import fit_words
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import ConditionError
 from decisioning.rules.words import sentence
-from decisioning.specs import Condition
+from decisioning.specs import Condition, FitSpec
 from rtts_site.foundation.language import ACTIVE
 
 NOTHING = "–"
