@@ -14,10 +14,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseStopPolling
 
 from campaigns import csv_files, exporting, importing
-from campaigns.admin.lists import ItemLists
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
-from campaigns.models import PROXIES, CsvImport
+from campaigns.models import PROXIES, CsvImport, Item
 from campaigns.views.everyday import list_admin
 from campaigns.views.pages import needs, page, user_of
 from rtts_site.foundation.jobs import Job
@@ -29,7 +28,7 @@ def export(request: HttpRequest, label: str) -> HttpResponse:
     """Answer with a list as a file: filtered, searched and sorted as its address says."""
     _url, model_admin = list_admin(request, label)
     cl = model_admin.get_changelist_instance(request)
-    if isinstance(model_admin, ItemLists):
+    if issubclass(cl.model, Item):
         candidate = candidate_of(current_change(request.user))
         items = cl.queryset[: csv_files.ROWS]
         made = exporting.export_things(items, cl.model.KIND, candidate)
