@@ -156,6 +156,18 @@ def release_spec(
     )
 
 
+def with_clean_html(kind: str, body: Body) -> Body:
+    """Return a body whose contents hold only the HTML that content may hold, whichever door it came by."""
+    if kind == Kind.PLACEMENT:
+        return {**body, "fallback": cleaned(body["fallback"], body["content_type"])}
+    if kind != Kind.OFFER:
+        return body
+    variants = [
+        {**one, "content": cleaned(one["content"], one["content_type"])} for one in body["variants"]
+    ]
+    return {**body, "variants": variants}
+
+
 def policy_spec(bodies: Bodies, *, version: int = 0) -> PolicySpec:
     """Return the consent policy of all purposes, sealed with its digest.
 
