@@ -8,6 +8,8 @@ from typing import Any, Literal
 from django.db import connection
 from django.db.models import Count, Q
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from campaigns.candidates import candidate_of
 from campaigns.models import Change, Item, Release
@@ -90,10 +92,12 @@ def _orphans(bodies: list[tuple[Item, dict[str, Any]]]) -> Iterable[Warning]:
         if item.kind == Kind.CAMPAIGN
         for key in [*body["offers"], body["fallback_offer"]]
     }
-    for item, _ in bodies:
+    for item, _body in bodies:
         if item.kind == Kind.OFFER and item.key not in used:
             url = reverse("admin:campaigns_offer_change", args=[item.pk])
-            yield Warning(f"Offer “{item}” is in no campaign and is never shown", url)
+            yield Warning(
+                _("Offer “{item}” is in no campaign and is never shown").format(item=item), url
+            )
 
 
 def _ending(bodies: list[tuple[Item, dict[str, Any]]], now: datetime) -> Iterable[Warning]:
@@ -101,18 +105,25 @@ def _ending(bodies: list[tuple[Item, dict[str, Any]]], now: datetime) -> Iterabl
         ends = datetime.fromisoformat(body["ends_at"]) if body["ends_at"] else None
         if item.kind == Kind.CAMPAIGN and ends and now <= ends < now + timedelta(days=1):
             url = reverse("admin:campaigns_campaign_change", args=[item.pk])
-            yield Warning(f"Campaign “{item}” ends at {ends:%H:%M} {ends:%Z}", url)
+            yield Warning(
+                _("Campaign “{item}” ends at {ends:%H:%M} {ends:%Z}").format(item=item, ends=ends),
+                url,
+            )
 
 
 def _stuck() -> Iterable[Warning]:
     newest = Release.objects.order_by("-pk").select_related("change").first()
     if newest is not None and newest.state == Release.State.FAILED:
         url = reverse("admin:rtts-change", args=[newest.change_id]) if newest.change_id else ""
-        yield Warning(f"Publishing failed: {newest.why}", url)
+        yield Warning(_("Publishing failed: {why}").format(why=newest.why), url)
     approved = Change.objects.filter(state=Change.State.APPROVED).count()
     if approved:
-        words = "1 approved change waits" if approved == 1 else f"{approved} approved changes wait"
-        yield Warning(f"{words} to be published", reverse("admin:rtts-review"))
+        words = ngettext(
+            "{count} approved change waits to be published",
+            "{count} approved changes wait to be published",
+            approved,
+        )
+        yield Warning(words.format(count=approved), reverse("admin:rtts-review"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,9 +119,9 @@ def moment(value: str | None, zone: str) -> str:
     return f"{date_format(local, 'MOMENT_FORMAT')} {zone}"
 
 
-def percent(share: float) -> str:
+def percent(share: float, *, places: int = 2) -> str:
     """Return a share in [0, 1], e.g. "2.5%"."""
-    return _("{number}%").format(number=ACTIVE.number(round(share * 100, 2)))
+    return _("{number}%").format(number=ACTIVE.number(round(share * 100, places)))
 
 
 def plain(value: Any) -> str:

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from consent import ledger, policy_store
 from consent.entries import entries_of
@@ -81,11 +82,11 @@ class ConsentEventAdmin(ReadOnlyAdmin):
     readonly_fields = fields
     show_full_result_count = False
 
-    @admin.display(description="Leaf hash")
+    @admin.display(description=gettext_lazy("Leaf hash"))
     def leaf(self, row: ConsentEvent) -> str:
         return f"sha256:{bytes(row.leaf_hash).hex()}"
 
-    @admin.display(description="Encrypted body, bytes")
+    @admin.display(description=gettext_lazy("Encrypted body, bytes"))
     def size(self, row: ConsentEvent) -> int:
         return len(bytes(row.body))
 
@@ -98,7 +99,7 @@ class PolicyVersionAdmin(ReadOnlyAdmin):
     readonly_fields = fields
     change_form_template = "consent/policy_version.html"
 
-    @admin.display(description="Authors")
+    @admin.display(description=gettext_lazy("Authors"))
     def written_by(self, row: PolicyVersion) -> str:
         return ", ".join(row.authors)
 

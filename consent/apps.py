@@ -1,8 +1,9 @@
 """The Django app of people and what they allow."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class ConsentConfig(AppConfig):
     name = "consent"
-    verbose_name = "Consent"
+    verbose_name = gettext_lazy("Consent")

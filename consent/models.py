@@ -7,6 +7,8 @@ Ledger rows are opaque: random ids, ciphertext under the person's key, a hash. W
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from consent.policy import Status
 
@@ -24,10 +26,10 @@ class PolicyVersion(models.Model):
     published_at = models.DateTimeField()
 
     class Meta:
-        verbose_name = "policy version"
+        verbose_name = gettext_lazy("policy version")
 
     def __str__(self) -> str:
-        return f"policy {self.version}"
+        return _("policy {version}").format(version=self.version)
 
 
 class Person(models.Model):
@@ -41,7 +43,7 @@ class Person(models.Model):
     changed_at = models.DateTimeField()  # by the database's clock, when the transaction began
 
     class Meta:
-        verbose_name_plural = "people"
+        verbose_name_plural = gettext_lazy("people")
         indexes = [
             models.Index(fields=["partition", "changed_at"], name="person_changed"),
             models.Index(
@@ -62,7 +64,7 @@ class Identity(models.Model):
     linked_at = models.DateTimeField()
 
     class Meta:
-        verbose_name_plural = "identities"
+        verbose_name_plural = gettext_lazy("identities")
         constraints = [models.UniqueConstraint(fields=["kind", "digest"], name="identity_once")]
 
     def __str__(self) -> str:
@@ -73,8 +75,8 @@ class PersonKey(models.Model):
     """A person's data key, wrapped; destroying it erases whatever it encrypts."""
 
     class KeyClass(models.TextChoices):
-        NORMAL = "normal", "normal"
-        LEGAL_HOLD = "legal_hold", "legal hold"
+        NORMAL = "normal", gettext_lazy("normal")
+        LEGAL_HOLD = "legal_hold", gettext_lazy("legal hold")
 
     key_id = models.UUIDField(primary_key=True)
     person = models.CharField(max_length=24)
@@ -113,7 +115,7 @@ class ConsentEvent(models.Model):
     leaf_hash = models.BinaryField()  # SHA-256 over 0x00, event id, key id and body as stored
 
     class Meta:
-        verbose_name = "consent event"
+        verbose_name = gettext_lazy("consent event")
 
     def __str__(self) -> str:
         return str(self.event_id)
@@ -138,7 +140,9 @@ class ConsentState(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.person}: {self.purpose} on {self.channel} is {self.status}"
+        return _("{person}: {purpose} on {channel} is {status}").format(
+            person=self.person, purpose=self.purpose, channel=self.channel, status=self.status
+        )
 
 
 class ConsentChange(models.Model):
@@ -178,4 +182,6 @@ class RecordRead(models.Model):
     read_at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.reader} read {self.what} of {self.person}"
+        return _("{reader} read {what} of {person}").format(
+            reader=self.reader, what=self.what, person=self.person
+        )

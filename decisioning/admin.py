@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
 
 from consent.forms import parse_person
 from decisioning.decision_log import DecisionErased
@@ -51,7 +52,7 @@ class DecisionAdmin(admin.ModelAdmin[DecisionRecord]):
             return HttpResponseRedirect(reverse("admin:rtts-decision", args=[query]))
         rows, problem = search(query)
         context = {"rows": rows, "query": query, "problem": problem}
-        return self.page(request, "decisioning/decisions.html", context, title="Decisions")
+        return self.page(request, "decisioning/decisions.html", context, title=_("Decisions"))
 
     def decision(self, request: HttpRequest, decision: str) -> HttpResponse:
         self.require_view(request)
@@ -62,9 +63,9 @@ class DecisionAdmin(admin.ModelAdmin[DecisionRecord]):
             raise Http404(str(error)) from error
         except (DecisionErased, DecisionUnavailable) as error:
             problem = {"problem": str(error)}
-            return self.page(request, "decisioning/decision.html", problem, title="Decision")
+            return self.page(request, "decisioning/decision.html", problem, title=_("Decision"))
         if found is None:
-            raise Http404("There is no decision of this id.")
+            raise Http404(_("There is no decision of this id."))
         context = {
             "found": found,
             "row": found.row,
@@ -72,11 +73,13 @@ class DecisionAdmin(admin.ModelAdmin[DecisionRecord]):
             "facts": facts(found),
             "consents": found.consents(),
         }
-        return self.page(request, "decisioning/decision.html", context, title="Why this was shown")
+        return self.page(
+            request, "decisioning/decision.html", context, title=_("Why this was shown")
+        )
 
     def require_view(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
-            raise PermissionDenied("Your role does not open this page.")
+            raise PermissionDenied(_("Your role does not open this page."))
 
     def page(
         self, request: HttpRequest, template: str, context: dict[str, Any], *, title: str
@@ -96,4 +99,4 @@ def search(query: str) -> tuple[QuerySet[DecisionRecord] | list[DecisionRecord],
     try:
         return list(records[:LATEST]), ""
     except Error:
-        return [], "PostgreSQL does not answer. Decisions go on; this page comes back with it."
+        return [], _("PostgreSQL does not answer. Decisions go on; this page comes back with it.")

@@ -1,8 +1,9 @@
 """Configuration of the app that takes events in and gives decisions out."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class DecisioningConfig(AppConfig):
     name = "decisioning"
-    verbose_name = "Decisions"
+    verbose_name = gettext_lazy("Decisions")

@@ -4,39 +4,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from decisioning.arbitration import reasons
 from decisioning.inspecting import Inspected
 from decisioning.messages import Explained, Placed, TermOut
 
 STATUS_WORDS = {
-    "offers": "Offers shown",
-    "fallback": "Fallback shown",
-    "suppressed": "Held back on purpose",
-    "error": "Not answered",
+    "offers": gettext_lazy("Offers shown"),
+    "fallback": gettext_lazy("Fallback shown"),
+    "suppressed": gettext_lazy("Held back on purpose"),
+    "error": gettext_lazy("Not answered"),
 }
 TERM_WORDS = {
-    "priority": "Priority",
-    "value": "Value",
-    "recency": "How recently the person was active",
-    "depth": "How deep the page was read",
-    "outcome_rate": "Learned outcome rate",
+    "priority": gettext_lazy("Priority"),
+    "value": gettext_lazy("Value"),
+    "recency": gettext_lazy("How recently the person was active"),
+    "depth": gettext_lazy("How deep the page was read"),
+    "outcome_rate": gettext_lazy("Learned outcome rate"),
 }
 REASON_WORDS = {
-    reasons.NO_CANDIDATES: "No offer is made for this placement.",
-    reasons.UNKNOWN_PLACEMENT: "The release has no such placement.",
-    reasons.WON: "At least one offer passed every check.",
-    reasons.NOT_RUNNING: "No offer was running.",
-    reasons.CONSENT: "Consent did not allow any of the offers.",
-    reasons.NOT_ELIGIBLE: "The person met no offer's conditions.",
-    reasons.CAPS_UNAVAILABLE: "How often offers were shown could not be read.",
-    reasons.CAP_REACHED: "Every fitting offer was shown as often as its cap allows.",
-    reasons.SOLD_OUT: "Every fitting offer is used up.",
-    reasons.HELD_OUT: "The person is in the holdout that all campaigns are measured against.",
-    reasons.CAMPAIGN_HELD_OUT: "The person is in a campaign's holdout.",
-    reasons.ARM_EXCLUDES: "The experiment's arm leaves every fitting offer out.",
-    reasons.DUPLICATE: "Every fitting offer was already shown in another placement.",
-    reasons.CATEGORY: "Every fitting offer is of a category already shown.",
-    reasons.OUTRANKED: "Other offers ranked higher.",
+    reasons.NO_CANDIDATES: gettext_lazy("No offer is made for this placement."),
+    reasons.UNKNOWN_PLACEMENT: gettext_lazy("The release has no such placement."),
+    reasons.WON: gettext_lazy("At least one offer passed every check."),
+    reasons.NOT_RUNNING: gettext_lazy("No offer was running."),
+    reasons.CONSENT: gettext_lazy("Consent did not allow any of the offers."),
+    reasons.NOT_ELIGIBLE: gettext_lazy("The person met no offer's conditions."),
+    reasons.CAPS_UNAVAILABLE: gettext_lazy("How often offers were shown could not be read."),
+    reasons.CAP_REACHED: gettext_lazy("Every fitting offer was shown as often as its cap allows."),
+    reasons.SOLD_OUT: gettext_lazy("Every fitting offer is used up."),
+    reasons.HELD_OUT: gettext_lazy(
+        "The person is in the holdout that all campaigns are measured against."
+    ),
+    reasons.CAMPAIGN_HELD_OUT: gettext_lazy("The person is in a campaign's holdout."),
+    reasons.ARM_EXCLUDES: gettext_lazy("The experiment's arm leaves every fitting offer out."),
+    reasons.DUPLICATE: gettext_lazy("Every fitting offer was already shown in another placement."),
+    reasons.CATEGORY: gettext_lazy("Every fitting offer is of a category already shown."),
+    reasons.OUTRANKED: gettext_lazy("Other offers ranked higher."),
 }
 
 
@@ -136,7 +141,7 @@ def facts(found: Inspected) -> list[Fact]:
 
 
 def _aggregate(key: str) -> str:
-    return "Events counted" if key.startswith("agg:") else key
+    return _("Events counted") if key.startswith("agg:") else key
 
 
 def _names(found: Inspected) -> dict[str, str]:

@@ -11,6 +11,8 @@ from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 import campaigns.urls
 from campaigns.inbox import waiting_count
@@ -43,34 +45,34 @@ class Link:
 
 NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
     (
-        "Plan",
+        gettext_lazy("Plan"),
         (
             Entry("campaigns.campaign", "campaign"),
             Entry("campaigns.offer", "offer"),
             Entry("campaigns.segment", "people"),
             Entry("campaigns.experiment", "experiment"),
-            Entry("admin:rtts-calendar", "calendar", "Calendar"),
+            Entry("admin:rtts-calendar", "calendar", gettext_lazy("Calendar")),
         ),
     ),
     (
-        "Review",
+        gettext_lazy("Review"),
         (
-            Entry("admin:rtts-review", "review", "Review inbox"),
+            Entry("admin:rtts-review", "review", gettext_lazy("Review inbox")),
             Entry("campaigns.change", "change"),
             Entry("campaigns.release", "release"),
             Entry("campaigns.approvalrule", "review"),
         ),
     ),
     (
-        "Understand",
+        gettext_lazy("Understand"),
         (
-            Entry("admin:rtts-simulator", "try", "Who sees what"),
-            Entry("admin:rtts-decisions", "decision", "Decisions"),
-            Entry("admin:rtts-reports", "report", "Reports"),
+            Entry("admin:rtts-simulator", "try", gettext_lazy("Who sees what")),
+            Entry("admin:rtts-decisions", "decision", gettext_lazy("Decisions")),
+            Entry("admin:rtts-reports", "report", gettext_lazy("Reports")),
         ),
     ),
     (
-        "Consent",
+        gettext_lazy("Consent"),
         (
             Entry("campaigns.purpose", "purpose"),
             Entry("campaigns.policy", "policy"),
@@ -78,34 +80,34 @@ NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         ),
     ),
     (
-        "Catalogue",
+        gettext_lazy("Catalogue"),
         (
             Entry("campaigns.attribute", "attribute"),
             Entry("campaigns.eventtype", "event"),
             Entry("campaigns.placement", "placement"),
             Entry("campaigns.channel", "channel"),
-            Entry("admin:rtts-pictures", "picture", "Pictures"),
+            Entry("admin:rtts-pictures", "picture", gettext_lazy("Pictures")),
         ),
     ),
     (
-        "Connect",
+        gettext_lazy("Connect"),
         (
-            Entry("admin:rtts-connect", "key", "Connect a channel"),
+            Entry("admin:rtts-connect", "key", gettext_lazy("Connect a channel")),
             Entry("foundation.apikey", "key"),
-            Entry("admin:rtts-webhooks", "event", "Webhooks"),
+            Entry("admin:rtts-webhooks", "event", gettext_lazy("Webhooks")),
         ),
     ),
 )
 COUNTS: Final[dict[str, Callable[[Any], int]]] = {"admin:rtts-review": waiting_count}
-REST: Final = "System"
+REST: Final = gettext_lazy("System")
 
 
 class TargetingAdminSite(AdminSite):
     """The stock admin with sections in the order of a marketer's work, own pages and strict answers to htmx."""
 
-    site_header = "Real-Time Targeting"
-    site_title = "Real-Time Targeting"
-    index_title = "Home"
+    site_header = gettext_lazy("Real-Time Targeting")
+    site_title = gettext_lazy("Real-Time Targeting")
+    index_title = gettext_lazy("Home")
     site_url = None
     enable_nav_sidebar = False  # templates/admin/base_site.html draws our own
 
@@ -131,7 +133,7 @@ class TargetingAdminSite(AdminSite):
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             # A redirect to the sign-in page would be swapped into the middle of a form.
             if "HX-Request" in request.headers and not self.has_permission(request):
-                return HttpResponse("Sign in again to go on.", status=401)
+                return HttpResponse(_("Sign in again to go on."), status=401)
             return checked(request, *args, **kwargs)
 
         # Django's own guard marks the view; the mark is what LoginRequired and csrf_exempt read.
@@ -176,7 +178,11 @@ class TargetingAdminSite(AdminSite):
         """Answer the ``/`` box: the first hits of every searchable list that this user may see."""
         query = request.GET.get("q", "").replace("\0", "").strip()[:100]
         found = list(self._found(request, query)) if query else []
-        context = self.each_context(request) | {"title": "Search", "query": query, "found": found}
+        context = self.each_context(request) | {
+            "title": _("Search"),
+            "query": query,
+            "found": found,
+        }
         return TemplateResponse(request, "admin/search.html", context)
 
     def _found(self, request: HttpRequest, query: str) -> Iterator[dict[str, Any]]:

@@ -6,12 +6,13 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.db import connections
 from django.db.models.signals import pre_migrate
+from django.utils.translation import gettext_lazy
 
 
 class FoundationConfig(AppConfig):
     name = "rtts_site.foundation"
     label = "foundation"
-    verbose_name = "Foundation"
+    verbose_name = gettext_lazy("Foundation")
 
     def ready(self) -> None:
         pre_migrate.connect(grant_runtime_role, sender=self)

@@ -9,6 +9,7 @@ import msgspec
 import redis
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from rtts_site.foundation.api_keys import (
     BROWSER_SCOPES,
@@ -63,7 +64,9 @@ def issue(
     _check(name, scopes=scopes, kind=kind, origins=reach.origins)
     if MANAGEMENT in scopes and issued_by is None:
         raise KeyIssueError(
-            f"Say who makes the key: one with the scope {MANAGEMENT} writes in their name."
+            _("Say who makes the key: one with the scope {scope} writes in their name.").format(
+                scope=MANAGEMENT
+            )
         )
     secret = new_secret(kind)
     with transaction.atomic():
@@ -102,7 +105,7 @@ def rotate(
 ) -> tuple[ApiKey, str]:
     """Replace a key by one with the same rights; the old one works on for `overlap`."""
     if key.revoked_at is not None:
-        raise KeyIssueError("This key is revoked; make a new one.")
+        raise KeyIssueError(_("This key is revoked; make a new one."))
     with transaction.atomic():
         successor, secret = issue(
             client,
@@ -159,24 +162,34 @@ def _queue(pipeline: "redis.client.Pipeline", key: ApiKey) -> None:
 def _check(name: str, *, scopes: Collection[str], kind: Kind, origins: Collection[str]) -> None:
     unknown = set(scopes) - SCOPES.keys()
     if not name.strip():
-        raise KeyIssueError("Give the key a name that says who uses it.")
+        raise KeyIssueError(_("Give the key a name that says who uses it."))
     if unknown or not scopes:
         raise KeyIssueError(
-            f"Unknown scope {', '.join(sorted(unknown)) or '(none given)'}: choose from {', '.join(SCOPES)}."
+            _("Unknown scope {given}: choose from {scopes}.").format(
+                given=", ".join(sorted(unknown)) or _("(none given)"), scopes=", ".join(SCOPES)
+            )
         )
     if kind == "secret":
         return
     if not origins:
-        raise KeyIssueError("A browser key needs at least one origin, e.g. https://shop.example.")
+        raise KeyIssueError(
+            _("A browser key needs at least one origin, e.g. https://shop.example.")
+        )
     for origin in origins:
         _check_origin(origin)
     if set(scopes) - BROWSER_SCOPES:
         raise KeyIssueError(
-            f"A browser key may only have the scopes {', '.join(sorted(BROWSER_SCOPES))}."
+            _("A browser key may only have the scopes {scopes}.").format(
+                scopes=", ".join(sorted(BROWSER_SCOPES))
+            )
         )
 
 
 def _check_origin(origin: str) -> None:
     scheme, separator, host = origin.partition("://")
     if scheme not in ("http", "https") or not separator or not host or "/" in host:
-        raise KeyIssueError(f"{origin} is not an origin; write it like https://shop.example.")
+        raise KeyIssueError(
+            _("{origin} is not an origin; write it like https://shop.example.").format(
+                origin=origin
+            )
+        )

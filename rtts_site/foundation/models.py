@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from rtts_site.foundation.jobs import Job
 
@@ -15,8 +16,8 @@ class ApiKey(models.Model):
     """A key by which a program signs in; its secret is not kept, only the SHA-256."""
 
     class Kind(models.TextChoices):
-        SECRET = "secret", "secret: for servers"
-        BROWSER = "browser", "browser: visible to visitors"
+        SECRET = "secret", gettext_lazy("secret: for servers")
+        BROWSER = "browser", gettext_lazy("browser: visible to visitors")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)
@@ -36,7 +37,7 @@ class ApiKey(models.Model):
     successor = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
-        verbose_name = "API key"
+        verbose_name = gettext_lazy("API key")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.shown}…)"
