@@ -192,7 +192,7 @@ def results(
             params,
         )
         outcomes = {(name, kind): (count, value) for name, kind, count, value in cursor.fetchall()}
-    names = {*decisions, *(name for name, _ in outcomes)} - {None}
+    names = {*decisions, *(name for name, _kind in outcomes)} - {None}
     return [_result(name, decisions.get(name, 0), outcomes) for name in sorted(names)]
 
 

@@ -8,7 +8,7 @@ from django.contrib.admin import AdminSite, ModelAdmin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, URLPattern, URLResolver, path, reverse
+from django.urls import NoReverseMatch, URLPattern, URLResolver, path, resolve, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -16,11 +16,15 @@ from django.utils.translation import gettext_lazy
 
 import campaigns.urls
 from campaigns.inbox import waiting_count
+from campaigns.views import searching
+from campaigns.views.pages import user_of
 from campaigns.notifying.inbox import unread_count
 from rtts_site import home
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 SEARCH_LIMIT: Final = 8  # per kind of thing
+# Lists beside what is authored; people are never found by a part of anything.
+SEARCHED: Final = frozenset({"auth.user", "auth.group"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Entry:
     target: str
     icon: str  # a symbol of static/rtts/icons.svg
     label: str = ""  # "" is the model's own plural name
+    needs: str = ""  # the permission of a page whose view does not carry it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,13 @@ NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         gettext_lazy("Understand"),
         (
             Entry("admin:rtts-simulator", "try", gettext_lazy("Who sees what")),
-            Entry("admin:rtts-decisions", "decision", gettext_lazy("Decisions")),
+            Entry(
+                "admin:rtts-decisions",
+                "decision",
+                gettext_lazy("Decisions"),
+                "decisioning.view_decisionrecord",
+            ),
+            Entry("admin:rtts-people", "people", gettext_lazy("One person")),
             Entry("admin:rtts-reports", "report", gettext_lazy("Reports")),
         ),
     ),
@@ -75,7 +86,7 @@ NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         gettext_lazy("Consent"),
         (
             Entry("campaigns.purpose", "purpose"),
-            Entry("campaigns.policy", "policy"),
+            Entry("consent.policyversion", "policy"),
             Entry("consent.consentevent", "ledger"),
         ),
     ),
@@ -92,6 +103,7 @@ NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
     (
         gettext_lazy("Connect"),
         (
+            Entry("admin:rtts-start", "try", gettext_lazy("Getting started")),
             Entry("admin:rtts-connect", "key", gettext_lazy("Connect a channel")),
             Entry("foundation.apikey", "key"),
             Entry("admin:rtts-webhooks", "event", gettext_lazy("Webhooks")),
@@ -175,22 +187,32 @@ class TargetingAdminSite(AdminSite):
         return super().index(request, {"board": board, "is_home": True} | (extra_context or {}))
 
     def search(self, request: HttpRequest) -> TemplateResponse:
-        """Answer the ``/`` box: the first hits of every searchable list that this user may see."""
-        query = request.GET.get("q", "").replace("\0", "").strip()[:100]
+        """Answer the ``/`` box with everything that this user may see; people only where posted, exactly named."""
+        said = request.POST if request.method == "POST" else request.GET
+        query = said.get("q", "").replace("\0", "").strip()[:100]
         found = list(self._found(request, query)) if query else []
-        context = self.each_context(request) | {
-            "title": _("Search"),
-            "query": query,
-            "found": found,
-        }
-        return TemplateResponse(request, "admin/search.html", context)
+        if query and request.method == "POST":
+            found += searching.person(user_of(request), query, now=timezone.now())
+        context = {"title": _("Search"), "query": query, "found": found}
+        if "HX-Request" in request.headers:
+            return TemplateResponse(request, "rtts/hits.html", context | {"is_popup_list": True})
+        return TemplateResponse(request, "admin/search.html", self.each_context(request) | context)
 
-    def _found(self, request: HttpRequest, query: str) -> Iterator[dict[str, Any]]:
+    def _found(self, request: HttpRequest, query: str) -> Iterator[searching.FoundGroup]:
+        pages = [
+            searching.FoundLink(str(link.label), link.url)
+            for _title, links in self.navigation(request, self.get_app_list(request))
+            for link in links
+            if query.lower() in str(link.label).lower()
+        ]
+        if pages:
+            yield searching.FoundGroup(_("Pages"), pages[:SEARCH_LIMIT])
+        yield from searching.authored(user_of(request), query)
         for model, admin in self._registry.items():
-            if admin.get_search_fields(request) and admin.has_view_permission(request):
+            if model._meta.label_lower in SEARCHED and admin.has_view_permission(request):
                 hits = _hits(admin, request, query)
                 if hits:
-                    yield {"kind": capfirst(model._meta.verbose_name_plural), "hits": hits}
+                    yield searching.FoundGroup(capfirst(model._meta.verbose_name_plural), hits)
 
 
 def _link(request: HttpRequest, entry: Entry, models: dict[str, dict[str, Any]]) -> Link | None:
@@ -198,6 +220,8 @@ def _link(request: HttpRequest, entry: Entry, models: dict[str, dict[str, Any]])
         try:
             url, label = reverse(entry.target), entry.label
         except NoReverseMatch:
+            return None
+        if not _is_open_to(request, url, entry.needs):
             return None
     else:
         model = models.pop(entry.target, None)
@@ -208,7 +232,15 @@ def _link(request: HttpRequest, entry: Entry, models: dict[str, dict[str, Any]])
     return Link(label, url, entry.icon, request.path.startswith(url), count)
 
 
-def _hits(admin: ModelAdmin[Model], request: HttpRequest, query: str) -> list[tuple[str, str]]:
-    rows, _ = admin.get_search_results(request, admin.get_queryset(request), query)
+def _is_open_to(request: HttpRequest, url: str, needed: str) -> bool:
+    # What a view needs is written on it: see `campaigns.views.pages.needs`.
+    permission = needed or resolve(url).func.__dict__.get("permission", "")
+    return not permission or user_of(request).has_perm(permission)
+
+
+def _hits(admin: ModelAdmin[Model], request: HttpRequest, query: str) -> list[searching.FoundLink]:
+    rows, _distinct = admin.get_search_results(request, admin.get_queryset(request), query)
     name = f"admin:{admin.opts.app_label}_{admin.opts.model_name}_change"
-    return [(str(row), reverse(name, args=[row.pk])) for row in rows[:SEARCH_LIMIT]]
+    return [
+        searching.FoundLink(str(row), reverse(name, args=[row.pk])) for row in rows[:SEARCH_LIMIT]
+    ]
