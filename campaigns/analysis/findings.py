@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import rfc8785
 
 MEASURED = ("share", "people", "missing")  # they move with the sample, and are no news when they do
 
@@ -32,7 +31,7 @@ def marked(oddity: Oddity, body: Any) -> Oddity:
     """Return the finding with a mark over what it says and what the thing says now."""
     said = {key: value for key, value in oddity.args.items() if key not in MEASURED}
     place = [oddity.code, oddity.kind, oddity.key, oddity.field]
-    text = rfc8785.dumps([*place, msgspec.to_builtins(said), msgspec.to_builtins(body)])
+    text = msgspec.json.encode([*place, said, body], order="sorted")
     mark = hashlib.sha256(text).hexdigest()[:32]
     return Oddity(oddity.code, oddity.kind, oddity.key, oddity.field, oddity.args, mark)
 
