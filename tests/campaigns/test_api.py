@@ -165,7 +165,7 @@ def test_releases_and_reports_are_read(live, client, key):
     assert report.json() == {"results": []}
     assert client.get("/v1/reports/offers/winter-sale?days=0", headers=key).status_code == 422
     assert client.get("/v1/catalogue/moods", headers=key).status_code == 404
-    assert client.get("/v1/changes?page=x", headers=key).status_code == 422
+    assert client.get("/v1/changes?cursor=x", headers=key).status_code == 422
 
 
 def test_archiving_waits_for_review(live, mia):
@@ -192,7 +192,7 @@ def test_documentation_opens(live, client, mia):
         "catalogue/segments/%00",
         "reports/offers/%00",
         "changes?state=%00",
-        "changes?page=99999999999",
+        "changes?cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk",
         "changes/999999",
     ],
 )

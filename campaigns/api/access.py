@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, cast
 
+import pghistory
 from django.contrib.auth.models import AbstractUser, Group, User
 from django.core.exceptions import PermissionDenied
 from rest_framework.authentication import SessionAuthentication
@@ -48,6 +49,17 @@ class ManagementView(KeyedView):
         if isinstance(self.request.auth, KeyRecord):
             return account_of(self.request.auth)
         return cast("User", self.request.user)
+
+    @property
+    def caller(self) -> str:
+        """Whose Idempotency-Keys these are."""
+        auth = self.request.auth
+        return auth.id if isinstance(auth, KeyRecord) else f"user:{self.request.user.pk}"
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if isinstance(request.auth, KeyRecord) and request.method != "GET":
+            pghistory.context(user=self.actor.pk)  # a program is no user of its own
 
     def check_throttles(self, request: Request) -> None:
         if isinstance(request.auth, KeyRecord):
