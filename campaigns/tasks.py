@@ -7,14 +7,15 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import importing, preparing
+from campaigns import importing, preparing, previews
 from campaigns.analysis import runs
 from campaigns.csv_files import Unreadable
 from campaigns.images import library
 from campaigns.images.reading import NotAPicture
-from campaigns.models import Picture, Release
+from campaigns.models import Picture, Preview, Release
 from campaigns.notifying import delivering
 from campaigns.thresholds import jobs as measuring
+from decisioning.previews import drop_ended
 from rtts_site.foundation.jobs import Job, running_job
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -51,6 +52,31 @@ def prepare(job_id: int) -> None:
                 why = f"Tried {TRIES} times: {job.message}"
                 preparing.abandon(release, why=why, now=timezone.now())
             preparing.prepare_release(release, report=job.report, now=timezone.now)
+
+
+@shared_task(name="campaigns.prepare_previews")
+def prepare_previews(**_: Any) -> None:
+    """Run by beat each second: makes previews ready, and ends those whose time has come."""
+    now = timezone.now()
+    jobs = Job.objects.filter(kind=previews.JOB_KIND)
+    silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=now - SILENCE)
+    silent.update(state=Job.State.WAITING, updated_at=now)
+    for job in jobs.filter(state=Job.State.WAITING).order_by("pk")[:20]:
+        if not job.attempts or job.updated_at <= now - pause_after(job.attempts):
+            prepare_preview(job.pk)
+    drop_ended(redis_client(), now=now)
+
+
+def prepare_preview(job_id: int) -> None:
+    refusals = previews.REFUSALS
+    with suppress(*refusals), running_job(job_id, refusals=refusals) as job:
+        preview = Preview.objects.filter(job=str(job.pk)).first() if job else None
+        if job is None or preview is None:
+            return
+        if job.attempts > TRIES:
+            raise previews.PreviewImpossible(f"Tried {TRIES} times: {job.message}")
+        now = timezone.now()
+        previews.prepare_preview(redis_client(), preview, report=job.report, now=now)
 
 
 @shared_task(name="campaigns.prepare_pictures")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import path
 
-from campaigns import everyday_urls, simulation, workflow_urls
+from campaigns import everyday_urls, people_urls, simulation, workflow_urls
 from campaigns.audiences.urls import audience_urls
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
@@ -15,11 +15,9 @@ from campaigns.views import (
     connect,
     content,
     forms,
-    people,
     pictures,
     reporting,
     signed_in,
-    simulator,
 )
 from decisioning.rules.catalogue import Catalogue
 
@@ -29,6 +27,7 @@ def _catalogue(user: Any) -> Catalogue:
 
 
 urlpatterns = [
+    *people_urls.urlpatterns,
     path("changes/<int:pk>/attention/", attention.of_change, name="rtts-change-attention"),
     path("changes/<int:pk>/attention/look/", attention.look, name="rtts-change-look"),
     *workflow_urls.urlpatterns,
@@ -42,9 +41,6 @@ urlpatterns = [
     path("attention/", attention.attention, name="rtts-attention"),
     path("attention/dismiss/", attention.dismiss, name="rtts-attention-dismiss"),
     path("attention/back/", attention.bring_back, name="rtts-attention-back"),
-    path("simulator/", simulator.simulator, name="rtts-simulator"),
-    path("simulator/fields/", simulator.simulator_fields, name="rtts-simulator-fields"),
-    path("people/", people.people_page, name="rtts-people"),
     path("calendar/", calendar.calendar_page, name="rtts-calendar"),
     path("reports/", reporting.overview, name="rtts-reports"),
     path("reports/<slug:kind>/<str:key>/", reporting.report, name="rtts-report"),

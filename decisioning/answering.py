@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import redis
 
-from decisioning.arbitration.reserve import LastStep, Step, last_step
+from consent.people import decision_log_key, partition_of
+from decisioning.arbitration.reserve import LOG_HARD_MARK, LastStep, Step, last_step
 from decisioning.arbitration.totals import Credit, apply_command, close_command, grant_command
 from decisioning.decision_spool import DecisionSpool, Spooled
 from decisioning.decisions import decide
@@ -52,6 +53,8 @@ class Call:
     records: Sequence[Record] = ()  # of the events sent with it
     show_values: bool = True  # in explanations
     reserve: bool = True  # False: decides without taking or logging anything
+    preview: str = ""  # id of the preview that is decided under
+    under: Current | None = None  # what a preview decides with; None is what the process holds
 
     @property
     def now_ms(self) -> int:
@@ -59,8 +62,9 @@ class Call:
 
     @property
     def is_dry(self) -> bool:
-        """Whether nothing may be touched; what would be at another time never is."""
-        return not self.reserve or self.options.dry_run or self.options.now is not None
+        """Whether nothing may be touched; what would be at another time, or after a change, never is."""
+        elsewhere = self.options.now is not None or bool(self.preview)
+        return not self.reserve or self.options.dry_run or elsewhere
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +106,8 @@ class Sitting:
         if self.call.records:
             found = await self.take_in(found)
         if self.call.is_dry:
-            return self.decide(found)
+            made = self.decide(found)
+            return await self.record(made) if self.call.preview else made
         if not found.redis:
             return self.spool_away(self.decide(found))
         for _ in range(TRIES):
@@ -212,6 +217,20 @@ class Sitting:
             self.closed.add(credit.offer)
             await self.budget.ask([close_command(credit.offer, now_ms=self.call.now_ms)])
 
+    async def record(self, made: Made) -> Made:
+        """Log a preview's decision, which reserves nothing and which no report counts."""
+        key = decision_log_key(partition_of(made.person))
+        body = self.row(made)
+        try:
+            (length,) = await self.budget.ask([("XLEN", key)])
+            if length < LOG_HARD_MARK:
+                entry = ("XADD", key, "*", "d", body, "n", made.nonce)
+                (stream_id,) = await self.budget.ask([entry])
+                made.stream_id, made.is_logged = stream_id.decode(), True
+        except RedisUnavailable:
+            made.degraded.append("log")
+        return made
+
     def conclude(self, made: Made, step: LastStep) -> Made:
         """Return what is answered after the last step: the decision, or the fallback where it failed."""
         if step.outcome == "done":
@@ -246,5 +265,6 @@ class Sitting:
                 degraded=tuple(made.degraded),
                 took_ms=self.took_ms,
                 unconfirmed=unconfirmed,
+                preview=self.call.preview,
             )
         )

@@ -179,6 +179,7 @@ def decision_values(logged: Logged, body: bytes) -> Values:
     """Return a row of decisioning_decision."""
     row = logged.row
     state = DecisionRecord.State.AMENDED if row.unconfirmed else DecisionRecord.State.RECORDED
+    state = DecisionRecord.State.PREVIEW if row.preview else state
     return (
         logged.decision_id,
         row.nonce,
@@ -194,13 +195,17 @@ def decision_values(logged: Logged, body: bytes) -> Values:
         str(state),
         row.took_ms,
         body,
+        row.preview,
     )
 
 
 def shown_values(logged: Logged) -> list[Values]:
-    """Return the rows of decisioning_shown of one decision: what each place showed, and who was held out."""
-    rows = []
-    for placed in logged.row.decision.placed:
+    """Return the rows of decisioning_shown of one decision: what each place showed, and who was held out.
+
+    None of a preview: reports and learning read these.
+    """
+    rows: list[Values] = []
+    for placed in () if logged.row.preview else logged.row.decision.placed:
         for chosen in placed.chosen:
             what = (chosen.rank, chosen.offer, chosen.variant, chosen.campaign)
             arm = (chosen.experiment, chosen.arm)

@@ -14,6 +14,7 @@ from consent.policy_store import PolicyRefused, load_live_policy
 from decisioning.arbitration.totals import closed_offers
 from decisioning.held import Held, hold
 from decisioning.learning.publishing import Learned, load_learned
+from decisioning.previews import Shelf
 from decisioning.releases import (
     LIVE_KEY,
     Published,
@@ -49,12 +50,15 @@ class ReleaseHolder:
 
     def __init__(self, client: redis.Redis, directory: Path) -> None:
         self.current = Current()
+        self.previews = Shelf(client)
         self._client = client
         self._directory = directory
         self._refused: tuple[str, str] = ("", "")  # seal and why
         self._last_policy: PolicySpec | None = None
         self._retired: list[tuple[float, Held]] = []
         self._stop = threading.Event()
+        self._wake = threading.Event()
+        self.previews.wake = self._wake.set
         self._thread: threading.Thread | None = None
 
     @property
@@ -83,11 +87,14 @@ class ReleaseHolder:
     def stop(self) -> None:
         """End the thread."""
         self._stop.set()
+        self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
+        while not self._stop.is_set():
+            self._wake.wait(POLL_SECONDS)
+            self._wake.clear()
             self.poll()
 
     def poll(self) -> None:
@@ -95,7 +102,13 @@ class ReleaseHolder:
 
         The policy comes first and alone: nothing that is wrong with a release keeps a stricter one from being obeyed.
         """
-        for look in (self._look_for_policy, self._look_for_release, self._look_for_values):
+        looks = (
+            self._look_for_policy,
+            self._look_for_release,
+            self._look_for_values,
+            self._look_for_previews,
+        )
+        for look in looks:
             try:
                 look()
             except Down as error:
@@ -118,6 +131,10 @@ class ReleaseHolder:
         offers = self.current.held.offers.values() if self.current.held else ()
         closed = closed_offers(self._client, offers, now_ms=int(time.time() * 1000))
         self._swap(replace(self.current, learned=learned, closed=closed))
+
+    def _look_for_previews(self) -> None:
+        due = time.monotonic() + GRACE_SECONDS
+        self._retired += [(due, held) for held in self.previews.refresh()]
 
     def _newest(self, fields: dict[bytes, bytes]) -> Held | None:
         held = self.current.held

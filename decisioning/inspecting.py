@@ -76,7 +76,7 @@ def inspect(
     verified = _released(client, row.release_digest)
     return Inspected(
         name,
-        record.state if record else str(DecisionRecord.State.RECORDED),
+        record.state if record else str(_state_in_log(row)),
         row,
         explain_logged(row, verified, phrases),
         tuple(OutcomeRecord.objects.filter(decision_id=name).order_by("occurred_at"))
@@ -84,6 +84,10 @@ def inspect(
         else (),
         verified.release if verified else None,
     )
+
+
+def _state_in_log(row: LogRow) -> DecisionRecord.State:
+    return DecisionRecord.State.PREVIEW if row.preview else DecisionRecord.State.RECORDED
 
 
 def _released(client: redis.Redis, digest: str) -> Verified | None:

@@ -55,6 +55,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
     dry_run: bool = False
     deadline_ms: Annotated[int, Meta(ge=1, le=10_000)] = 80
     now: Annotated[datetime, Meta(tz=True)] | None = None
+    preview: Annotated[str, Meta(max_length=200)] = ""  # token of a preview: shows its change
 
 
 Values = Annotated[dict[Key, Any], Meta(max_length=MAX_VALUES)]
@@ -156,7 +157,9 @@ class Decision(Struct, frozen=True, array_like=True):
     considered: tuple[Considered, ...]
     used: dict[str, Any]  # the facts that were visible to some offer
     arms: dict[str, str]  # experiment -> arm newly taken
-    contents: dict[str, dict[str, Any]] = {}  # offer -> content filled in; not logged: a replay has it
+    contents: dict[
+        str, dict[str, Any]
+    ] = {}  # offer -> content filled in; not logged: a replay has it
 
 
 def without_contents(decision: Decision) -> Decision:
@@ -181,6 +184,7 @@ class LogRow(Struct, frozen=True, kw_only=True, array_like=True):
     degraded: tuple[str, ...] = ()
     took_ms: float = 0.0
     unconfirmed: bool = False  # the last step had no answer; the fallback was shown
+    preview: str = ""  # id of the preview that was decided under: a dry run
 
 
 # The wire's answer.
@@ -286,6 +290,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     ttl_s: int
     placements: tuple[PlacementOut, ...]
     explanation: tuple[Explained, ...] | UnsetType = UNSET
+    preview: str | UnsetType = UNSET  # id of the preview that was decided under
 
 
 request_decoder = msgspec.json.Decoder(DecisionRequest)

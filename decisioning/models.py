@@ -6,15 +6,17 @@ also hold the time (a partitioned table needs that); the first column alone is u
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 
 class DecisionRecord(models.Model):
     """One answer with all that it took to make it; `body` is encrypted under the person's key."""
 
     class State(models.TextChoices):
-        RECORDED = "recorded", "recorded"
-        AMENDED = "amended", "shown without a confirmed record"
-        NOT_SHOWN = "not_shown", "recorded, but the fallback was shown"
+        RECORDED = "recorded", gettext_lazy("recorded")
+        AMENDED = "amended", gettext_lazy("shown without a confirmed record")
+        NOT_SHOWN = "not_shown", gettext_lazy("recorded, but the fallback was shown")
+        PREVIEW = "preview", gettext_lazy("a preview: nothing was reserved or counted")
 
     decision_id = models.TextField(primary_key=True)
     nonce = models.TextField()  # 16 hex digits, the end of decision_id; finds an unconfirmed record
@@ -30,6 +32,7 @@ class DecisionRecord(models.Model):
     state = models.TextField(choices=State.choices)
     took_ms = models.FloatField()
     body = models.BinaryField()
+    preview = models.TextField(default="")  # id of the preview that was decided under
 
     class Meta:
         managed = False
@@ -72,10 +75,10 @@ class OutcomeRecord(models.Model):
     """What came of one shown offer, told by a channel or attributed to it from a goal event."""
 
     class Kind(models.TextChoices):
-        IMPRESSION = "impression", "impression"
-        CLICK = "click", "click"
-        CONVERSION = "conversion", "conversion"
-        DISMISSAL = "dismissal", "dismissal"
+        IMPRESSION = "impression", gettext_lazy("impression")
+        CLICK = "click", gettext_lazy("click")
+        CONVERSION = "conversion", gettext_lazy("conversion")
+        DISMISSAL = "dismissal", gettext_lazy("dismissal")
 
     outcome_id = models.TextField(primary_key=True)  # partition and stream id: "042-1763…-0"
     recorded_at = models.DateTimeField()

@@ -27,6 +27,7 @@ ARTIFACT_KEY = "release:artifact:"  # + digest
 WANTED_KEY = (
     "aggregates:wanted"  # hash: digest of a release, live or being prepared -> its aggregates
 )
+PREVIEWED_KEY = "release:previewed"  # hash: id of a preview -> digest of what it shows
 DISK_FILE = "live.msgpack"
 _specs_decoder = msgspec.msgpack.Decoder(tuple[AggregateSpec, ...])
 
@@ -125,7 +126,9 @@ def publish_release(
         raise ReleaseRefused(
             f"Release {int(live)} is live; publish with a higher version than {version}."
         )
+    previewed: Any = client.hvals(PREVIEWED_KEY)
     keep = {published.digest, previous.decode() if previous else ""}
+    keep |= {one.decode() for one in previewed}
     forget_aggregates(client, keep=keep)
     return published.digest
 

@@ -281,6 +281,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 1.0,
         "options": {"expires": 5},
     },
+    "campaigns: make previews ready": {
+        "task": "campaigns.prepare_previews",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
     "campaigns: make the sizes of pictures": {
         "task": "campaigns.prepare_pictures",
         "schedule": 1.0,

@@ -45,7 +45,7 @@ def compose(
     )
     return Answer(
         decision_id=decision_id,
-        release=ReleaseOut(held.version, held.digest, held.canary),
+        release=ReleaseOut(held.version or None, held.digest, held.canary),
         policy=PolicyOut(policy.version if policy else None, policy.digest if policy else ""),
         person_id=made.person,
         as_of=AsOf(
@@ -54,9 +54,12 @@ def compose(
         ),
         degraded=tuple(made.degraded),
         took_ms=took_ms,
-        ttl_s=time_to_live(made.decision.placed, held, now=call.now.timestamp()),
+        ttl_s=0
+        if call.preview
+        else time_to_live(made.decision.placed, held, now=call.now.timestamp()),
         placements=tuple(writer.placement(placed) for placed in made.decision.placed),
         explanation=explanation,
+        preview=call.preview or UNSET,
     )
 
 

@@ -43,7 +43,7 @@ PREFLIGHT: Headers = (
     (
         b"access-control-allow-headers",
         b"authorization, content-type, x-api-key, idempotency-key, if-none-match, x-retry-count, "
-        b"x-user-id, x-anonymous-id, x-person-proof",
+        b"x-user-id, x-anonymous-id, x-person-proof, x-rtts-preview",
     ),
     (b"access-control-max-age", b"600"),
     (b"vary", b"origin"),

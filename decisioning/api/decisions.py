@@ -23,6 +23,7 @@ from decisioning.api.http import (
     decode,
     route,
 )
+from decisioning.api.previewing import previewed
 from decisioning.api.process import this_process
 from decisioning.content import fitting
 from decisioning.held import Held
@@ -45,14 +46,25 @@ from rtts_site.foundation.problems import Problem, invalid_field
 from rtts_site.foundation.redis_clients import hot_client
 
 encoder = msgspec.json.Encoder()
+PREVIEW_HEADER = "x-rtts-preview"
 AT_ONCE = 4  # decisions of a batch: hides the waits; more would eat each other's time for Redis
 
 
 @route("POST", "/v1/decisions", scope="decisions", limit=DECISION_BODY_BYTES)
 async def post_decision(request: Request) -> Response:
     """Answer one decision."""
-    asked = narrowed(decode(request.body, request_decoder), request.headers)
+    asked = with_headers(decode(request.body, request_decoder), request.headers)
     return Response(200, encoder.encode(await answer(asked, request.key)))
+
+
+def with_headers(asked: DecisionRequest, headers: Mapping[str, str]) -> DecisionRequest:
+    """Return the request with what its headers say: about consent, and which preview it is for."""
+    asked = narrowed(asked, headers)
+    token = headers.get(PREVIEW_HEADER, "")
+    if not token or asked.options.preview:
+        return asked
+    options = msgspec.structs.replace(asked.options, preview=token)
+    return msgspec.structs.replace(asked, options=options)
 
 
 def narrowed(asked: DecisionRequest, headers: Mapping[str, str]) -> DecisionRequest:
@@ -88,7 +100,7 @@ async def post_decisions(request: Request) -> Response:
     calls = []
     for number, one in enumerate(asked):
         try:
-            calls.append(await translate(narrowed(one, request.headers), request.key))
+            calls.append(await translate(with_headers(one, request.headers), request.key))
         except Problem as problem:
             raise within(problem, f"/decisions/{number}") from problem
     answers: list[Answer] = []
@@ -119,7 +131,7 @@ async def answer(asked: DecisionRequest, key: KeyRecord) -> Answer:
 async def settle(call: Call) -> Answer:
     """Have one call answered."""
     process = this_process()
-    current = process.holder.current
+    current = call.under or process.holder.current
     if current.held is None:
         return unready(call, current)
     budget = process.budget(deadline_ms=call.options.deadline_ms)
@@ -144,11 +156,15 @@ async def translate(asked: DecisionRequest, key: KeyRecord) -> Call:
     """
     check_scopes(asked, key)
     identifier = await identify(asked.person, key)
+    person = person_id(identifier, pepper=settings.RTTS_PEPPER)
     current = this_process().holder.current
+    preview = ""
+    if asked.options.preview:
+        preview, current = await previewed(asked.options.preview, current, person=person)
     now = asked.options.now or datetime.now(UTC)
     return Call(
         ask=Ask(
-            person_id(identifier, pepper=settings.RTTS_PEPPER),
+            person,
             asked.placements,
             asked.consent,
             asked.options.explain,
@@ -158,6 +174,8 @@ async def translate(asked: DecisionRequest, key: KeyRecord) -> Call:
         now=now.replace(microsecond=now.microsecond // 1000 * 1000),
         records=request_records(asked, identifier, key, current) if asked.events else (),
         show_values=key.kind == "secret",
+        preview=preview,
+        under=current if preview else None,
     )
 
 

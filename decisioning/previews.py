@@ -1,0 +1,223 @@
+"""Changes laid beside the live release, so that who holds a token sees one before it is published."""
+
+import base64
+import hashlib
+import hmac
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+import redis
+from django.conf import settings
+
+from decisioning.held import Held, hold
+from decisioning.releases import ARTIFACT_KEY, PREVIEWED_KEY, ReleaseRefused, Verified
+from decisioning.rules.artifact import Artifact, decode_artifact, encode_artifact
+from decisioning.rules.canonical import canonical, decode_release, digest
+from decisioning.specs import ReleaseSpec
+
+PREVIEWS_KEY: Final = "release:previews"  # hash: id -> packed Sealed
+MOST_HELD: Final = 4  # in one process; who asked last stays
+LONGEST: Final = timedelta(days=7)
+PREFIX: Final = "rtts_pv_"
+ID_BYTES: Final = 8
+SIGNATURE_BYTES: Final = 16
+_TIME_BYTES: Final = 5
+
+
+class PreviewRefused(Exception):
+    """A token that shows no change; the message says what to do."""
+
+
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """A preview as it lies in Redis; `seal` signs all the rest."""
+
+    id: str  # 16 hexadecimal digits
+    digest: str
+    artifact_sha: str
+    expires_at_ms: int
+    person: str = ""  # the only one that it answers for; "" is anybody
+    seal: str = ""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Sealed)
+
+
+def preview_key() -> bytes:
+    """Return the key that signs previews; only this installation's processes hold it."""
+    return hmac.new(settings.RTTS_PEPPER, b"rtts.preview", hashlib.sha256).digest()
+
+
+def sign_preview(preview_id: str, *, expires_at: datetime) -> str:
+    """Return the token of a preview, e.g. ``rtts_pv_…``; the same each time."""
+    body = bytes.fromhex(preview_id) + int(expires_at.timestamp()).to_bytes(_TIME_BYTES)
+    data = _signature(body) + body
+    return PREFIX + base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def read_preview(token: str, *, now: datetime) -> str:
+    """Return the id of the preview that a token stands for.
+
+    Raises:
+        PreviewRefused: it was altered, is of another installation, or has ended.
+    """
+    try:
+        text = token.strip().removeprefix(PREFIX)
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        data = b""
+    signature, body = data[:SIGNATURE_BYTES], data[SIGNATURE_BYTES:]
+    sound = len(body) == ID_BYTES + _TIME_BYTES and hmac.compare_digest(signature, _signature(body))
+    if not sound:
+        raise PreviewRefused("This is no preview token of ours: copy it from the change's page.")
+    ends = datetime.fromtimestamp(int.from_bytes(body[ID_BYTES:]), UTC)
+    if ends <= now:
+        raise PreviewRefused(
+            f"This preview ended at {ends:%Y-%m-%d %H:%M} UTC: make another on the change's page."
+        )
+    return body[:ID_BYTES].hex()
+
+
+def _signature(body: bytes) -> bytes:
+    return hmac.digest(preview_key(), body, hashlib.sha256)[:SIGNATURE_BYTES]
+
+
+def put_preview(
+    client: redis.Redis,
+    preview_id: str,
+    release: ReleaseSpec,
+    artifact: Artifact,
+    *,
+    expires_at: datetime,
+    person: str = "",
+) -> str:
+    """Give every process a change to show to who holds the token, and return its digest; three round trips."""
+    packed, own = encode_artifact(artifact), digest(release)
+    client.hset(ARTIFACT_KEY + own, mapping={"release": canonical(release), "artifact": packed})
+    unsealed = Sealed(
+        id=preview_id,
+        digest=own,
+        artifact_sha=hashlib.sha256(packed).hexdigest(),
+        expires_at_ms=int(expires_at.timestamp() * 1000),
+        person=person,
+    )
+    sealed = msgspec.structs.replace(unsealed, seal=_seal_of(unsealed))
+    client.hset(PREVIEWED_KEY, preview_id, own)
+    client.hset(PREVIEWS_KEY, preview_id, _encoder.encode(sealed))
+    return own
+
+
+def drop_preview(client: redis.Redis, preview_id: str) -> None:
+    """Take a preview from every process within a second."""
+    client.hdel(PREVIEWS_KEY, preview_id)
+    client.hdel(PREVIEWED_KEY, preview_id)
+
+
+def drop_ended(client: redis.Redis, *, now: datetime) -> int:
+    """Take the previews whose time has come, and return how many those were."""
+    now_ms = int(now.timestamp() * 1000)
+    packed: Any = client.hgetall(PREVIEWS_KEY)
+    ended = [
+        preview_id.decode()
+        for preview_id, body in packed.items()
+        if _decoder.decode(body).expires_at_ms <= now_ms
+    ]
+    for preview_id in ended:
+        drop_preview(client, preview_id)
+    return len(ended)
+
+
+def _seal_of(sealed: Sealed) -> str:
+    body = _encoder.encode(msgspec.structs.replace(sealed, seal=""))
+    return hmac.new(preview_key(), b"sealed:" + body, hashlib.sha256).hexdigest()
+
+
+def load_preview(client: redis.Redis, sealed: Sealed) -> Verified:
+    """Return the change that a preview shows; one round trip.
+
+    Raises:
+        ReleaseRefused: Redis holds something else than what was sealed.
+    """
+    if not hmac.compare_digest(_seal_of(sealed), sealed.seal):
+        raise ReleaseRefused("The preview's seal is not this installation's.")
+    body: Any = client.hgetall(ARTIFACT_KEY + sealed.digest)
+    packed = body.get(b"artifact", b"")
+    if hashlib.sha256(packed).hexdigest() != sealed.artifact_sha:
+        raise ReleaseRefused("The preview's rules were altered after they were sealed.")
+    release, artifact = decode_release(body[b"release"]), decode_artifact(packed)
+    if digest(release) != sealed.digest or artifact.digest != sealed.digest:
+        raise ReleaseRefused("The preview has another digest than the sealed one.")
+    return Verified(0, sealed.digest, 0, release, artifact)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """A preview ready to decide with."""
+
+    sealed: Sealed
+    held: Held
+
+
+class Shelf:
+    """The previews that were asked for lately; filled by the thread that keeps the release current."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._shelved: dict[str, Shelved] = {}  # replaced as a whole
+        self._asked: dict[str, float] = {}  # id -> when last, monotonic
+        self._missing: dict[
+            str, tuple[float, str]
+        ] = {}  # id -> when it was looked for, and why not
+        self._lock = threading.Lock()
+        self.wake: Callable[[], object] = lambda: None
+
+    def find(self, preview_id: str) -> Shelved | None:
+        """Return a preview; None where it is not here yet: it then is at the next look, if it is at all."""
+        with self._lock:
+            self._asked[preview_id] = time.monotonic()
+        found = self._shelved.get(preview_id)
+        if found is None:
+            self.wake()
+            return None
+        return found if found.sealed.expires_at_ms > time.time() * 1000 else None
+
+    def missing(self, preview_id: str, *, since: float) -> str:
+        """Return why a preview is not here, looked for after `since` (monotonic); "" while that is not known."""
+        at, why = self._missing.get(preview_id, (0.0, ""))
+        return why if at > since else ""
+
+    def refresh(self) -> list[Held]:
+        """Look for what was asked for, let go of what is gone, and return what nobody decides with any more."""
+        with self._lock:
+            latest = sorted(self._asked, key=lambda one: self._asked[one], reverse=True)[:MOST_HELD]
+            self._asked = {one: self._asked[one] for one in latest}
+        started = time.monotonic()
+        packed: Any = self._client.hmget(PREVIEWS_KEY, latest) if latest else []
+        shelved: dict[str, Shelved] = {}
+        missing: dict[str, tuple[float, str]] = {}
+        for preview_id, body in zip(latest, packed, strict=True):
+            try:
+                shelved[preview_id] = self._take(preview_id, body)
+            except (ReleaseRefused, PreviewRefused) as error:
+                missing[preview_id] = (started, str(error))
+        before, self._shelved, self._missing = self._shelved, shelved, missing
+        kept = {id(one.held) for one in shelved.values()}
+        return [one.held for one in before.values() if id(one.held) not in kept]
+
+    def _take(self, preview_id: str, body: bytes | None) -> Shelved:
+        if body is None:
+            raise PreviewRefused(
+                "This preview was revoked, or is still being prepared: look at the change's page."
+            )
+        sealed = _decoder.decode(body)
+        if sealed.id != preview_id:
+            raise ReleaseRefused("The preview lies under another name.")
+        known = self._shelved.get(preview_id)
+        if known is not None and known.sealed == sealed:
+            return known
+        return Shelved(sealed, hold(load_preview(self._client, sealed)))
