@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy
 
 import campaigns.urls
 from campaigns.inbox import waiting_count
+from campaigns.notifying.inbox import unread_count
 from campaigns.views import searching
 from campaigns.views.pages import user_of
-from campaigns.notifying.inbox import unread_count
 from rtts_site import home
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -192,7 +192,7 @@ class TargetingAdminSite(AdminSite):
         query = said.get("q", "").replace("\0", "").strip()[:100]
         found = list(self._found(request, query)) if query else []
         if query and request.method == "POST":
-            found += searching.person(user_of(request), query, now=timezone.now())
+            found += searching.person(user_of(request), query, now=timezone.localtime())
         context = {"title": _("Search"), "query": query, "found": found}
         if "HX-Request" in request.headers:
             return TemplateResponse(request, "rtts/hits.html", context | {"is_popup_list": True})

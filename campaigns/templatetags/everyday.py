@@ -3,8 +3,10 @@
 from typing import Any, Final
 
 from django import template
+from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -94,3 +96,20 @@ def empty_list(context: Any, cl: ChangeList) -> dict[str, Any]:
 
 def _address(target: str) -> str:
     return reverse(target if ":" in target else f"admin:campaigns_{target}_changelist")
+
+
+@register.inclusion_tag("campaigns/pinned.html", takes_context=True)
+def pinned_filters(context: Any) -> dict[str, Any]:
+    """Draw the filters that a user keeps on Home, those of lists that they may still open."""
+    request = context["request"]
+    lists = {
+        model._meta.label_lower: (model._meta, model_admin)
+        for model, model_admin in admin.site._registry.items()
+    }
+    found = []
+    for one in saved_lists.filters_on_home(request.user):
+        opts, model_admin = lists.get(one.model, (None, None))
+        if opts is not None and model_admin.has_view_permission(request):
+            url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+            found.append((one, f"{url}?{one.query}", capfirst(opts.verbose_name_plural)))
+    return {"filters": found}

@@ -38,6 +38,10 @@ def needs(permission: str) -> Callable[[View[P]], View[P]]:
                 raise PermissionDenied("Your role does not open this page.")
             return view(request, *args, **kwargs)
 
+        # The navigation reads it: what a role may not open is not offered.
+        guarded.__dict__["permission"] = (
+            permission if "." in permission else f"campaigns.{permission}"
+        )
         return cast("View[P]", guarded)
 
     return decorate

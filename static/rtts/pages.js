@@ -40,6 +40,27 @@
   addEventListener("hashchange", focusAsked);
   if (location.hash.startsWith("#field=")) focusAsked();
 
+  // The search: arrows go through what was found, on the page of its own too.
+  const box = document.getElementById("site-search-box");
+  const hits = document.getElementById("site-hits");
+  const links = () => [...document.querySelectorAll(hits && !hits.hidden ? "#site-hits a.hit" : ".hits a.hit")];
+  const show = (shown) => { if (hits) hits.hidden = !shown; };
+  if (box && hits) {
+    hits.addEventListener("htmx:afterSwap", () => show(box.value.trim() !== "" && document.activeElement === box));
+    box.addEventListener("input", () => { if (!box.value.trim()) show(false); });
+    box.form.addEventListener("focusout", (event) => { if (!box.form.contains(event.relatedTarget)) show(false); });
+    document.addEventListener("keydown", (event) => {
+      const all = links();
+      const at = all.indexOf(document.activeElement);
+      if (document.activeElement !== box && at < 0) return;
+      if (event.key === "Escape" && !hits.hidden) { event.preventDefault(); show(false); return box.focus(); }
+      const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: at < 0 ? null : 0, End: at < 0 ? null : all.length - 1 }[event.key];
+      if (to == null || !all.length) return;
+      event.preventDefault();
+      (to < 0 ? box : all[Math.min(to, all.length - 1)]).focus();
+    });
+  }
+
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-open]");
     if (opener) document.getElementById(opener.dataset.open)?.showModal();
