@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
+from django.utils.translation import gettext as _
+
 from campaigns import tokens
 from campaigns.mapping import PLACES, is_everyone
 from campaigns.models.items import Kind
@@ -28,7 +30,12 @@ class Finding:
     message: str
 
     def __str__(self) -> str:
-        return f"{Kind(self.kind).label.capitalize()} “{self.key}”, {self.field}: {self.message}"
+        return _("{kind} “{key}”, {field}: {message}").format(
+            kind=Kind(self.kind).label.capitalize(),
+            key=self.key,
+            field=self.field,
+            message=self.message,
+        )
 
 
 def check(release: ReleaseSpec, purposes: frozenset[str]) -> list[Finding]:
@@ -52,7 +59,7 @@ def check_some(
     release: ReleaseSpec, purposes: frozenset[str], names: AbstractSet[tuple[str, str]]
 ) -> list[Finding]:
     """Return what is wrong with these things of a candidate; the others are not read again."""
-    kinds = {kind for kind, _ in names}
+    kinds = {kind for kind, _key in names}
     # All experiments are read: two may not share a salt.
     narrowed = {
         place: tuple(one for one in getattr(release, place) if (kind, one.key) in names)
@@ -78,7 +85,9 @@ def _missing(named: Iterable[str], known: Iterable[str], what: str) -> Iterator[
     known = frozenset(known)
     for name in named:
         if name not in known:
-            yield f"There is no {what} “{name}”; choose another or add it to this change."
+            yield _("There is no {what} “{name}”; choose another or add it to this change.").format(
+                what=what, name=name
+            )
 
 
 def _condition(
@@ -120,7 +129,7 @@ def _offer_findings(
             yield Finding(Kind.OFFER, offer.key, "purposes", text)
         yield from _condition(Kind.OFFER, offer.key, "eligibility", offer.eligibility, catalogue)
         if not offer.purposes and is_personal(offer.eligibility, catalogue):
-            text = "The eligibility uses what is known of the person: say for which purposes."
+            text = _("The eligibility uses what is known of the person: say for which purposes.")
             yield Finding(Kind.OFFER, offer.key, "purposes", text)
         yield from _variant_findings(offer, placements)
         for field, text in tokens.troubles(offer, release):
@@ -149,9 +158,11 @@ def _variant_findings(offer: OfferSpec, placements: dict[str, PlacementSpec]) ->
         for key in variant.placements:
             placement = placements.get(key)
             if placement and placement.content_type != variant.content_type:
-                text = (
-                    f"“{key}” takes {placement.content_type}; "
-                    f"variant “{variant.key}” is {variant.content_type}."
+                text = _("“{key}” takes {takes}; variant “{variant}” is {given}.").format(
+                    key=key,
+                    takes=placement.content_type,
+                    variant=variant.key,
+                    given=variant.content_type,
                 )
                 yield Finding(Kind.OFFER, offer.key, f"variants[{index}].content_type", text)
 
@@ -162,7 +173,7 @@ def _campaign_findings(release: ReleaseSpec, catalogue: Catalogue) -> Iterator[F
     for campaign in release.campaigns:
         for text in _missing(campaign.offers, offers, "offer"):
             yield Finding(Kind.CAMPAIGN, campaign.key, "offers", text)
-        for text in _missing([campaign.goal_event], events, "event type"):
+        for text in _missing([campaign.goal_event], events, _("event type")):
             yield Finding(Kind.CAMPAIGN, campaign.key, "goal_event", text)
         yield from _condition(
             Kind.CAMPAIGN, campaign.key, "eligibility", campaign.eligibility, catalogue
@@ -177,7 +188,7 @@ def _fallback_findings(campaign: CampaignSpec, offers: dict[str, OfferSpec]) -> 
         yield Finding(Kind.CAMPAIGN, campaign.key, "fallback_offer", text)
     offer = offers.get(campaign.fallback_offer)
     if offer and (offer.purposes or offer.caps):
-        text = "A fallback needs no consent and has no limit: choose an offer without both."
+        text = _("A fallback needs no consent and has no limit: choose an offer without both.")
         yield Finding(Kind.CAMPAIGN, campaign.key, "fallback_offer", text)
 
 
@@ -190,7 +201,9 @@ def _experiment_findings(release: ReleaseSpec, catalogue: Catalogue) -> Iterator
             yield Finding(Kind.EXPERIMENT, experiment.key, "campaign", text)
         other = taken.setdefault(experiment.salt, experiment.key)
         if other != experiment.key:
-            text = f"Experiment “{other}” has the same salt; two would split people alike."
+            text = _(
+                "Experiment “{other}” has the same salt; two would split people alike."
+            ).format(other=other)
             yield Finding(Kind.EXPERIMENT, experiment.key, "salt", text)
         campaign = campaigns.get(experiment.campaign)
         if campaign:
@@ -206,13 +219,15 @@ def _arm_conditions(
 ) -> Iterator[Finding]:
     for index, arm in enumerate(experiment.arms):
         field = f"arms[{index}].eligibility"
-        for text in _missing(arm.eligibility, campaign.offers, "offer of the campaign"):
+        for text in _missing(arm.eligibility, campaign.offers, _("offer of the campaign")):
             yield Finding(Kind.EXPERIMENT, experiment.key, field, text)
         for key, condition in arm.eligibility.items():
             yield from _condition(Kind.EXPERIMENT, experiment.key, field, condition, catalogue)
             offer = offers.get(key)
             if offer and not offer.purposes and is_personal(condition, catalogue):
-                text = f"The conditions for “{key}” use what is known of the person: give the offer purposes."
+                text = _(
+                    "The conditions for “{key}” use what is known of the person: give the offer purposes."
+                ).format(key=key)
                 yield Finding(Kind.EXPERIMENT, experiment.key, field, text)
 
 
@@ -220,13 +235,13 @@ def _arm_findings(
     experiment: ExperimentSpec, campaign: CampaignSpec, offers: dict[str, OfferSpec]
 ) -> Iterator[Finding]:
     for index, arm in enumerate(experiment.arms):
-        for text in _missing(arm.excluded_offers, campaign.offers, "offer of the campaign"):
+        for text in _missing(arm.excluded_offers, campaign.offers, _("offer of the campaign")):
             yield Finding(Kind.EXPERIMENT, experiment.key, f"arms[{index}].excluded_offers", text)
         field = f"arms[{index}].variants"
-        for text in _missing(arm.variants, campaign.offers, "offer of the campaign"):
+        for text in _missing(arm.variants, campaign.offers, _("offer of the campaign")):
             yield Finding(Kind.EXPERIMENT, experiment.key, field, text)
         for key, variant in arm.variants.items():
             offer = offers.get(key)
             known = [v.key for v in offer.variants] if offer else [variant]
-            for text in _missing([variant], known, f"variant of {key}"):
+            for text in _missing([variant], known, _("variant of {key}").format(key=key)):
                 yield Finding(Kind.EXPERIMENT, experiment.key, field, text)

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AbstractUser, AnonymousUser, User
 from django.db import transaction
 from django.db.models import Max, QuerySet
+from django.utils.translation import gettext as _
 
 from campaigns.mapping import FieldError, Refused, body_of, parse, with_clean_html
 from campaigns.models import PROXIES, Change, Item, OpenChange, ReviewComment, Revision
@@ -25,7 +26,7 @@ class StaleDraft(Exception):
     """The item was saved by somebody else since the form was opened."""
 
     def __init__(self, current: Revision | None) -> None:
-        super().__init__("Somebody saved this since you opened it. Compare, then save again.")
+        super().__init__(_("Somebody saved this since you opened it. Compare, then save again."))
         self.current = current
 
 
@@ -75,7 +76,9 @@ def switch_change(author: AbstractUser, change: Change) -> None:
     """
     if not change.is_editable:
         raise ChangeClosed(
-            f"“{change}” is {change.get_state_display()} and takes no more edits. Open another."
+            _("“{change}” is {state} and takes no more edits. Open another.").format(
+                change=change, state=change.get_state_display()
+            )
         )
     OpenChange.objects.update_or_create(user_id=author.pk, defaults={"change": change})
 
@@ -88,9 +91,11 @@ def rename_change(change: Change, title: str) -> None:
         Refused: no title.
     """
     if not change.is_editable:
-        raise ChangeClosed(f"“{change}” is {change.get_state_display()}.")
+        raise ChangeClosed(
+            _("“{change}” is {state}.").format(change=change, state=change.get_state_display())
+        )
     if not title.strip():
-        raise Refused(FieldError("title", "Give the change a title."))
+        raise Refused(FieldError("title", _("Give the change a title.")))
     change.title = title.strip()[:120]
     change.save(update_fields=["title"])
 
@@ -224,7 +229,7 @@ def _with_issuer(author: AbstractUser) -> list[int]:
     issuer = ApiKey.objects.filter(pk=key).values_list("issued_by", flat=True).first()
     if issuer is None:
         raise NobodyAnswers(
-            "Nobody is named as the maker of this key: rotate it, then use the new one."
+            _("Nobody is named as the maker of this key: rotate it, then use the new one.")
         )
     return [author.pk, issuer]
 
@@ -241,16 +246,18 @@ def _editable(change: Change) -> Change:
     change = Change.objects.select_for_update().get(pk=change.pk)
     if not change.is_editable:
         raise ChangeClosed(
-            f"“{change}” is {change.get_state_display()} and takes no more edits. Open another."
+            _("“{change}” is {state} and takes no more edits. Open another.").format(
+                change=change, state=change.get_state_display()
+            )
         )
     return change
 
 
 def _checked_body(draft: Draft) -> Body:
     if draft.kind not in PROXIES:
-        raise Refused(FieldError("kind", f"There is no kind “{draft.kind}”."))
+        raise Refused(FieldError("kind", _("There is no kind “{kind}”.").format(kind=draft.kind)))
     if draft.body.get("key") != draft.key:
-        raise Refused(FieldError("key", "The key of an item never changes; make a new item."))
+        raise Refused(FieldError("key", _("The key of an item never changes; make a new item.")))
     # Written back from the spec, so that equal content has equal bodies.
     return with_clean_html(draft.kind, body_of(parse(draft.kind, draft.body)))
 
@@ -293,7 +300,9 @@ def _void_approval(change: Change, item: Item, *, author: AbstractUser, now: dat
         change=change,
         author_id=author.pk,
         verdict=ReviewComment.Verdict.VOIDED,
-        text=f"{Kind(item.kind).label.capitalize()} “{item}” was edited; submit it again.",
+        text=_("{kind} “{item}” was edited; submit it again.").format(
+            kind=Kind(item.kind).label.capitalize(), item=item
+        ),
         created_at=now,
     )
 

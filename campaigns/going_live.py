@@ -5,6 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractUser, User
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
+from django.utils.translation import gettext as _
 
 from campaigns import reach
 from campaigns.candidates import conflicts
@@ -36,9 +37,13 @@ def take_live(release: Release, *, now: datetime) -> Release:
         live = Release.objects.select_for_update().filter(state=Release.State.LIVE).first()
         release = Release.objects.select_for_update().get(pk=release.pk)
         if release.state != Release.State.PREPARING:
-            raise NotPossible(f"{release} is {release.get_state_display()}, not being prepared.")
+            raise NotPossible(
+                _("{release} is {state}, not being prepared.").format(
+                    release=release, state=release.get_state_display()
+                )
+            )
         if release.base_id != (live.pk if live else None):
-            raise NotPossible("Another release went live meanwhile.")
+            raise NotPossible(_("Another release went live meanwhile."))
         _record_policy(release, now=now)
         _swap(live, release, now=now)
         _point_items(release, now=now)
@@ -122,7 +127,7 @@ def _rebuild(change: Change, *, now: datetime) -> None:
         with transaction.atomic():
             candidate = freeze(change, reached=_reached(change), now=now)
     except NotPublishable as error:
-        _return(change, f"It no longer fits what is live: {error}", now=now)
+        _return(change, _("It no longer fits what is live: {error}").format(error=error), now=now)
         return
     if change.state == Change.State.APPROVED:
         stamp(candidate, change)

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import rfc8785
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns import limits
 from campaigns.models.items import Kind
@@ -35,8 +37,12 @@ Bodies = Mapping[tuple[str, str], Body]  # (kind, key) -> body
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]*")
-UNFIT = "Use JSON with finite numbers up to 2^53 and no characters that cannot be seen."
-KEY_WORDS = "Use lower-case letters, digits, dots, dashes and underscores, e.g. “winter-sale”."
+UNFIT = gettext_lazy(
+    "Use JSON with finite numbers up to 2^53 and no characters that cannot be seen."
+)
+KEY_WORDS = gettext_lazy(
+    "Use lower-case letters, digits, dots, dashes and underscores, e.g. “winter-sale”."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +110,10 @@ def parse(kind: str, body: Body) -> Any:
     spec_type = SPECS[kind]
     unknown = sorted(set(body) - {f.name for f in fields(spec_type)})
     if unknown:
-        raise Refused(*(FieldError(name, "There is no such field.") for name in unknown))
-    unfit = [FieldError(name, UNFIT) for name, value in body.items() if not _is_portable(value)]
+        raise Refused(*(FieldError(name, _("There is no such field.")) for name in unknown))
+    unfit = [
+        FieldError(name, str(UNFIT)) for name, value in body.items() if not _is_portable(value)
+    ]
     if unfit:
         raise Refused(*unfit)
     try:
@@ -193,11 +201,11 @@ def parse_named(kind: str, key: str, body: Body) -> Any:
 
 def _in_words(message: str) -> FieldError:
     """Turn e.g. ``Expected `int`, got `str` - at `$.caps[0].limit` `` into field and message."""
-    text, _, path = message.partition(" - at `$")
+    text, _at, path = message.partition(" - at `$")
     missing = re.fullmatch(r"Object missing required field `(\w+)`", text)
     field = path.rstrip("`").lstrip(".")
     if missing:
-        return FieldError(f"{field}.{missing[1]}".lstrip("."), "This field is required.")
+        return FieldError(f"{field}.{missing[1]}".lstrip("."), _("This field is required."))
     return FieldError(field, f"{text.replace('`', '')}.")
 
 
@@ -207,55 +215,67 @@ def _no_errors(_spec: Any) -> list[FieldError]:
 
 def _shared_errors(kind: str, spec: Any) -> Iterable[FieldError]:
     if not spec.name.strip():
-        yield FieldError("name", "Give it a name that a colleague understands.")
+        yield FieldError("name", _("Give it a name that a colleague understands."))
     if len(spec.name) > limits.NAME_LENGTH:
-        yield FieldError("name", f"Use at most {limits.NAME_LENGTH} characters.")
+        yield FieldError(
+            "name",
+            _("Use at most {most} characters.").format(most=limits.NAME_LENGTH),
+        )
     if not 1 <= len(spec.key) <= limits.KEY_LENGTH:
-        yield FieldError("key", f"Use 1 to {limits.KEY_LENGTH} characters.")
+        yield FieldError("key", _("Use 1 to {most} characters.").format(most=limits.KEY_LENGTH))
     elif kind == Kind.EVENT_TYPE:
         if not spec.key.isprintable() or spec.key != spec.key.strip():
-            yield FieldError("key", "Write the event's name as it is sent, e.g. “Order Completed”.")
+            yield FieldError(
+                "key", _("Write the event's name as it is sent, e.g. “Order Completed”.")
+            )
     elif not KEY.fullmatch(spec.key):
-        yield FieldError("key", KEY_WORDS)
+        yield FieldError("key", str(KEY_WORDS))
 
 
 def _too_many(field: str, values: tuple[Any, ...], most: int) -> Iterable[FieldError]:
     if len(values) > most:
-        yield FieldError(field, f"Keep it to {most}; there are {len(values)}.")
+        yield FieldError(
+            field, _("Keep it to {most}; there are {count}.").format(most=most, count=len(values))
+        )
 
 
 def _duplicates(field: str, keys: Iterable[str]) -> Iterable[FieldError]:
     seen: set[str] = set()
     for key in keys:
         if key in seen:
-            yield FieldError(field, f"“{key}” is there twice; remove one.")
+            yield FieldError(field, _("“{key}” is there twice; remove one.").format(key=key))
         seen.add(key)
 
 
 def _between(field: str, value: float, low: float, high: float) -> Iterable[FieldError]:
     # Written so that NaN fails too.
     if not low <= value <= high:
-        yield FieldError(field, f"Use a number from {low:g} to {high:g}.")
+        yield FieldError(
+            field, _("Use a number from {low:g} to {high:g}.").format(low=low, high=high)
+        )
 
 
 def _share(field: str, value: float) -> Iterable[FieldError]:
     if not 0 <= value < 1:
-        yield FieldError(field, "Use a share from 0 to less than 1, e.g. 0.05 for 5%.")
+        yield FieldError(field, _("Use a share from 0 to less than 1, e.g. 0.05 for 5%."))
 
 
 def _content(field: str, content: Body) -> Iterable[FieldError]:
     if len(msgspec.json.encode(content)) > limits.CONTENT_BYTES:
-        yield FieldError(field, f"Keep the content under {limits.CONTENT_BYTES:,} bytes of JSON.")
+        yield FieldError(
+            field,
+            _("Keep the content under {most:,} bytes of JSON.").format(most=limits.CONTENT_BYTES),
+        )
 
 
 def _dates(spec: Any) -> Iterable[FieldError]:
     for name in ("starts_at", "ends_at"):
         moment = getattr(spec, name)
         if moment is not None and moment.tzinfo is None:
-            yield FieldError(name, "Give the time zone, e.g. 2027-01-31T09:00:00+01:00.")
+            yield FieldError(name, _("Give the time zone, e.g. 2027-01-31T09:00:00+01:00."))
             return
     if spec.starts_at and spec.ends_at and spec.starts_at >= spec.ends_at:
-        yield FieldError("ends_at", "The end must come after the start.")
+        yield FieldError("ends_at", _("The end must come after the start."))
 
 
 def _attribute_errors(spec: AttributeSpec) -> Iterable[FieldError]:
@@ -263,7 +283,7 @@ def _attribute_errors(spec: AttributeSpec) -> Iterable[FieldError]:
     yield from _duplicates("values", spec.values)
     yield from _too_many("purposes", spec.purposes, limits.PURPOSES)
     if spec.source == "profile" and not spec.purposes:
-        yield FieldError("purposes", "Say which purposes this attribute may serve.")
+        yield FieldError("purposes", _("Say which purposes this attribute may serve."))
 
 
 def _event_type_errors(spec: EventTypeSpec) -> Iterable[FieldError]:
@@ -271,7 +291,7 @@ def _event_type_errors(spec: EventTypeSpec) -> Iterable[FieldError]:
     yield from _duplicates("properties", (p.key for p in spec.properties))
     yield from _too_many("purposes", spec.purposes, limits.PURPOSES)
     if not spec.purposes:
-        yield FieldError("purposes", "Say which purposes this event's aggregates may serve.")
+        yield FieldError("purposes", _("Say which purposes this event's aggregates may serve."))
 
 
 def _channel_errors(spec: ChannelSpec) -> Iterable[FieldError]:
@@ -281,19 +301,23 @@ def _channel_errors(spec: ChannelSpec) -> Iterable[FieldError]:
 
 def _zone(name: str) -> Iterable[FieldError]:
     if not known_zone(name):
-        yield FieldError("time_zone", "Name a time zone, e.g. Europe/Berlin.")
+        yield FieldError("time_zone", _("Name a time zone, e.g. Europe/Berlin."))
 
 
 def _hours(field: str, rows: tuple[HoursSpec, ...]) -> Iterable[FieldError]:
     yield from _too_many(field, rows, limits.HOURS)
     for index, row in enumerate(rows):
         if not row.days or not set(row.days) <= set(range(7)) or len({*row.days}) < len(row.days):
-            yield FieldError(f"{field}[{index}].days", "Name days from 0, Monday, to 6, once each.")
+            yield FieldError(
+                f"{field}[{index}].days", _("Name days from 0, Monday, to 6, once each.")
+            )
         for name in ("starts", "ends"):
             try:
                 minutes(getattr(row, name))
             except ValueError:
-                yield FieldError(f"{field}[{index}].{name}", "Write hours and minutes, e.g. 09:30.")
+                yield FieldError(
+                    f"{field}[{index}].{name}", _("Write hours and minutes, e.g. 09:30.")
+                )
 
 
 def _placement_errors(spec: PlacementSpec) -> Iterable[FieldError]:
@@ -301,15 +325,17 @@ def _placement_errors(spec: PlacementSpec) -> Iterable[FieldError]:
     yield from _between("cache_seconds", spec.cache_seconds, 0, limits.CACHE_SECONDS)
     yield from _content("fallback", spec.fallback)
     if not spec.fallback:
-        yield FieldError("fallback", "Say what the placement shows when no offer may be shown.")
+        yield FieldError("fallback", _("Say what the placement shows when no offer may be shown."))
     if any(has_tokens(place.text) for place in places(spec.fallback, spec.content_type)):
-        yield FieldError("fallback", "A fallback says the same to everyone: take the tokens out.")
+        yield FieldError(
+            "fallback", _("A fallback says the same to everyone: take the tokens out.")
+        )
     yield from _between("picture_width", spec.picture_width, 0, limits.PICTURE_WIDTH)
 
 
 def _segment_errors(spec: SegmentSpec) -> Iterable[FieldError]:
     if is_everyone(spec.condition):
-        yield FieldError("condition", "Add at least one condition: an empty group is everyone.")
+        yield FieldError("condition", _("Add at least one condition: an empty group is everyone."))
 
 
 def is_everyone(condition: Body) -> bool:
@@ -324,11 +350,17 @@ def _fit(field: str, fit: FitSpec) -> Iterable[FieldError]:
         yield from _duplicates(f"{field}.{name}", values)
     for language in fit.languages:
         if not LANGUAGE.fullmatch(language):
-            yield FieldError(f"{field}.languages", f"“{language}”: write e.g. de or fr-CA.")
+            yield FieldError(
+                f"{field}.languages",
+                _("“{language}”: write e.g. de or fr-CA.").format(language=language),
+            )
     for network in fit.networks:
         if network not in NETWORKS:
             known = ", ".join(NETWORKS)
-            yield FieldError(f"{field}.networks", f"“{network}”: use {known}.")
+            yield FieldError(
+                f"{field}.networks",
+                _("“{network}”: use {known}.").format(network=network, known=known),
+            )
 
 
 def _offer_errors(spec: OfferSpec) -> Iterable[FieldError]:
@@ -340,12 +372,12 @@ def _offer_errors(spec: OfferSpec) -> Iterable[FieldError]:
     yield from _between("priority", spec.priority, 0, 1)
     yield from _between("value", spec.value, 0, 1)
     if not spec.variants:
-        yield FieldError("variants", "Add at least one variant.")
+        yield FieldError("variants", _("Add at least one variant."))
     for index, variant in enumerate(spec.variants):
         yield from _content(f"variants[{index}].content", variant.content)
         yield from _fit(f"variants[{index}].fit", variant.fit)
         if not variant.placements:
-            yield FieldError(f"variants[{index}].placements", "Choose at least one placement.")
+            yield FieldError(f"variants[{index}].placements", _("Choose at least one placement."))
     for index, cap in enumerate(spec.caps):
         yield from _between(f"caps[{index}].limit", cap.limit, 1, limits.CAP_LIMIT)
         if cap.window_s is not None:
@@ -356,7 +388,12 @@ def _weights(field: str, weights: Mapping[str, float]) -> Iterable[FieldError]:
     for term, weight in weights.items():
         if term not in TERMS:
             known = ", ".join(sorted(TERMS))
-            yield FieldError(field, f"There is no term “{term}”; the terms are {known}.")
+            yield FieldError(
+                field,
+                _("There is no term “{term}”; the terms are {known}.").format(
+                    term=term, known=known
+                ),
+            )
         yield from _between(field, weight, 0, limits.WEIGHT)
 
 
@@ -369,9 +406,9 @@ def _campaign_errors(spec: CampaignSpec) -> Iterable[FieldError]:
     yield from _zone(spec.time_zone)
     yield from _hours("hours", spec.hours)
     if not spec.offers:
-        yield FieldError("offers", "Choose at least one offer.")
+        yield FieldError("offers", _("Choose at least one offer."))
     if not any(weight > 0 for weight in spec.weights.values()):
-        yield FieldError("weights", "Give at least one term a weight above 0.")
+        yield FieldError("weights", _("Give at least one term a weight above 0."))
 
 
 def _experiment_errors(spec: ExperimentSpec) -> Iterable[FieldError]:
@@ -379,11 +416,11 @@ def _experiment_errors(spec: ExperimentSpec) -> Iterable[FieldError]:
     yield from _duplicates("arms", (a.key for a in spec.arms))
     yield from _between("traffic", spec.traffic, 0, 1)
     if not spec.salt:
-        yield FieldError("salt", "Give the experiment a salt that no other has used.")
+        yield FieldError("salt", _("Give the experiment a salt that no other has used."))
     if len(spec.arms) < 2:
-        yield FieldError("arms", "An experiment compares at least two arms.")
+        yield FieldError("arms", _("An experiment compares at least two arms."))
     elif not abs(sum(arm.share for arm in spec.arms) - 1) < 1e-6:
-        yield FieldError("arms", "The shares of all arms must add up to 1.")
+        yield FieldError("arms", _("The shares of all arms must add up to 1."))
     for index, arm in enumerate(spec.arms):
         yield from _between(f"arms[{index}].share", arm.share, 0, 1)
         yield from _weights(f"arms[{index}].weights", arm.weights)
@@ -395,10 +432,10 @@ def _purpose_errors(spec: PurposeSpec) -> Iterable[FieldError]:
         yield from _between("validity_days", spec.validity_days, 1, limits.VALIDITY_DAYS)
     if spec.basis != "contract" and not spec.objectable:
         yield FieldError(
-            "objectable", "Only a purpose needed for a contract may refuse objections."
+            "objectable", _("Only a purpose needed for a contract may refuse objections.")
         )
     if spec.basis == "legitimate_interest" and spec.device_access:
-        yield FieldError("basis", "Reading or writing the device needs consent.")
+        yield FieldError("basis", _("Reading or writing the device needs consent."))
 
 
 def _settings_errors(spec: SettingsSpec) -> Iterable[FieldError]:

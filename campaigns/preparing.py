@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 import redis
+from django.utils.translation import gettext_noop as _  # the page that shows a job translates
 
 from campaigns import going_live, publishing
 from campaigns.candidates import live_release
@@ -68,12 +69,12 @@ def _prepare(
     if release.state != Release.State.PREPARING:
         raise NotPrepared(f"{release} is {release.get_state_display()}, not being prepared.")
     spec = _approved_spec(release)
-    report(0, WHOLE, "Compiling the rules")
+    report(0, WHOLE, _("Compiling the rules"))
     artifact = compile_release(spec)
-    report(TESTING, WHOLE, "Testing them on sampled people")
+    report(TESTING, WHOLE, _("Testing them on sampled people"))
     _test(client, artifact, spec, now=now())
     _complete(client, release, artifact, report=report)
-    report(SWAPPING, WHOLE, "Going live")
+    report(SWAPPING, WHOLE, _("Going live"))
     packed = encode_artifact(artifact)
     release.artifact, release.artifact_digest = packed, digest_of(packed)
     release.save(update_fields=["artifact", "artifact_digest"])
@@ -92,7 +93,9 @@ def _approved_spec(release: Release) -> ReleaseSpec:
 
 def _test(client: redis.Redis, artifact: Artifact, spec: ReleaseSpec, *, now: datetime) -> None:
     keys = {attribute.key for attribute in spec.attributes}
-    known, _ = sampled_facts(client, attributes=keys, aggregates=artifact.aggregates, now=now)
+    known, _population = sampled_facts(
+        client, attributes=keys, aggregates=artifact.aggregates, now=now
+    )
     # Nobody known at all is a person too.
     found = self_test(artifact, spec, [{}, *known.values()], now.timestamp())
     if found:
@@ -102,7 +105,7 @@ def _test(client: redis.Redis, artifact: Artifact, spec: ReleaseSpec, *, now: da
 
 
 def _complete(client: redis.Redis, release: Release, artifact: Artifact, *, report: Report) -> None:
-    words = "Completing what is counted of events"
+    words = _("Completing what is counted of events")
     report(COMPLETING, WHOLE, words)
 
     def progress(done: int, total: int) -> None:

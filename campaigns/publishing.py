@@ -57,7 +57,7 @@ class NotPublishable(NotPossible):
 
 def _require(user: AbstractUser, permission: str) -> None:
     if not user.has_perm(f"campaigns.{permission}"):
-        raise PermissionDenied("Your role does not allow this; ask an admin for it.")
+        raise PermissionDenied(_("Your role does not allow this; ask an admin for it."))
 
 
 def _locked(change: Change, *states: Change.State) -> Change:
@@ -65,7 +65,9 @@ def _locked(change: Change, *states: Change.State) -> Change:
     if change.state not in states:
         wanted = " or ".join(str(state.label) for state in states)
         raise NotPossible(
-            f"“{change}” is {change.get_state_display()}; this needs it to be {wanted}."
+            _("“{change}” is {state}; this needs it to be {wanted}.").format(
+                change=change, state=change.get_state_display(), wanted=wanted
+            )
         )
     return change
 
@@ -90,7 +92,7 @@ def submit(change: Change, *, by: AbstractUser, now: datetime) -> Release:
     _require(by, "submit_change")
     change = _locked(change, Change.State.DRAFT)
     if not changed_drafts(change):
-        raise NotPossible("Nothing is changed: edit something first.")
+        raise NotPossible(_("Nothing is changed: edit something first."))
     stale = conflicts(change)
     if stale:
         raise NotPossible(conflict_words(stale))
@@ -120,7 +122,9 @@ def _tell(
 def conflict_words(stale: list[Revision]) -> str:
     """Return what the authors have to do about drafts that were not written on what is live."""
     names = ", ".join(f"“{draft.item}”" for draft in stale[:5])
-    return f"{names} went live in another change meanwhile: open, compare and save again."
+    return _("{names} went live in another change meanwhile: open, compare and save again.").format(
+        names=names
+    )
 
 
 def freeze(change: Change, *, reached: reach.Reach, now: datetime) -> Release:
@@ -183,10 +187,10 @@ def approve(
     _require(by, "approve_change")
     change = _locked(change, Change.State.IN_REVIEW)
     if is_author(by, change):
-        raise PermissionDenied("You wrote part of this change: a colleague has to approve it.")
+        raise PermissionDenied(_("You wrote part of this change: a colleague has to approve it."))
     candidate = candidate_for(change)
     if candidate is None or candidate.review_digest != digest:
-        raise NotPossible("The candidate changed while you reviewed it: read it again.")
+        raise NotPossible(_("The candidate changed while you reviewed it: read it again."))
     refusal = approvals.why_not(by, approvals.standing_of(change))
     if refusal:
         raise NotPossible(refusal)
@@ -240,7 +244,7 @@ def send_back(change: Change, *, by: AbstractUser, text: str, now: datetime) -> 
     _require(by, "approve_change")
     change = _locked(change, Change.State.IN_REVIEW, Change.State.APPROVED)
     if not text.strip():
-        raise NotPossible("Say what has to be different, so that the authors can go on.")
+        raise NotPossible(_("Say what has to be different, so that the authors can go on."))
     void_approvals(change, now=now)
     note(change, Verdict.SENT_BACK, by=by, now=now, text=text)
     _tell(Event.SENT_BACK, change, by=by, to=telling.authors(change), now=now, text=text)
@@ -251,7 +255,7 @@ def discard(change: Change, *, by: AbstractUser, now: datetime) -> None:
     """Close a change without publishing it; its revisions stay in the history."""
     _require(by, "submit_change")
     if not is_author(by, change):
-        raise PermissionDenied("Only its authors may discard a change.")
+        raise PermissionDenied(_("Only its authors may discard a change."))
     change = _locked(change, Change.State.DRAFT, Change.State.IN_REVIEW, Change.State.APPROVED)
     void_approvals(change, now=now)
     change.state = Change.State.REJECTED
@@ -270,9 +274,9 @@ def publish(change: Change, *, by: AbstractUser, now: datetime) -> Release:
     change = _locked(change, Change.State.APPROVED)
     candidate = candidate_for(change)
     if candidate is None or candidate.approved_digest != candidate.digest:
-        raise NotPossible("There is no approved candidate: submit the change again.")
+        raise NotPossible(_("There is no approved candidate: submit the change again."))
     if change.approved_content != content_digest(drafts_of(change)):
-        raise NotPossible("The change is not what was approved: submit it again.")
+        raise NotPossible(_("The change is not what was approved: submit it again."))
     missing = approvals.standing_of(change).missing_words
     if missing:
         raise NotPossible(
@@ -295,7 +299,7 @@ def _start(release: Release, *, by: AbstractUser) -> None:
     except (
         IntegrityError
     ) as error:  # one_release_being_prepared: true of publishes at the same time too
-        raise NotPossible("Another release is being prepared: wait until it is live.") from error
+        raise NotPossible(_("Another release is being prepared: wait until it is live.")) from error
 
 
 @transaction.atomic
@@ -310,12 +314,16 @@ def roll_back(release: Release, *, by: AbstractUser, why: str, now: datetime) ->
     _require(by, "roll_back_release")
     release = Release.objects.select_for_update().get(pk=release.pk)
     if release.state != Release.State.RETIRED:
-        raise NotPossible(f"{release} is {release.get_state_display()}; choose one that was live.")
+        raise NotPossible(
+            _("{release} is {state}; choose one that was live.").format(
+                release=release, state=release.get_state_display()
+            )
+        )
     if not why.strip():
-        raise NotPossible("Say why, for the history.")
+        raise NotPossible(_("Say why, for the history."))
     live = live_release()
     if live is None:
-        raise NotPossible("Nothing is live.")
+        raise NotPossible(_("Nothing is live."))
     revisions = restored_revisions(release, live)
     spec = canonical(candidate_from(revisions).spec)
     digest = digest_of(spec)

@@ -154,5 +154,5 @@ def faults(change: Change) -> list[str]:
         found = [str(finding) for finding in candidate.findings()]
     except mapping.Refused as refused:
         found = [f"{error.field}: {error.message}" for error in refused.errors]
-    names = [f"“{draft.item}” went live otherwise meanwhile" for draft in conflicts(change)]
-    return [*(f"{name}: open, compare and save it again." for name in names), *found]
+    meanwhile = _("“{item}” went live otherwise meanwhile: open, compare and save it again.")
+    return [*(meanwhile.format(item=draft.item) for draft in conflicts(change)), *found]

@@ -9,6 +9,7 @@ from typing import cast
 import redis
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from consent.models import PolicyVersion
 from consent.policy import (
@@ -50,14 +51,14 @@ def record_policy(
     """
     authors = sorted(set(authors))
     if approved_by in authors:
-        raise PolicyRefused("A policy is approved by somebody who has not edited it.")
+        raise PolicyRefused(_("A policy is approved by somebody who has not edited it."))
     live = live_policy()
     policy = seal_policy(spec.purposes, version=live.version + 1 if live else 1)
     if live is not None and live.purposes == policy.purposes:
         return live
     if base != (live.digest if live else ""):
         raise _overtaken()
-    for _, words in basis_faults(policy.purposes):
+    for _key, words in basis_faults(policy.purposes):
         raise PolicyRefused(words)
     try:
         with transaction.atomic():
@@ -76,7 +77,7 @@ def record_policy(
 
 def _overtaken() -> PolicyRefused:
     return PolicyRefused(
-        "Another policy was published meanwhile: compare with it and approve again."
+        _("Another policy was published meanwhile: compare with it and approve again.")
     )
 
 
@@ -96,8 +97,9 @@ def basis_faults(purposes: Iterable[PurposeSpec]) -> Iterator[tuple[str, str]]:
         if purpose.key in asked and not stays:
             yield (
                 purpose.key,
-                f"People were asked for consent to “{purpose.name}”, so it cannot go on under another basis; "
-                "make a new purpose.",
+                _(
+                    "People were asked for consent to “{name}”, so it cannot go on under another basis; make a new purpose."
+                ).format(name=purpose.name),
             )
 
 

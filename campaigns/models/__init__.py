@@ -1,8 +1,8 @@
 """Everything marketers author, review and publish, as rows."""
 
 from campaigns.models.approvals import Approval, ApprovalRule
-from campaigns.models.audiences import AudienceRecord, ExactCount, ExactRange
 from campaigns.models.attention import Analysis, Dismissal
+from campaigns.models.audiences import AudienceRecord, ExactCount, ExactRange
 from campaigns.models.changes import Change, OpenChange, ReviewComment
 from campaigns.models.everyday import CsvImport, ListColumns, SavedFilter
 from campaigns.models.items import (

@@ -75,4 +75,4 @@ class Approval(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.change} by {self.user}"
+        return _("{change} by {user}").format(change=self.change, user=self.user)

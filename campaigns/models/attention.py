@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 USER = settings.AUTH_USER_MODEL
 
@@ -18,7 +19,7 @@ class Analysis(models.Model):
     analysed_at = models.DateTimeField()
 
     class Meta:
-        verbose_name_plural = "analyses"
+        verbose_name_plural = gettext_lazy("analyses")
 
     def __str__(self) -> str:
         return f"{self.subject} {self.analysed_at:%Y-%m-%d %H:%M}"

@@ -24,7 +24,11 @@ class ExactCount(models.Model):
     reach = models.JSONField(default=list)  # [[purpose, [[channel, people], …]], …] by name
 
     def __str__(self) -> str:
-        return f"{self.people} of {self.population}" if self.is_done else str(self.job)
+        return (
+            _("{people} of {population}").format(people=self.people, population=self.population)
+            if self.is_done
+            else str(self.job)
+        )
 
     @property
     def is_done(self) -> bool:
@@ -54,7 +58,9 @@ class ExactRange(models.Model):
         constraints = [models.UniqueConstraint(fields=["count", "first"], name="exact_range_once")]
 
     def __str__(self) -> str:
-        return f"{self.people} of {self.population} from partition {self.first}"
+        return _("{people} of {population} from partition {first}").format(
+            people=self.people, population=self.population, first=self.first
+        )
 
 
 class AudienceRecord(models.Model):
@@ -79,4 +85,6 @@ class AudienceRecord(models.Model):
         indexes = [models.Index(fields=["item", "counted_at"], name="audience_by_item")]
 
     def __str__(self) -> str:
-        return f"{self.item}: {self.people} of {self.population}"
+        return _("{item}: {people} of {population}").format(
+            item=self.item, people=self.people, population=self.population
+        )

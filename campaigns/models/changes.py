@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 USER = settings.AUTH_USER_MODEL
 
@@ -13,12 +15,12 @@ class Change(models.Model):
     """Draft revisions by one or more authors on their way to be live."""
 
     class State(models.TextChoices):
-        DRAFT = "draft", "draft"
-        IN_REVIEW = "in_review", "in review"
-        APPROVED = "approved", "approved"
-        PREPARING = "preparing", "preparing"
-        LIVE = "live", "live"
-        REJECTED = "rejected", "discarded"
+        DRAFT = "draft", gettext_lazy("draft")
+        IN_REVIEW = "in_review", gettext_lazy("in review")
+        APPROVED = "approved", gettext_lazy("approved")
+        PREPARING = "preparing", gettext_lazy("preparing")
+        LIVE = "live", gettext_lazy("live")
+        REJECTED = "rejected", gettext_lazy("discarded")
 
     title = models.CharField(max_length=120)
     state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)
@@ -36,8 +38,8 @@ class Change(models.Model):
 
     class Meta:
         permissions = [
-            ("submit_change", "Can submit a change for review"),
-            ("approve_change", "Can approve a change of others"),
+            ("submit_change", gettext_lazy("Can submit a change for review")),
+            ("approve_change", gettext_lazy("Can approve a change of others")),
         ]
 
     def __str__(self) -> str:
@@ -56,22 +58,22 @@ class OpenChange(models.Model):
     change = models.ForeignKey(Change, models.CASCADE, related_name="+")
 
     def __str__(self) -> str:
-        return f"{self.user} in {self.change}"
+        return _("{user} in {change}").format(user=self.user, change=self.change)
 
 
 class ReviewComment(models.Model):
     """One step of a change's story: who said or did what, and why."""
 
     class Verdict(models.TextChoices):
-        COMMENT = "comment", "commented"
-        SUBMITTED = "submitted", "submitted"
-        APPROVED = "approved", "approved"
-        SENT_BACK = "sent_back", "sent back"
-        VOIDED = "voided", "edited, approval void"
-        CONFLICT = "conflict", "met a conflict"
-        PUBLISHED = "published", "published"
-        FAILED = "failed", "could not publish"
-        DISCARDED = "discarded", "discarded"
+        COMMENT = "comment", gettext_lazy("commented")
+        SUBMITTED = "submitted", gettext_lazy("submitted")
+        APPROVED = "approved", gettext_lazy("approved")
+        SENT_BACK = "sent_back", gettext_lazy("sent back")
+        VOIDED = "voided", gettext_lazy("edited, approval void")
+        CONFLICT = "conflict", gettext_lazy("met a conflict")
+        PUBLISHED = "published", gettext_lazy("published")
+        FAILED = "failed", gettext_lazy("could not publish")
+        DISCARDED = "discarded", gettext_lazy("discarded")
 
     change = models.ForeignKey(Change, models.PROTECT, related_name="comments")
     author = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")

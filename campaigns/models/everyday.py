@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from campaigns.models.changes import Change
 from campaigns.models.items import Kind
@@ -53,11 +54,11 @@ class CsvImport(models.Model):
     """One file on its way into a change: read first, then saved as drafts when its sender says so."""
 
     class State(models.TextChoices):
-        READING = "reading", "being read"
-        READ = "read", "read"
-        SAVING = "saving", "being saved"
-        SAVED = "saved", "saved"
-        FAILED = "failed", "failed"
+        READING = "reading", gettext_lazy("being read")
+        READ = "read", gettext_lazy("read")
+        SAVING = "saving", gettext_lazy("being saved")
+        SAVED = "saved", gettext_lazy("saved")
+        FAILED = "failed", gettext_lazy("failed")
 
     user = models.ForeignKey(USER, models.CASCADE, related_name="+")
     kind = models.CharField(max_length=16, choices=Kind.choices)

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy
 
 TAG_LENGTH = 40
 
@@ -13,16 +14,16 @@ TAG_LENGTH = 40
 class Kind(models.TextChoices):
     """What an authored thing is; one proxy model each."""
 
-    ATTRIBUTE = "attribute", "attribute"
-    EVENT_TYPE = "event_type", "event type"
-    CHANNEL = "channel", "channel"
-    PLACEMENT = "placement", "placement"
-    SEGMENT = "segment", "segment"
-    OFFER = "offer", "offer"
-    CAMPAIGN = "campaign", "campaign"
-    EXPERIMENT = "experiment", "experiment"
-    PURPOSE = "purpose", "purpose"
-    SETTINGS = "settings", "release settings"
+    ATTRIBUTE = "attribute", gettext_lazy("attribute")
+    EVENT_TYPE = "event_type", gettext_lazy("event type")
+    CHANNEL = "channel", gettext_lazy("channel")
+    PLACEMENT = "placement", gettext_lazy("placement")
+    SEGMENT = "segment", gettext_lazy("segment")
+    OFFER = "offer", gettext_lazy("offer")
+    CAMPAIGN = "campaign", gettext_lazy("campaign")
+    EXPERIMENT = "experiment", gettext_lazy("experiment")
+    PURPOSE = "purpose", gettext_lazy("purpose")
+    SETTINGS = "settings", gettext_lazy("release settings")
 
 
 # Their changes reach people through the consent policy, which only moves forward.
@@ -161,8 +162,8 @@ class ReleaseSettings(Item):
 
     class Meta:
         proxy = True
-        verbose_name = "release settings"
-        verbose_name_plural = "release settings"
+        verbose_name = gettext_lazy("release settings")
+        verbose_name_plural = gettext_lazy("release settings")
 
 
 PROXIES: dict[str, type[Item]] = {

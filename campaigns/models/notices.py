@@ -50,7 +50,7 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} to {self.user}"
+        return _("{event} to {user}").format(event=self.event, user=self.user)
 
 
 class MutedEvent(models.Model):
@@ -65,7 +65,7 @@ class MutedEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} for {self.user}"
+        return _("{event} for {user}").format(event=self.event, user=self.user)
 
 
 class Webhook(models.Model):
@@ -108,7 +108,7 @@ class Delivery(models.Model):
     done_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name_plural = "deliveries"
+        verbose_name_plural = _("deliveries")
         constraints = [
             models.UniqueConstraint(fields=["webhook", "message"], name="delivery_once_per_webhook")
         ]
@@ -119,4 +119,4 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} to {self.webhook}"
+        return _("{event} to {webhook}").format(event=self.event, webhook=self.webhook)

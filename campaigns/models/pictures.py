@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 USER = settings.AUTH_USER_MODEL
 
@@ -10,9 +11,9 @@ class Picture(models.Model):
     """A picture by the digest of its file; what is shown are its sizes, made by a job."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", "being prepared"
-        READY = "ready", "ready"
-        FAILED = "failed", "failed"
+        WAITING = "waiting", gettext_lazy("being prepared")
+        READY = "ready", gettext_lazy("ready")
+        FAILED = "failed", gettext_lazy("failed")
 
     sha256 = models.CharField(max_length=64, unique=True)  # of the file as it was uploaded
     name = models.CharField(max_length=200)  # the file's name; only colleagues read it

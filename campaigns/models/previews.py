@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext as _
 
 from campaigns.models.changes import Change
 
@@ -31,7 +32,7 @@ class Preview(models.Model):
         ordering = ["-pk"]
 
     def __str__(self) -> str:
-        return f"Preview {self.code[:6]} of {self.change}"
+        return _("Preview {code} of {change}").format(code=self.code[:6], change=self.change)
 
     def has_ended(self, now: datetime) -> bool:
         """Return whether it shows nothing any more."""

@@ -2,6 +2,8 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.models.changes import Change
 from campaigns.models.revisions import Revision
@@ -16,12 +18,12 @@ class Release(models.Model):
     """
 
     class State(models.TextChoices):
-        CANDIDATE = "candidate", "candidate"
-        PREPARING = "preparing", "preparing"
-        LIVE = "live", "live"
-        RETIRED = "retired", "retired"
-        SUPERSEDED = "superseded", "superseded"
-        FAILED = "failed", "failed"
+        CANDIDATE = "candidate", gettext_lazy("candidate")
+        PREPARING = "preparing", gettext_lazy("preparing")
+        LIVE = "live", gettext_lazy("live")
+        RETIRED = "retired", gettext_lazy("retired")
+        SUPERSEDED = "superseded", gettext_lazy("superseded")
+        FAILED = "failed", gettext_lazy("failed")
 
     version = models.PositiveIntegerField(null=True, blank=True, unique=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.CANDIDATE)
@@ -53,8 +55,8 @@ class Release(models.Model):
 
     class Meta:
         permissions = [
-            ("publish_release", "Can publish an approved release"),
-            ("roll_back_release", "Can roll back to an earlier release"),
+            ("publish_release", gettext_lazy("Can publish an approved release")),
+            ("roll_back_release", gettext_lazy("Can roll back to an earlier release")),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -68,4 +70,8 @@ class Release(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Release {self.version}" if self.version else f"Candidate {self.pk}"
+        return (
+            _("Release {version}").format(version=self.version)
+            if self.version
+            else _("Candidate {pk}").format(pk=self.pk)
+        )

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext as _
 
 from campaigns.models.items import Item
 
@@ -34,11 +35,11 @@ class Revision(models.Model):
         indexes = [models.Index(fields=["change", "item", "-number"], name="revision_newest")]
 
     def __str__(self) -> str:
-        return f"{self.item_id} revision {self.number}"
+        return _("{item_id} revision {number}").format(item_id=self.item_id, number=self.number)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
-            raise RevisionFrozen("A revision is never edited: save a new one.")
+            raise RevisionFrozen(_("A revision is never edited: save a new one."))
         super().save(*args, **kwargs)
 
 
