@@ -15,6 +15,7 @@ WHOLE_KEY: Final = (
 SCAN_COUNT: Final = 2_000  # keys
 PAGE: Final = 500  # people
 _SPREAD: Final = 6  # standard deviations that a partition's share of the lowest ids may stray
+_AT_LEAST: Final = 8  # people asked for of each partition
 
 # KEYS: roster, profiles…  A tombstone says whom it merged into; everybody else is somebody.
 _ENROL = """
@@ -120,7 +121,7 @@ def draw(client: redis.Redis, most: int) -> Drawn:
 
 def _share_of(most: int) -> int:
     share = most / people.PARTITIONS
-    return round(share + _SPREAD * share**0.5) + 1
+    return round(share + _SPREAD * share**0.5) + _AT_LEAST
 
 
 def hash_of(person: str) -> str:
