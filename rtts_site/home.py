@@ -8,11 +8,14 @@ from typing import Any, Final, Literal
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
-from campaigns import inbox, reports
+from campaigns import first_steps, inbox, reports
 from campaigns.analysis import runs
 from campaigns.views.attention import placed
+from campaigns.wording import percent
 from rtts_site.foundation.charts import line_chart
+from rtts_site.foundation.language import ACTIVE
 
 TARGET_MS: Final = 50
 ATTENTION: Final = 6  # findings on Home
@@ -43,6 +46,7 @@ class Board:
     hours: Sequence[tuple[datetime, int]]  # oldest first
     chart: SafeString | None  # None: nothing was decided in these hours
     connect_url: str
+    first_steps: Sequence[first_steps.Step]  # until something was published
 
 
 def board(user: AbstractBaseUser | AnonymousUser, *, now: datetime) -> Board:
@@ -62,35 +66,36 @@ def board(user: AbstractBaseUser | AnonymousUser, *, now: datetime) -> Board:
         hours=[(hour.astimezone(now.tzinfo), count) for hour, count in hours],
         chart=_chart(hours, now),
         connect_url=_url("admin:rtts-connect"),
+        first_steps=first_steps.steps() if first_steps.is_new(user) else (),
     )
 
 
 def _greeting(hour: int) -> str:
     if hour < 12:
-        return "Good morning"
-    return "Good afternoon" if hour < 18 else "Good evening"
+        return _("Good morning")
+    return _("Good afternoon") if hour < 18 else _("Good evening")
 
 
 def _numbers(today: reports.Today) -> tuple[Number, ...]:
     shown = today.offers_shown / today.decisions if today.decisions else None
     p95 = today.p95_ms
     return (
-        Number(title="Decisions today", value=f"{today.decisions:,}", **_trend(today)),
+        Number(title=_("Decisions today"), value=ACTIVE.number(today.decisions), **_trend(today)),
         Number(
-            title="Offers shown",
-            value="–" if shown is None else f"{shown:.1%}",
-            note="of decisions; the rest were fallback",
+            title=_("Offers shown"),
+            value="–" if shown is None else percent(shown, places=1),
+            note=_("of decisions; the rest were fallback"),
         ),
         Number(
-            title="95th percentile",
-            value="–" if p95 is None else f"{p95:.3g} ms",
-            note=f"target: {TARGET_MS} ms",
+            title=_("95th percentile"),
+            value="–" if p95 is None else f"{ACTIVE.number(float(f'{p95:.3g}'))} ms",
+            note=_("target: {ms} ms").format(ms=TARGET_MS),
             tone="bad" if p95 is not None and p95 > TARGET_MS else "",
         ),
         Number(
-            title="Consent blocks",
-            value=f"{today.consent_blocks:,}",
-            note="offers withheld for want of consent",
+            title=_("Consent blocks"),
+            value=ACTIVE.number(today.consent_blocks),
+            note=_("offers withheld for want of consent"),
         ),
     )
 
@@ -98,20 +103,22 @@ def _numbers(today: reports.Today) -> tuple[Number, ...]:
 def _trend(today: reports.Today) -> dict[str, Any]:
     before = today.decisions_week_ago
     if not before:
-        return {"note": "no figure from a week ago yet"}
+        return {"note": _("no figure from a week ago yet")}
     change = today.decisions / before - 1
     arrow = "▲" if change >= 0 else "▼"
     return {
-        "note": f"{arrow} {abs(change):.0%} on a week ago",
+        "note": _("{arrow} {share} on a week ago").format(
+            arrow=arrow, share=percent(abs(change), places=0)
+        ),
         "tone": "good" if change >= 0 else "",
     }
 
 
 def _chart(hours: Sequence[tuple[datetime, int]], now: datetime) -> SafeString | None:
-    if not any(count for _, count in hours):
+    if not any(count for _hour, count in hours):
         return None
     points = [(f"{hour.astimezone(now.tzinfo):%H:%M}", float(count)) for hour, count in hours]
-    return line_chart(points, label="Decisions per hour over the last 24 hours")
+    return line_chart(points, label=_("Decisions per hour over the last 24 hours"))
 
 
 def _url(name: str) -> str:

@@ -30,6 +30,8 @@ PAGES = (
     "/admin/people/",
     "/admin/reports/",
     "/admin/connect/",
+    "/admin/calendar/",
+    "/admin/getting-started/",
     "/admin/auth/user/",
     "/admin/auth/user/add/",
     "/admin/auth/group/",
