@@ -1,5 +1,6 @@
 """Beside the form of an offer: what it would look like to three people, and the tokens it may name."""
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -8,11 +9,10 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
-from msgspec import ValidationError as Unfit
 from msgspec import convert
 
 from campaigns import tokens
-from campaigns.candidates import Candidate, candidate_of
+from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
 from campaigns.forms import FORMS, author_of
 from campaigns.forms.content import TEXTS, content_of
@@ -27,7 +27,7 @@ from decisioning.content.contents import escape_of, places
 from decisioning.content.fitting import CONTEXT, context_fact
 from decisioning.rules.compiler import CompileError
 from decisioning.rules.conditions import ConditionError
-from decisioning.specs import OfferSpec, VariantSpec
+from decisioning.specs import FitSpec, OfferSpec, ReleaseSpec, VariantSpec
 from rtts_site.foundation.redis_clients import Down, redis_client
 
 SAYS_CONTEXT = "preview-"  # before the names of the fields that say the context
@@ -41,39 +41,42 @@ def content_preview(request: HttpRequest) -> HttpResponse:
     form = author_of(FORMS[Kind.OFFER], change, candidate)(request.POST)
     form.full_clean()
     try:
-        context = _preview(request, form, candidate)
-    except (Refused, CompileError, ConditionError, Unfit) as error:
+        context = _told(form, candidate.spec)
+    except Refused as error:
         context = {"problem": str(error)}
-    except Down:
-        context = {"problem": _("The people cannot be read now; try again in a moment.")}
+    else:
+        context |= _looks(request, _offer_of(form), candidate.spec)
     return render(request, "campaigns/content_preview.html", context)
 
 
-def _preview(request: HttpRequest, form: Any, candidate: Candidate) -> dict[str, Any]:
+def _told(form: Any, release: ReleaseSpec) -> dict[str, Any]:
     offer = _offer_of(form)
-    release = candidate.spec
     attributes = {one.key: one for one in release.attributes}
-    placements = {one.key for one in release.placements}
-    known = {
+    return {
         "tokens": tokens.offered(release.attributes, offer.purposes),
         "troubles": list(_troubles(form, offer, attributes)),
     }
+
+
+def _looks(request: HttpRequest, offer: OfferSpec, release: ReleaseSpec) -> dict[str, Any]:
+    placements = {one.key for one in release.placements}
     shown = tuple(one for one in offer.variants if set(one.placements) & placements)
     if not shown:
-        return known
-    looks = looks_of(
-        redis_client(),
-        convert({**_plain(offer), "variants": shown}, OfferSpec),
-        release,
-        policy=live_policy(),
-        given=_context(request),
-        now=timezone.now(),
-    )
-    return known | {"placements": looks}
-
-
-def _plain(offer: OfferSpec) -> dict[str, Any]:
-    return {name: getattr(offer, name) for name in OfferSpec.__slots__}
+        return {}
+    try:
+        looks = looks_of(
+            redis_client(),
+            replace(offer, variants=shown),
+            release,
+            policy=live_policy(),
+            given=_context(request),
+            now=timezone.now(),
+        )
+    except (CompileError, ConditionError) as error:
+        return {"problem": str(error)}
+    except Down:
+        return {"problem": _("The people cannot be read now; try again in a moment.")}
+    return {"placements": looks}
 
 
 def _offer_of(form: Any) -> OfferSpec:
@@ -113,7 +116,7 @@ def _variants(form: Any) -> list[VariantSpec]:
                 placements=tuple(cleaned.get("placements") or ()),
                 content_type=cleaned.get("content_type") or "application/json",
                 content=content_of("content", cleaned),
-                fit=convert(fit_of(cleaned), VariantSpec.__annotations__["fit"]),
+                fit=convert(fit_of(cleaned), FitSpec),
             )
         )
     return found

@@ -1,12 +1,23 @@
 """Content in the form of an offer: tokens checked at save, variants for contexts, HTML cleaned, the preview."""
 
+import re
+
 import pytest
+from django.test import Client
 from django.urls import reverse
 
-from campaigns import drafts
+from campaigns import drafts, sampling
 from campaigns.models import Item
 from campaigns.models.items import Kind
 from tests.campaigns.posting import fields_of
+from tests.decisioning import making
+
+
+@pytest.fixture
+def marketer(mia):
+    client = Client()
+    client.force_login(mia)
+    return client
 
 
 @pytest.fixture
@@ -111,3 +122,58 @@ def test_the_preview_says_what_is_wrong_and_offers_tokens(offer_page, marketer):
     assert "is taken out: &lt;b onclick" in text
     assert "{{ tier | default:" in text
     assert "<script" not in text
+
+
+@pytest.fixture
+def people(redis):
+    """Three people whom the offer finds: one who consented, one who withdrew, one without a name."""
+    sampling.forget()
+    spec = making.release()
+    making.trust(redis)
+    for user, attributes in (
+        ("ana", {"tier": "gold", "spend": 1250}),
+        ("ben", {"tier": "gold", "spend": 7}),
+        ("cleo", {"tier": "gold"}),
+        ("dan", {"tier": "silver", "spend": 3}),
+    ):
+        making.remember(redis, user, spec, attributes=attributes)
+        if user != "ben":
+            making.consent(redis, user, purpose="ads")
+    yield {user: making.person_of(user) for user in ("ana", "ben", "cleo", "dan")}
+    sampling.forget()
+
+
+def test_the_preview_shows_three_people_whom_the_offer_finds(offer_page, marketer, people):
+    data = fields_of(marketer.get(offer_page.url))
+    data |= {"variants-0-content_headline": "You spent {{ spend }}"}
+
+    page = marketer.post(reverse("admin:rtts-content-preview"), data)
+
+    (placed,) = page.context["placements"]
+    looks = {look.person: look for look in placed.looks}
+    assert set(looks) == {people["ana"], people["ben"], people["cleo"]}
+    assert looks[people["ana"]].parts[0].value == "You spent 1250"
+    assert (looks[people["ana"]].marks, looks[people["ben"]].marks) == ((), ("no consent",))
+    assert looks[people["cleo"]].missing == "spend"
+    assert '<mark class="missing">{{ spend }}</mark>' in page.content.decode()
+
+
+def test_the_preview_shows_what_another_context_would_see(offer_page, marketer, people):
+    data = fields_of(marketer.get(offer_page.url))
+    data |= {"variants-0-languages": "de", "preview-language": "fr"}
+
+    page = marketer.post(reverse("admin:rtts-content-preview"), data)
+
+    assert "no variant for this context" in page.content.decode()
+
+
+def test_the_preview_asks_no_other_site_for_anything(offer_page, marketer, people):
+    html = (
+        '<p class="button">Hi<img src="https://evil.example/x.png" alt="x"></p><script>1</script>'
+    )
+    data = fields_of(marketer.get(offer_page.url)) | {"variants-0-content_html": html}
+
+    text = marketer.post(reverse("admin:rtts-content-preview"), data).content.decode()
+
+    (shown,) = set(re.findall(r'<div class="look-html">(.*?)</div>', text))
+    assert shown == '<p>Hi<img alt="x"></p>'
