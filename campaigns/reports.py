@@ -74,30 +74,14 @@ def decisions_per_hour(now: datetime, *, hours: int) -> list[tuple[datetime, int
 
 
 def warnings(now: datetime) -> Sequence[Warning]:
-    """Return what needs a look: orphaned offers, campaigns about to end, stuck publishing; three queries."""
-    bodies = _live_bodies((Kind.OFFER, Kind.CAMPAIGN))
-    return [*_orphans(bodies), *_ending(bodies, now), *_stuck()]
+    """Return what needs a look now: campaigns about to end, stuck publishing; `analysis` finds the rest. Three queries."""
+    return [*_ending(_live_bodies((Kind.CAMPAIGN,)), now), *_stuck()]
 
 
 def _live_bodies(kinds: Iterable[Kind]) -> list[tuple[Item, dict[str, Any]]]:
     wanted = frozenset(kinds)
     live = [(row.item, row.body) for row in candidate_of(None).revisions if row.item.kind in wanted]
     return sorted(live, key=lambda pair: (pair[0].kind, pair[0].key))
-
-
-def _orphans(bodies: list[tuple[Item, dict[str, Any]]]) -> Iterable[Warning]:
-    used = {
-        key
-        for item, body in bodies
-        if item.kind == Kind.CAMPAIGN
-        for key in [*body["offers"], body["fallback_offer"]]
-    }
-    for item, _body in bodies:
-        if item.kind == Kind.OFFER and item.key not in used:
-            url = reverse("admin:campaigns_offer_change", args=[item.pk])
-            yield Warning(
-                _("Offer “{item}” is in no campaign and is never shown").format(item=item), url
-            )
 
 
 def _ending(bodies: list[tuple[Item, dict[str, Any]]], now: datetime) -> Iterable[Warning]:

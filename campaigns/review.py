@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 
 from campaigns import comparing, mapping, wording
 from campaigns.candidates import candidate_of, changed_drafts, conflicts
-from campaigns.cautions import cautions
 from campaigns.drafts import drafts_of
 from campaigns.models import Change, Release, Revision
 from campaigns.wording import Line, Names
@@ -134,17 +133,6 @@ def tell_release(release: Release) -> list[Told]:
 def _by_item(release: Release) -> dict[int, Revision]:
     rows = release.revisions.select_related("item", "author").order_by("item__kind", "item__key")
     return {row.item_id: row for row in rows}
-
-
-def doubts(change: Change) -> list[str]:
-    """Return what may be published but is hardly meant, of the things that a change touches."""
-    candidate = candidate_of(change)
-    touched = {(row.item.kind, row.item.key) for row in changed_drafts(change)}
-    try:
-        found = cautions(candidate.spec)
-    except mapping.Refused:
-        return []
-    return sorted({str(one) for one in found if (one.kind, one.key) in touched})
 
 
 def faults(change: Change) -> list[str]:

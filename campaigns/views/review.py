@@ -74,7 +74,6 @@ def change_page(request: HttpRequest, pk: int) -> HttpResponse:
         "standing": standing,
         "why_not": approvals.why_not(user, standing),
         "faults": review.faults(change) if change.state == Change.State.DRAFT else [],
-        "doubts": review.doubts(change) if change.is_editable else [],
         "is_current": drafts.current_change(user) == change,
         "may": _may(user, change, standing),
         "job": job_of(candidate),

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 
-from campaigns.cautions import cautions
 from campaigns.checking import check
 from campaigns.mapping import Refused, body_of, parse, release_spec
 from campaigns.models.items import Kind
@@ -15,7 +14,7 @@ from decisioning.specs import (
     ReleaseSpec,
     VariantSpec,
 )
-from tests.campaigns.conftest import GOLD, specs, variant
+from tests.campaigns.conftest import specs, variant
 
 PURPOSES = frozenset({"ads", "service"})
 
@@ -133,12 +132,3 @@ def test_limits_name_the_field(kind, spec, field):
         parse(kind, body_of(spec))
 
     assert [error.field for error in refused.value.errors] == [field]
-
-
-def test_condition_on_what_a_purpose_may_not_use_is_doubted():
-    service = replace(OFFER, purposes=("service",), eligibility=GOLD)
-
-    doubted = cautions(release_spec(bodies((Kind.OFFER, service))))
-
-    assert [(one.key, "Tier" in one.message) for one in doubted] == [("winter-sale", True)]
-    assert cautions(release_spec(bodies())) == []
