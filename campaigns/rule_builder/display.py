@@ -9,6 +9,8 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.rule_builder.form_tree import Kind, Node
 from campaigns.rule_builder.meaning import (
@@ -25,14 +27,20 @@ from campaigns.rule_builder.suggestions import may_suggest
 from campaigns.rule_builder.translation import UNITS, Message
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import FOR_EVER
+from decisioning.rules.words import label_of
 from decisioning.specs import AttributeSpec
+from rtts_site.foundation.language import ACTIVE
 
 MATCHES: Final = {
-    "all": ("All", "of these must be true", "and"),
-    "any": ("At least one", "of these must be true", "or"),
-    "none": ("None", "of these may be true", "nor"),
+    "all": (gettext_lazy("All"), gettext_lazy("of these must be true"), "and"),
+    "any": (gettext_lazy("At least one"), gettext_lazy("of these must be true"), "or"),
+    "none": (gettext_lazy("None"), gettext_lazy("of these may be true"), "nor"),
 }
-_OTHER_WINDOWS: Final = {"page": "this page view", "session": "this session", "ever": "ever"}
+_OTHER_WINDOWS: Final = {
+    "page": gettext_lazy("this page view"),
+    "session": gettext_lazy("this session"),
+    "ever": "ever",
+}
 Choices = list[tuple[str, str]]
 
 
@@ -55,11 +63,8 @@ class Menu:
         if not value:
             return format_html('<option value="" selected>{}</option>{}', hint, self.html)
         if value not in self.known:
-            gone = format_html(
-                '<option value="{}" selected>{} (not in the catalogue)</option>',
-                value,
-                value.partition(":")[2] or value,
-            )
+            name = _("{name} (not in the catalogue)").format(name=value.partition(":")[2] or value)
+            gone = format_html('<option value="{}" selected>{}</option>', value, name)
             return gone + self.html
         mark = format_html('<option value="{}"', value)
         # Safe: both sides of the replacement were escaped when they were written.
@@ -70,20 +75,20 @@ def menu_of(catalogue: Catalogue) -> Menu:
     """Return what a condition may be about: attributes, events, segments, or an event's properties."""
     if catalogue.event is not None:
         names = [(f"attribute:{key}", catalogue.name_of(key)) for key in catalogue.attributes]
-        return Menu([(f"About {catalogue.event.name}", names)])
+        return Menu([(_("About {name}").format(name=catalogue.event.name), names)])
     person: Choices = []
     visit: Choices = []
     for spec in catalogue.attributes.values():
         about = visit if isinstance(spec, AttributeSpec) and spec.source == "context" else person
         about.append((f"attribute:{spec.key}", catalogue.name_of(spec.key)))
     events = [(f"event:{one.key}", one.name) for one in catalogue.events.values()]
-    segments = [("segment:", "is in a segment")] if catalogue.segments else []
+    segments = [("segment:", _("is in a segment"))] if catalogue.segments else []
     return Menu(
         [
-            ("What they did", events),
-            ("About the person", sorted(person, key=lambda one: one[1])),
-            ("About the visit", sorted(visit, key=lambda one: one[1])),
-            ("Segments", segments),
+            (_("What they did"), events),
+            (_("About the person"), sorted(person, key=lambda one: one[1])),
+            (_("About the visit"), sorted(visit, key=lambda one: one[1])),
+            (_("Segments"), segments),
         ]
     )
 
@@ -224,16 +229,16 @@ class LeafRow:
     @cached_property
     def subjects(self) -> SafeString:
         return self.page.menu(self.catalogue).chosen(
-            self.node.text("subject"), hint="Choose what to look at…"
+            self.node.text("subject"), hint=_("Choose what to look at…")
         )
 
     @cached_property
     def operators(self) -> SafeString:
-        plain = [(one.key, one.label) for one in self.said.operators.values()]
+        plain = [(one.key, label_of(one, ACTIVE)) for one in self.said.operators.values()]
         folded = [one for one in plain if one[0].endswith("_ignoring_case")]
-        groups = [("Compare", [one for one in plain if one not in folded])]
+        groups = [(_("Compare"), [one for one in plain if one not in folded])]
         if folded:
-            groups.append(("Ignoring case", folded))
+            groups.append((_("Ignoring case"), folded))
         return Menu(groups).chosen(self.node.text("is"), hint="choose…")
 
     @property
@@ -248,8 +253,8 @@ class LeafRow:
     @cached_property
     def properties(self) -> SafeString:
         names = [(key, key.replace("_", " ")) for key in properties_of(self.said)]
-        return Menu([("Properties", names)]).chosen(
-            self.node.text("property"), hint="choose a property…"
+        return Menu([(_("Properties"), names)]).chosen(
+            self.node.text("property"), hint=_("choose a property…")
         )
 
     @property
@@ -259,15 +264,15 @@ class LeafRow:
     @cached_property
     def thens(self) -> SafeString:
         names = [(one.key, one.name) for one in self.catalogue.events.values()]
-        return Menu([("Events", names)]).chosen(
-            self.node.text("then"), hint="choose the later event…"
+        return Menu([(_("Events"), names)]).chosen(
+            self.node.text("then"), hint=_("choose the later event…")
         )
 
     @cached_property
     def segments(self) -> SafeString:
         names = [(one.key, one.name) for one in self.catalogue.segments.values()]
-        return Menu([("Segments", sorted(names, key=lambda one: one[1].lower()))]).chosen(
-            self.node.text("segment"), hint="choose a segment…"
+        return Menu([(_("Segments"), sorted(names, key=lambda one: one[1].lower()))]).chosen(
+            self.node.text("segment"), hint=_("choose a segment…")
         )
 
     @property
@@ -332,10 +337,12 @@ class LeafRow:
         """Return the filters that can still be added."""
         if self.said.sort != "event" or self.said.event is None:
             return []
-        offered: list[tuple[Kind, str]] = [("where", f"Only some {self.said.event.name}")]
+        offered: list[tuple[Kind, str]] = [
+            ("where", _("Only some {name}").format(name=self.said.event.name))
+        ]
         later = self.catalogue.events.get(self.node.text("then"))
         if self.is_sequence and later:
-            offered.append(("then_where", f"Only some {later.name}"))
+            offered.append(("then_where", _("Only some {name}").format(name=later.name)))
         return [one for one in offered if self.node.child(one[0]) is None]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy, ngettext
 
 from campaigns.rule_builder.meaning import complete
 from campaigns.rule_builder.stored import read_condition
@@ -19,7 +20,7 @@ class ConditionField(forms.Field):
 
     widget: RuleBuilder
     default_error_messages = {
-        "required": "Add at least one condition: an empty rule would be everyone."
+        "required": gettext_lazy("Add at least one condition: an empty rule would be everyone.")
     }
 
     def __init__(
@@ -46,8 +47,12 @@ class ConditionField(forms.Field):
     def clean(self, value: Any) -> Condition:
         condition, faults = self._read(value)
         if faults:
-            count = "one place" if len(faults) == 1 else f"{len(faults)} places"
-            raise ValidationError(f"{faults[0]} The rule needs a look in {count}, marked red.")
+            look = ngettext(
+                "The rule needs a look in {count} place, marked red.",
+                "The rule needs a look in {count} places, marked red.",
+                len(faults),
+            )
+            raise ValidationError(f"{faults[0]} {look.format(count=len(faults))}")
         if self.required and not condition:
             raise ValidationError(self.error_messages["required"], code="required")
         return condition
@@ -64,5 +69,5 @@ class ConditionField(forms.Field):
         written = write_condition(tree, catalogue)
         if "\\u0000" in json.dumps(written.condition):
             # PostgreSQL cannot store NUL inside JSON.
-            return {}, ["Remove the characters that cannot be seen."]
+            return {}, [_("Remove the characters that cannot be seen.")]
         return written.condition, [one.text for one in check(written, catalogue)]

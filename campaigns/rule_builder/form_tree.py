@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from decisioning.rules import limits
 
 Kind = Literal["group", "leaf", "where", "then_where"]
@@ -18,7 +21,7 @@ GROUP_KINDS: Final[frozenset[Kind]] = frozenset({"group", "where", "then_where"}
 MAX_NODES: Final = 2 * limits.MAX_LEAVES
 _NODE: Final = re.compile(r"(\d{1,6}):(\d{0,6}):(group|leaf|where|then_where)", re.ASCII)
 _MATCHES: Final = ("all", "any", "none")
-DAMAGED: Final = "The page is damaged. Reload it and try again."
+DAMAGED: Final = gettext_lazy("The page is damaged. Reload it and try again.")
 
 
 class TreeError(ValueError):
@@ -77,7 +80,7 @@ def read_tree(data: FormData, name: str) -> Node:
             raise TreeError(DAMAGED)
         _attach(nodes, int(match[1]), match[2], _node(data, name, match))
     if not nodes:
-        raise TreeError("The rule is missing from the page. Reload it and try again.")
+        raise TreeError(_("The rule is missing from the page. Reload it and try again."))
     root = next(iter(nodes.values()))
     _check_depth(root)
     return root
@@ -126,7 +129,7 @@ def add(root: Node, above: int, kind: Kind) -> Node:
     parent = _found(root, above)
     node = Node(_next_id(root), kind)
     if not _fits(parent, node):
-        raise TreeError("That cannot be added here. Reload the page and try again.")
+        raise TreeError(_("That cannot be added here. Reload the page and try again."))
     parent.children.append(node)
     if kind in GROUP_KINDS:
         node.children.append(Node(node.id + 1, "leaf"))
@@ -187,7 +190,7 @@ def graft(root: Node, above: int, twig: Node) -> Node:
     """
     parent = _found(root, above)
     if parent.kind not in GROUP_KINDS:
-        raise TreeError("That cannot be added here. Reload the page and try again.")
+        raise TreeError(_("That cannot be added here. Reload the page and try again."))
     twin = _renumbered(twig, _next_id(root))
     parent.children.append(twin)
     _check_size(root)
@@ -209,7 +212,7 @@ def copy(root: Node, number: int) -> Node:
     """
     parent, index = _place(root, number)
     if parent.kind == "leaf":
-        raise TreeError("A condition has one filter of each kind. Copy the condition instead.")
+        raise TreeError(_("A condition has one filter of each kind. Copy the condition instead."))
     twin = _renumbered(parent.children[index], _next_id(root))
     parent.children.insert(index + 1, twin)
     _check_size(root)
@@ -218,7 +221,8 @@ def copy(root: Node, number: int) -> Node:
 
 def freeze(node: Node) -> list[Any]:
     """Return a node as JSON, for example ``[1, "group", "all", {}, [[2, "leaf", "all", {…}, []]]]``."""
-    return [node.id, node.kind, node.match, node.fields, [freeze(one) for one in node.children]]
+    typed = {key: values for key, values in node.fields.items() if any(values)}
+    return [node.id, node.kind, node.match, typed, [freeze(one) for one in node.children]]
 
 
 def thaw(frozen: list[Any]) -> Node:
@@ -241,7 +245,7 @@ def _found(root: Node, number: int) -> Node:
     for node in root.walk():
         if node.id == number:
             return node
-    raise TreeError("That part of the rule is no longer there.")
+    raise TreeError(_("That part of the rule is no longer there."))
 
 
 def _place(root: Node, number: int) -> tuple[Node, int]:
@@ -249,7 +253,7 @@ def _place(root: Node, number: int) -> tuple[Node, int]:
         for index, child in enumerate(parent.children):
             if child.id == number:
                 return parent, index
-    raise TreeError("That part of the rule is no longer there.")
+    raise TreeError(_("That part of the rule is no longer there."))
 
 
 def _next_id(root: Node) -> int:
@@ -266,7 +270,9 @@ def _check_size(root: Node) -> None:
 def _check_depth(root: Node) -> None:
     if _depth(root) > limits.MAX_DEPTH:
         raise TreeError(
-            f"Groups can be {limits.MAX_DEPTH} deep. Make a segment of the inner ones and use it here."
+            _(
+                "Groups can be {MAX_DEPTH} deep. Make a segment of the inner ones and use it here."
+            ).format(MAX_DEPTH=limits.MAX_DEPTH)
         )
 
 
@@ -276,6 +282,6 @@ def _depth(node: Node) -> int:
 
 
 def _too_many() -> str:
-    return (
-        f"A rule can have {limits.MAX_LEAVES} conditions. Move some into a segment and use it here."
-    )
+    return _(
+        "A rule can have {MAX_LEAVES} conditions. Move some into a segment and use it here."
+    ).format(MAX_LEAVES=limits.MAX_LEAVES)

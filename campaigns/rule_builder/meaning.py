@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from django.utils.translation import gettext_lazy
+
 from campaigns.rule_builder.form_tree import Node
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import READS
@@ -14,16 +16,16 @@ Sort = Literal["attribute", "event", "segment", ""]
 
 SEQUENCES: Final = ("then", "without")
 MEASURES: Final = {
-    "count": "how often",
-    "sum": "total of",
-    "average": "average of",
-    "min": "smallest",
-    "max": "largest",
-    "distinct": "number of different",
-    "since_last": "time since the last",
-    "since_first": "time since the first",
-    "then": "followed by",
-    "without": "not followed by",
+    "count": gettext_lazy("how often"),
+    "sum": gettext_lazy("total of"),
+    "average": gettext_lazy("average of"),
+    "min": gettext_lazy("smallest"),
+    "max": gettext_lazy("largest"),
+    "distinct": gettext_lazy("number of different"),
+    "since_last": gettext_lazy("time since the last"),
+    "since_first": gettext_lazy("time since the first"),
+    "then": gettext_lazy("followed by"),
+    "without": gettext_lazy("not followed by"),
 }
 _SIDES: Final[dict[str, Literal["at_least", "at_most"]]] = {
     "gt": "at_least",

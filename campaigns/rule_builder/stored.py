@@ -89,7 +89,8 @@ class _Reader:
             self.filter(inside, "then_where", leaf)
         else:
             leaf.fields |= _compared(inside)
-            leaf.fields["property"] = [inside.get("property", "")]
+            if inside.get("property"):
+                leaf.fields["property"] = [inside["property"]]
         self.filter(part, "where", leaf)
 
     def filter(self, part: Json, kind: Kind, leaf: Node) -> None:
@@ -151,11 +152,13 @@ def _is_event(part: Json, keys: set[str]) -> bool:
         return False
     texts = (part["event"], part.get("within", ""), inside.get("property", ""))
     named = all(isinstance(one, str) for one in (*texts, inside.get("event", "")))
-    return named and set(inside) <= _INSIDE and _is_comparison(inside)
+    compares = measure in SEQUENCES or _is_comparison(inside)
+    return named and compares and set(inside) <= _INSIDE
 
 
 def _is_comparison(part: Json) -> bool:
-    if not isinstance(part.get("is", ""), str):
+    operator = part.get("is")
+    if not isinstance(operator, str) or not operator:
         return False
     value = part.get("value")
     if isinstance(value, Mapping):

@@ -5,6 +5,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from campaigns.rule_builder.form_tree import Kind, Node
 from campaigns.rule_builder.meaning import (
     SEQUENCES,
@@ -16,19 +19,24 @@ from campaigns.rule_builder.meaning import (
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import READS, ConditionError, Fault, parse
 from decisioning.rules.constants import CONSTANTS
+from decisioning.rules.phrases import anew
+from decisioning.rules.words import capitalised
 from decisioning.specs import Condition
+from rtts_site.foundation.language import ACTIVE
 
-UNSHOWN: Final = "This part cannot be shown here. Put another condition in its place."
-UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
+UNSHOWN: Final = gettext_lazy("This part cannot be shown here. Put another condition in its place.")
+UNITS: Final = {"m": gettext_lazy("minutes"), "h": gettext_lazy("hours"), "d": gettext_lazy("days")}
 _DIGITS: Final = re.compile(r"-?\d{1,16}(\.\d{1,12})?", re.ASCII)
 _GROUPED: Final = re.compile(r"-?\d{1,3}(,\d{3}){1,5}(\.\d{1,12})?", re.ASCII)
 SPAN: Final = re.compile(r"(\d+)([mhd])", re.ASCII)
 _LINES: Final = re.compile(r"[\r\n]+")
 _WORDED: Final = {  # the value is made of two fields, so the grammar's own words would mislead
-    "duration": "Write a whole number from 1 up, for example 30.",
-    "place": "Write the distance in km, the latitude (-90 to 90) and the longitude (-180 to 180).",
-    "boolean": "Choose yes or no.",
-    "texts": "Give at least one value.",
+    "duration": gettext_lazy("Write a whole number from 1 up, for example 30."),
+    "place": gettext_lazy(
+        "Write the distance in km, the latitude (-90 to 90) and the longitude (-180 to 180)."
+    ),
+    "boolean": gettext_lazy("Choose yes or no."),
+    "texts": gettext_lazy("Give at least one value."),
 }
 
 
@@ -199,9 +207,9 @@ def check(written: Written, catalogue: Catalogue) -> list[Message]:
 def _message(fault: Fault, written: Written) -> Message:
     node, said, rest = written.origin(fault.path)
     if node.text("raw"):
-        return Message(node.id, "raw", f"{UNSHOWN} {fault.message[:1].upper()}{fault.message[1:]}.")
+        return Message(node.id, "raw", f"{UNSHOWN} {capitalised(anew(fault.message, ACTIVE))}.")
     if said is not None and not node.text("subject"):
-        return Message(node.id, "subject", "Choose what to look at.")
+        return Message(node.id, "subject", _("Choose what to look at."))
     part = rest.rpartition("/")[2]
     if part in ("attribute", "event"):
         part = "then" if rest.startswith(SEQUENCES) else "subject"
@@ -211,10 +219,11 @@ def _message(fault: Fault, written: Written) -> Message:
 def _words(fault: Fault, node: Node, said: Meaning | None, part: str) -> str:
     kind = said.constant if said is not None and part == "value" else "none"
     if kind in _WORDED and not (kind == "texts" and _several(node)):
-        return _WORDED[kind]
-    text = fault.message[:1].upper() + fault.message[1:]
+        return str(_WORDED[kind])
+    text = capitalised(anew(fault.message, ACTIVE))
     if kind in ("number", "count"):
-        text += f", for example {CONSTANTS[kind].example}"
+        example = CONSTANTS[kind].example
+        text = _("{text}, for example {example}").format(text=text, example=example)
     if part == "segment" and not node.text("segment"):
-        text = "Choose a segment"
+        text = _("Choose a segment")
     return f"{text}."

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from campaigns.rule_builder.display import GroupRow, Page
@@ -60,7 +61,7 @@ class Views:
         """Answer with the tree after one edit, or with 422 and why it was not made."""
         name, posted = _posted(request)
         if posted is None or posted.error:
-            return _refusal(posted.error if posted else "Reload the page and try again.")
+            return _refusal(posted.error if posted else _("Reload the page and try again."))
         catalogue = self._catalogue(request, name)
         do, was = request.POST.get("do", ""), request.POST.get("was", "")
         try:
@@ -83,7 +84,7 @@ class Views:
         """Answer with words, people and each part's people, and the messages of rows that were left."""
         name, posted = _posted(request)
         if posted is None or posted.error:
-            return _refusal(posted.error if posted else "Reload the page and try again.")
+            return _refusal(posted.error if posted else _("Reload the page and try again."))
         catalogue = self._catalogue(request, name)
         written = write_condition(posted.tree, catalogue)
         messages = check(written, catalogue)
@@ -112,7 +113,7 @@ class Views:
         except CompileError as error:
             return None, str(error)
         except Down:
-            return None, "The profile store does not answer now; try again shortly."
+            return None, _("The profile store does not answer now; try again shortly.")
 
     def _count(self, written: Written, catalogue: Catalogue) -> dict[str, Any] | None:
         if self.audience is None:

@@ -26,6 +26,9 @@ from decisioning.rules.visibility import HIDDEN
 from decisioning.specs import AggregateSpec, AttributeSpec, Condition
 
 _OVER: Final = {
+    "count": _(
+        "the number of {event} {period}"
+    ),  # for operators that no way of counting is known of
     "sum": _("the sum of {property} over {event} {period}"),
     "min": _("the lowest {property} of {event} {period}"),
     "max": _("the highest {property} of {event} {period}"),
@@ -47,6 +50,8 @@ _SINCE: Final = {
 # A count of at least this says no more than that it happened, and less, that it did not.
 _ONCE: Final = {("gte", 1), ("gt", 0)}
 _NEVER: Final = {("lt", 1), ("lte", 0), ("eq", 0)}
+
+_COUNTED: Final = ("eq", "ne", "gt", "gte", "lt", "lte", "between")  # have words of their own
 
 Telling = Callable[[Node, Catalogue], str]
 
@@ -112,7 +117,7 @@ class Speaker:
         match spec.function:
             case "sequence":
                 return self._sequence(spec, denied=denied == bool(leaf.value))
-            case "count":
+            case "count" if leaf.operator.key in _COUNTED:
                 words = self._count(leaf, spec, denied=denied)
             case "since_first" | "since_last":
                 words = self._since(leaf, spec, denied=denied)

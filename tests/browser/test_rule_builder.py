@@ -238,10 +238,10 @@ def test_an_empty_group_is_red_and_cannot_be_saved(builder):
     assert builder.locator("#id_name").input_value() == "Nobody knows"
 
 
-def tab_to(page, name):
+def tab_to(page, name, *, key="Tab"):
     """Press Tab until the control of this name has the focus."""
-    for _ in range(60):
-        page.keyboard.press("Tab")
+    for _ in range(90):
+        page.keyboard.press(key)
         label = page.evaluate(
             "document.activeElement.getAttribute('aria-label') || document.activeElement.textContent.trim()"
         )
@@ -250,24 +250,219 @@ def tab_to(page, name):
     raise AssertionError(f"{name} cannot be reached with Tab")
 
 
+def make_three_levels_by_keyboard(page):
+    """Build a rule of three groups inside each other, from the key field on, with the keyboard alone."""
+    for level, amount in ((2, "500"), (3, "700")):
+        tab_to(page, "Group")
+        page.keyboard.press("Enter")
+        page.locator(f".rb-level-{level} .rb-leaf").wait_for()
+        settled(page)
+        with page.expect_response("**/rule-builder/edit"):
+            page.keyboard.type("Spend so far")
+        settled(page)
+        tab_to(page, "Value")
+        page.keyboard.type(amount)
+    has_words(page, "700 USD")
+
+
 def test_the_keyboard_is_enough_for_three_levels(builder):
     builder.locator("#id_key").focus()
-    for level, amount in ((2, "500"), (3, "700")):
-        tab_to(builder, "Group")
-        builder.keyboard.press("Enter")
-        builder.locator(f".rb-level-{level} .rb-leaf").wait_for()
-        settled(builder)
-        with builder.expect_response("**/rule-builder/edit"):
-            builder.keyboard.type("Spend so far")
-        settled(builder)
-        tab_to(builder, "Value")
-        builder.keyboard.type(amount)
+    make_three_levels_by_keyboard(builder)
 
-    has_words(builder, "Spend so far is 500 USD and Spend so far is 700 USD")
     builder.keyboard.press("Control+s")
     builder.get_by_text("This field is required").first.wait_for()
 
     assert builder.locator(".rb-level-3 .rb-leaf").get_by_label("Value").input_value() == "700"
+
+
+def press_until(page, key, name):
+    """Move on with a key until the control of this name has the focus, then press it."""
+    tab_to(page, name, key=key)
+    page.keyboard.press("Enter")
+
+
+def test_author_and_approver_need_no_pointer(visit, stack):
+    with visit("marketer") as visitor:
+        page = visitor.page
+        visitor.open("/admin/changes/new/")
+        visitor.open(ADD)
+        page.locator("#id_name").focus()
+        page.keyboard.type("Made without a pointer")
+        page.keyboard.press("Tab")
+        page.keyboard.type("made-without-a-pointer")
+        make_three_levels_by_keyboard(page)
+        page.keyboard.press("Control+s")
+        page.get_by_text("Saved as a draft in your change").wait_for()
+        press_until(page, "Tab", stack_change(page))
+        press_until(page, "Tab", "Submit for review")
+        page.get_by_text("a colleague has to approve it").wait_for()
+        address = page.url.removeprefix(visitor.base_url)
+        assert visitor.errors == []
+    with visit("approver") as visitor:
+        page = visitor.page
+        visitor.open(address)
+        press_until(page, "Tab", "Approve")
+        page.get_by_role("button", name="Publish").wait_for()
+        assert visitor.errors == []
+
+
+def stack_change(page):
+    """Return the words of the link to the change that was saved into."""
+    return page.locator(".messagelist a").first.inner_text().strip()
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.id")
+
+
+def test_conditions_are_moved_copied_and_removed_with_keys(builder):
+    add_condition(builder, "attribute:loyalty_tier")
+    second = add_condition(builder, "attribute:lifetime_value")
+    second.get_by_label("Comparison").focus()
+    comparison = focused(builder)
+
+    builder.keyboard.press("Alt+Shift+ArrowUp")
+    said(builder, "Moved up.")
+    settled(builder)
+    assert rows(builder).first.get_by_label("Comparison").get_attribute("id") == comparison
+    assert focused(builder) == comparison
+
+    builder.keyboard.press("Alt+Shift+KeyC")
+    said(builder, "Copied.")
+    settled(builder)
+    builder.locator(f"[id={comparison}]").focus()
+    builder.keyboard.press("Alt+Shift+Delete")
+    said(builder, "Removed.")
+    assert rows(builder).count() == 2
+
+
+def test_a_condition_moves_into_a_group_and_out_again(builder):
+    builder.get_by_role("button", name="Group", exact=True).click()
+    builder.locator(".rb-level-2 .rb-leaf").wait_for()
+    settled(builder)
+    row = add_condition(builder, "attribute:lifetime_value")
+
+    row.get_by_role("button", name="Move this condition into the group above it").click()
+    said(builder, "Moved into the group above.")
+    settled(builder)
+    inner = builder.locator(".rb-level-2 .rb-leaf")
+    assert inner.count() == 2
+
+    inner.last.get_by_role("button", name="Move this condition out of its group").click()
+    said(builder, "Moved out of its group.")
+    settled(builder)
+    assert builder.locator(".rb-level-2 .rb-leaf").count() == 1
+
+
+def test_a_choice_made_during_a_swap_stays(builder):
+    row = add_condition(builder, "attribute:lifetime_value")
+    row.get_by_label("Value").fill("5")
+    slow(builder)
+
+    builder.get_by_role("button", name="Condition", exact=True).click(no_wait_after=True)
+    row.get_by_label("Comparison").select_option("gte")
+    builder.wait_for_function("() => document.querySelectorAll('.rb-leaf').length === 2")
+    settled(builder)
+
+    assert rows(builder).first.get_by_label("Comparison").input_value() == "gte"
+
+
+def test_a_template_is_a_start(builder):
+    builder.get_by_text("Start from a template").click()
+    builder.get_by_role("button", name="Abandoned basket").click()
+    said(builder, "Template added.")
+
+    has_words(builder, "Order completed")
+    assert rows(builder).count() == 1
+
+
+def test_values_seen_so_far_are_offered(builder):
+    row = add_condition(builder, "attribute:home_store")
+    choose(builder, row.get_by_label("Comparison"), "eq")
+    with builder.expect_response("**/rule-builder/values?*"):
+        row.get_by_label("Value").focus()
+    builder.wait_for_function("() => document.querySelectorAll('datalist option').length > 0")
+
+    choose(builder, row.get_by_label("Comparison"), "any_of")
+    row.get_by_text("Values seen so far").click()
+    row.locator("[data-rb-line]").first.click()
+    row.locator("[data-rb-line]").nth(1).click()
+
+    assert len(row.get_by_label("Values, one per line").input_value().split("\n")) == 2
+
+
+def sign_in_elsewhere(visitor, stack):
+    """Sign in again in another tab of the same browser."""
+    other = visitor.page.context.new_page()
+    user, password = stack.sign_in("marketer")
+    other.goto(visitor.base_url + "/admin/login/")
+    other.get_by_label("User name").fill(user)
+    other.get_by_label("Password").fill(password)
+    other.get_by_role("button", name="Sign in").click()
+    other.get_by_role("heading", level=1, name="Good").wait_for()
+    other.close()
+
+
+def test_after_signing_in_elsewhere_the_rule_goes_on(visit, stack):
+    with visit("marketer") as visitor:
+        page = visitor.page
+        visitor.open(ADD)
+        page.locator("#id_name").fill("Kept through it all")
+        row = add_condition(page, "attribute:lifetime_value")
+        row.get_by_label("Value").fill("500")
+        page.context.clear_cookies()
+        page.get_by_role("button", name="Condition", exact=True).click()
+        page.get_by_role("alert").get_by_text("You are signed out").first.wait_for()
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.locator("[data-keep]").get_by_text("You are signed out").wait_for()
+
+        sign_in_elsewhere(visitor, stack)
+        page.evaluate("window.dispatchEvent(new Event('focus'))")
+        page.locator(".rb-problem").wait_for(state="hidden")
+        add_condition(page, "attribute:loyalty_tier")
+
+        assert rows(page).first.get_by_label("Value").input_value() == "500"
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_text("This field is required").first.wait_for()  # the key
+        assert page.locator("#id_name").input_value() == "Kept through it all"
+        assert rows(page).first.get_by_label("Value").input_value() == "500"
+
+
+def test_two_editors_lose_nothing(visit):
+    with visit("marketer") as visitor:
+        first = visitor.page
+        visitor.open(ADD)
+        first.locator("#id_name").fill("Edited by two")
+        first.locator("#id_key").fill("edited-by-two")
+        row = add_condition(first, "attribute:lifetime_value")
+        row.get_by_label("Value").fill("500")
+        first.get_by_role("button", name="Save and continue editing").click()
+        first.get_by_text("Saved as a draft in your change").wait_for()
+        second = first.context.new_page()
+        second.goto(first.url)
+        second.locator("#id_name").fill("Edited by a colleague")
+        second.get_by_role("button", name="Save and continue editing").click()
+        second.get_by_text("Saved as a draft in your change").wait_for()
+        second.close()
+
+        rows(first).first.get_by_label("Value").fill("750")
+        first.get_by_role("button", name="Save and continue editing").click()
+        both = first.locator("#both-versions")
+        both.get_by_text("Edited by a colleague").wait_for()
+        assert "750" in both.inner_text()
+
+        both.get_by_role("button", name="Take theirs").click()
+        first.get_by_text("What you typed is kept in this page").wait_for()
+        assert first.locator("#id_name").input_value() == "Edited by a colleague"
+
+        first.get_by_role("button", name="Bring back what I typed").click()
+        both.wait_for()
+        assert rows(first).first.get_by_label("Value").input_value() == "750"
+
+        both.get_by_role("button", name="Keep mine").click()
+        first.get_by_text("Saved as a draft in your change").wait_for()
+        assert first.locator("#id_name").input_value() == "Edited by two"
+        assert visitor.errors == []
 
 
 def test_slash_finds_and_control_s_saves(builder):
