@@ -58,7 +58,7 @@ class CommentForm(StrictSerializer):
         required=False, min_value=1, max_value=2**63 - 1, help_text="Id of the comment it answers."
     )
     thing = ThingForm(required=False, help_text="What it is about; else the whole change.")
-    field = serializers.CharField(  # type: ignore[assignment]  # a field called like Field.field
+    field = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=60, help_text="E.g. `eligibility`."
     )
 
@@ -89,7 +89,7 @@ class ItemAnswer(serializers.Serializer[object]):
 
 
 class LineAnswer(serializers.Serializer[object]):
-    field = serializers.CharField(help_text="Of the body; comments name it.")  # type: ignore[assignment]  # as below
+    field = serializers.CharField(help_text="Of the body; comments name it.")
     change = serializers.ChoiceField(["added", "removed", "changed"])
     label = serializers.CharField()  # type: ignore[assignment]  # a field called like Field.label
     before = serializers.CharField()
@@ -122,7 +122,7 @@ class CommentAnswer(serializers.Serializer[object]):
     id = serializers.IntegerField()
     answers = serializers.IntegerField(allow_null=True)
     thing = ThingForm(allow_null=True)
-    field = serializers.CharField()  # type: ignore[assignment]  # as above
+    field = serializers.CharField()
     author = serializers.CharField(allow_null=True)
     text = serializers.CharField()
     at = serializers.DateTimeField()
