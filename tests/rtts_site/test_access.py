@@ -11,10 +11,12 @@ SAMPLES = {"int": "1", "uuid": str(uuid.UUID(int=1)), "slug": "offer", "str": "w
 STEP = "submit"
 ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 SHUT = (302, 401, 403)
-FOR_EVERYBODY = {  # the sign-in page and the description of the API
+PICTURE = f"{'0' * 64}/0-320.webp"
+FOR_EVERYBODY = {  # the sign-in page, the description of the API, pictures that offers show
     "/admin/login/",
     "/api/docs",
     "/api/schema",
+    f"/media/{PICTURE}",
 }
 FOR_STAFF = {  # what needs no role: one's own account, a frame and a search that show what a role may see
     "/admin/": 200,
@@ -27,7 +29,10 @@ FOR_STAFF = {  # what needs no role: one's own account, a frame and a search tha
     "/admin/no-such-page/": 404,
     "/admin/r/1/1/": 404,
 }
-BY_REGEX = {"(?P<url>.*)$": "no-such-page/"}  # the admin's catch-all
+BY_REGEX = {
+    "(?P<url>.*)$": "no-such-page/",  # the admin's catch-all
+    r"^(?P<name>[0-9a-f]{64}/[0-9]{1,3}-[0-9]{1,5})\.(?P<ending>webp|jpg|png)$": PICTURE,
+}
 
 
 def addresses(resolver=None, prefix="/"):
