@@ -1,5 +1,6 @@
 """What staff may read about one person in one place; each reading is recorded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +9,10 @@ import redis
 
 from campaigns.candidates import candidate_of
 from consent.models import RecordRead
-from consent.projection import load_states
-from decisioning.models import DecisionRecord, ShownRecord
+from consent.policy_store import live_policy
+from consent.standing import Standing, load_view_of_record, standings
+from decisioning.ingestion.records import decode_record
+from decisioning.models import DecisionRecord, EventRecord, ShownRecord
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.store import load_profile
 from decisioning.profiles.windows import facts
@@ -26,8 +29,10 @@ from decisioning.rules.conditions import (
 from decisioning.rules.words import explanation_words
 from decisioning.specs import ReleaseSpec
 from rtts_site.foundation.language import ACTIVE
+from rtts_site.foundation.models import ApiKey
 
-RECENT = 20
+RECENT = 20  # decisions
+RECENT_EVENTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ class KnownAttribute:
     name: str
     value: Any
     since: datetime
-    source: str
+    source: str  # name of the API key that sent it
+    message_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,32 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
-    """Where a person stands on a purpose."""
+class KnownEvent:
+    """Something that the person did, newest first."""
 
-    purpose: str
-    channel: str
-    status: str
+    name: str
+    kind: str  # "track", "page", "identify", …
+    at: datetime
+    received_at: datetime
+    properties: dict[str, Any]
+    source: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIdentifier:
+    """A name that a channel knows the person by."""
+
+    name: str  # "user:c-42"
     since: datetime
-    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDecision:
+    """One answer that the person got, with what it showed."""
+
+    record: DecisionRecord
+    shown: tuple[ShownRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +90,13 @@ class KnownPerson:
 
     person: str
     is_known: bool
-    identifiers: list[str]
+    identifiers: list[KnownIdentifier]
+    absorbed: list[str]  # person ids that were merged into this one
     attributes: list[KnownAttribute]
     memberships: list[Membership]
-    consents: list[Consent]
-    decisions: list[DecisionRecord]
-    shown: list[ShownRecord]
+    standings: list[Standing]
+    events: list[KnownEvent]
+    decisions: list[KnownDecision]
 
 
 def read_person(client: redis.Redis, person: str, *, reader: str, now: datetime) -> KnownPerson:
@@ -79,28 +104,71 @@ def read_person(client: redis.Redis, person: str, *, reader: str, now: datetime)
     RecordRead.objects.create(person=person, reader=reader, what="person page", read_at=now)
     person, profile = load_profile(client, person)
     spec = candidate_of(None).spec
-    decisions = DecisionRecord.objects.filter(person_id=person).order_by("-decided_at")
-    shown = ShownRecord.objects.filter(person_id=person).order_by("-decided_at", "placement")
+    known = profile or Profile()
+    everyone = [person, *known.absorbed]
+    sources = {str(key): name for key, name in ApiKey.objects.values_list("id", "name")}
+    policy = live_policy()
     return KnownPerson(
         person,
         profile is not None,
-        sorted(profile.identifiers) if profile else [],
-        _attributes(profile, spec) if profile else [],
+        [KnownIdentifier(name, moment(at)) for name, at in sorted(known.identifiers.items())],
+        sorted(known.absorbed),
+        _attributes(known, spec, sources),
         _memberships(profile, spec, now=now),
-        _consents(person),
-        list(decisions.defer("body")[:RECENT]),
-        list(shown[: 3 * RECENT]),
+        standings(policy, load_view_of_record(person), now=now) if policy else [],
+        _events(everyone, spec, sources),
+        _decisions(everyone),
     )
 
 
-def _attributes(profile: Profile, spec: ReleaseSpec) -> list[KnownAttribute]:
+def moment(epoch_ms: int) -> datetime:
+    """Return epoch milliseconds as an aware time."""
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC)
+
+
+def _events(everyone: list[str], spec: ReleaseSpec, sources: Mapping[str, str]) -> list[KnownEvent]:
+    names = {one.key: one.name for one in spec.event_types}
+    rows = EventRecord.objects.filter(person_id__in=everyone, kind="event")
+    found = []
+    for row in rows.order_by("-event_time")[:RECENT_EVENTS]:
+        record = decode_record(bytes(row.body))
+        found.append(
+            KnownEvent(
+                names.get(row.name, row.name) or row.type,
+                row.type,
+                row.event_time,
+                row.received_at,
+                record.properties or record.attributes,
+                sources.get(row.source, row.source),
+                row.message_id,
+            )
+        )
+    return found
+
+
+def _decisions(everyone: list[str]) -> list[KnownDecision]:
+    records = DecisionRecord.objects.filter(person_id__in=everyone).order_by("-decided_at")
+    latest = list(records.defer("body")[:RECENT])
+    by_decision: dict[str, list[ShownRecord]] = {}
+    rows = ShownRecord.objects.filter(
+        decision_id__in=[one.decision_id for one in latest], person_id__in=everyone, rank__gt=0
+    )
+    for row in rows.order_by("placement", "rank"):
+        by_decision.setdefault(row.decision_id, []).append(row)
+    return [KnownDecision(one, tuple(by_decision.get(one.decision_id, ()))) for one in latest]
+
+
+def _attributes(
+    profile: Profile, spec: ReleaseSpec, sources: Mapping[str, str]
+) -> list[KnownAttribute]:
     names = {one.key: one.name for one in spec.attributes}
     return [
         KnownAttribute(
             names.get(key, key),
             cell.value,
-            datetime.fromtimestamp(cell.event_time_ms / 1000, UTC),
-            cell.source,
+            moment(cell.event_time_ms),
+            sources.get(cell.source, cell.source),
+            cell.message_id,
         )
         for key, cell in sorted(profile.attributes.items())
         if cell.value is not None
@@ -126,13 +194,3 @@ def _membership(
     explanation = explain(tree, known, now.timestamp())
     truth = {Truth.TRUE: "true", Truth.FALSE: "false"}.get(explanation.truth, "unknown")
     return Membership(name, truth, explanation_words(explanation, catalogue, ACTIVE))
-
-
-def _consents(person: str) -> list[Consent]:
-    states = load_states([person]).get(person, {})
-    return [
-        Consent(
-            purpose, channel, state.status, datetime.fromtimestamp(state.since, UTC), state.record
-        )
-        for (purpose, channel), state in sorted(states.items())
-    ]

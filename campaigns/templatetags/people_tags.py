@@ -6,7 +6,16 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from campaigns import person_links
+from rtts_site.foundation.redis_clients import redis_client
+
 register = template.Library()
+
+
+@register.simple_tag
+def person_link(person: str) -> str:
+    """Return the address of a person's page, which says nothing about who that is."""
+    return person_links.person_link(redis_client(), person)
 
 
 @register.filter

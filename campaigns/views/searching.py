@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import finding
 from campaigns.models import PROXIES, Change, Release
+from campaigns.person_links import person_link
 from consent import ledger
 from consent.forms import parse_person
 from consent.models import Person, RecordRead
@@ -77,7 +78,7 @@ def person(user: User, query: str, *, now: datetime) -> Iterator[FoundGroup]:
             RecordRead.objects.create(
                 person=known, reader=user.get_username(), what="search", read_at=now
             )
-            url = f"{reverse('admin:rtts-people')}?{urlencode({'person': known})}"
+            url = person_link(redis_client(), known)
             yield FoundGroup(_("People"), [FoundLink(_("One person"), url, known)])
             return
 

@@ -9,7 +9,6 @@ from campaigns import drafts, publishing, reports, sampling, simulation
 from campaigns.candidates import candidate_of
 from campaigns.models.items import Kind
 from consent import people
-from consent.models import RecordRead
 from consent.people import Identifier, person_id
 from decisioning.decision_log import copy_in
 from decisioning.models import OutcomeRecord, ShownRecord
@@ -103,48 +102,6 @@ def test_effect_page_says_people(live, mia, crowd, marketer):  # noqa: F811
 
     assert "3 people" in page
     assert "not there" in page
-
-
-def test_simulator_explains_why_not(live, crowd, marketer):  # noqa: F811
-    url = reverse("admin:rtts-simulator")
-
-    shown = marketer.get(url, {"person": "c-9"}).content.decode()
-    supposed = marketer.get(url, {"person": "c-9", "given": "tier=gold"})
-
-    assert "Hero" in shown
-    assert "fallback" in shown
-    assert supposed.status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("bad", "field"),
-    [
-        ({"person": "x" * 300}, "person"),
-        ({"person": "c-1", "given": "mood=good"}, "given"),
-        ({"person": "c-1", "given": "spend=lots"}, "given"),
-        ({"person": "c-1", "placements": "nowhere"}, "placements"),
-        ({"person": "c-1", "at": "soon"}, "at"),
-        ({"person": "c-1", "under": "9999"}, "under"),
-    ],
-)
-def test_simulator_names_the_wrong_field(live, crowd, marketer, bad, field):  # noqa: F811
-    page = marketer.get(reverse("admin:rtts-simulator"), bad)
-
-    assert list(page.context["form"].errors) == [field]
-
-
-def test_reading_a_person_is_recorded(live, crowd, db):
-    compliance = browser(person("cora", "Compliance"))
-
-    page = compliance.get(reverse("admin:rtts-people"), {"person": "user:c-1"}).content.decode()
-
-    assert "gold" in page
-    assert "Gold members" in page
-    assert RecordRead.objects.get().reader == "cora"
-
-
-def test_person_page_is_closed_to_marketers(live, marketer):  # noqa: F811
-    assert marketer.get(reverse("admin:rtts-people")).status_code == 403
 
 
 def shown_row(number, at, **fields):

@@ -1,5 +1,6 @@
 """The simulator and the decision endpoint give one answer, for what is live and for a change before it is."""
 
+import json
 import os
 from collections import Counter
 from datetime import timedelta
@@ -25,6 +26,7 @@ from decisioning.specs import (
     OfferSpec,
     PlacementSpec,
 )
+from tests import product
 from tests.campaigns.agreement import answered, batches, differences, drawn, simulated
 from tests.campaigns.conftest import NOW, go_live, save, variant
 from tests.campaigns.test_pages import put_person
@@ -32,6 +34,10 @@ from tests.campaigns.test_simulator import trust
 from tests.decisioning import making
 
 TRIPLES = 200
+RUN = """
+from tests.campaigns.agreement_run import run
+run({url!r}, {key!r}, {triples}, {author!r}, {approver!r})
+"""
 LONG = int(os.environ.get("RTTS_TRIPLES", "10000"))
 SCOPES = ("decisions", "decisions:now", "decisions:trace")
 DICE = ("gold", "silver", None)
@@ -159,3 +165,25 @@ def test_simulator_and_endpoint_agree(live, mia, ada, crowd, redis):
         seen
     )
     assert seen["CAMPAIGN_HELD_OUT"] > 0
+
+
+@pytest.mark.long
+def test_simulator_and_endpoint_agree_on_10_000_triples():
+    """The whole product with demo data, asked over HTTP: what is live, a change by preview, and the change once live."""
+    with product.running(demo=True) as running:
+        code = RUN.format(
+            url=running.base_url,
+            key=running.key(*SCOPES, "events"),
+            triples=LONG,
+            author=running.sign_in("marketer")[0],
+            approver=running.sign_in("approver")[0],
+        )
+        printed = running.python(code)
+    found = json.loads(printed.split("RESULT ")[1])
+
+    print(found)
+    assert found["wrong"] == 0, found["first"]
+    assert found["live"] + found["draft"] >= LONG
+    assert found["people"] >= 200
+    met = {code for code, count in found["fates"].items() if count}
+    assert {"SHOWN", "CONSENT", "NOT_ELIGIBLE", "OUTRANKED"} <= met
