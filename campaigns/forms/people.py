@@ -24,7 +24,8 @@ class PersonField(forms.CharField):
         text: str = super().clean(value)
         if not text:
             return None
-        for name in (text, f"user:{text}"):
+        named = text.startswith(("user:", "anonymous:"))
+        for name in (text,) if named else (text, f"user:{text}"):
             try:
                 return parse_person(name)
             except ValueError:
