@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from campaigns import comparing, mapping, wording
+from campaigns.analysis.placing import address_of, items_of
 from campaigns.candidates import candidate_of, changed_drafts, conflicts
 from campaigns.drafts import drafts_of
 from campaigns.models import Change, Release, Revision
@@ -135,12 +137,29 @@ def _by_item(release: Release) -> dict[int, Revision]:
     return {row.item_id: row for row in rows}
 
 
-def faults(change: Change) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that keeps a change from being submitted, and where to put it right."""
+
+    text: str
+    url: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def faults(change: Change) -> list[Fault]:
     """Return what keeps a change from being submitted, in words."""
     candidate = candidate_of(change)
     try:
-        found = [str(finding) for finding in candidate.findings()]
+        findings = candidate.findings()
+        items = items_of(findings) if findings else {}
+        found = [Fault(str(finding), address_of(finding, items)) for finding in findings]
     except mapping.Refused as refused:
-        found = [f"{error.field}: {error.message}" for error in refused.errors]
+        found = [Fault(f"{error.field}: {error.message}") for error in refused.errors]
     meanwhile = _("“{item}” went live otherwise meanwhile: open, compare and save it again.")
-    return [*(meanwhile.format(item=draft.item) for draft in conflicts(change)), *found]
+    stale = [
+        Fault(meanwhile.format(item=draft.item), reverse("admin:rtts-item", args=[draft.item_id]))
+        for draft in conflicts(change)
+    ]
+    return [*stale, *found]

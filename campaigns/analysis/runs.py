@@ -1,18 +1,16 @@
 """The only place that runs analyses, keeps what they found, and says what of it a user has not dismissed."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import Final
 
 import msgspec
 import redis
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
-from django.urls import reverse
 
 from campaigns import wording
 from campaigns.analysis import links, matching
@@ -23,8 +21,7 @@ from campaigns.analysis.telling import RANK, SAYINGS, Told, tell_all
 from campaigns.analysis.whole import Surroundings, of_release, of_thing, signed
 from campaigns.candidates import Candidate, candidate_of, changed_drafts, live_release
 from campaigns.mapping import Refused
-from campaigns.models import PROXIES, Analysis, Change, Dismissal, Item
-from campaigns.models.items import Kind
+from campaigns.models import Analysis, Change, Dismissal
 from campaigns.sampling import sampled_facts
 from decisioning.rules.canonical import digest
 from decisioning.rules.compiler import CompileError, compile_release, compile_segments
@@ -236,22 +233,3 @@ def dismiss(user: AbstractBaseUser, mark: str, *, reason: str, now: datetime) ->
 def bring_back(user: AbstractBaseUser, mark: str) -> None:
     """Show a finding to a user again."""
     Dismissal.objects.filter(user_id=user.pk, mark=mark).delete()
-
-
-def place_of(told: Told, items: dict[tuple[str, str], int]) -> str:
-    """Return the address of the field that a finding is about; "" where the thing has no page."""
-    pk = items.get((told.oddity.kind, told.oddity.key))
-    if pk is None:
-        return ""
-    name = PROXIES[told.oddity.kind]._meta.model_name
-    where = {"field": told.oddity.field}
-    if "row" in told.oddity.args:
-        where["node"] = str(told.oddity.args["row"])
-    return f"{reverse(f'admin:campaigns_{name}_change', args=[pk])}#{urlencode(where)}"
-
-
-def item_ids(found: Iterable[Told]) -> dict[tuple[str, str], int]:
-    """Return the ids of the things that findings are about; one query."""
-    keys = {one.oddity.key for one in found}
-    rows: Any = Item.objects.filter(key__in=keys).values_list("kind", "key", "pk")
-    return {(Kind(kind).value, key): pk for kind, key, pk in rows}

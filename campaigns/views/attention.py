@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns.analysis import runs
+from campaigns.analysis.placing import address_of, items_of
 from campaigns.analysis.telling import Told
 from campaigns.models import Analysis, Change
 from campaigns.views.pages import attempt, needs, page, text_of, user_of
@@ -21,8 +22,8 @@ PAGE_SIZE = 50
 
 def placed(told: list[Told]) -> list[tuple[Told, str]]:
     """Return findings with the addresses of the fields that they are about; one query."""
-    items = runs.item_ids(told)
-    return [(one, runs.place_of(one, items)) for one in told]
+    items = items_of(one.oddity for one in told)
+    return [(one, address_of(one.oddity, items, row=one.oddity.args.get("row"))) for one in told]
 
 
 @require_GET
