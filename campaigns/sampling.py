@@ -5,7 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,7 +15,6 @@ from django.conf import settings
 
 from campaigns.audiences.people import STEADY_S, People
 from consent import people
-from consent.policy import ConsentView
 from consent.state import load_views
 from decisioning.ingestion.records import Record, decode_record
 from decisioning.models import EventRecord
@@ -33,6 +32,7 @@ logger = logging.getLogger("campaigns")
 
 SAMPLE: int = settings.RTTS_SAMPLE  # people
 HASTY_SAMPLE: Final = 2_000  # people, for who waits while nothing is in memory
+ENOUGH: Final = 2_000  # people, for who says nothing else
 HISTORY_SAMPLE: Final = 300  # people, where events have to be read again
 HISTORY_DAYS: Final = 92  # no window is longer than 90 days
 FRESH_S: Final = 30.0  # older people are loaded again while the old ones serve …
@@ -47,7 +47,6 @@ class Sample:
 
     profiles: dict[str, Profile]
     population: int  # everyone, exactly
-    views: dict[str, ConsentView] = field(default_factory=dict)
 
 
 class _Keeper:
@@ -182,9 +181,9 @@ def load_people(
     return _keeper.refolded(sample, new, now=now) if new else sample
 
 
-def load_sample(client: redis.Redis, *, most: int | None = None) -> Sample:
-    """Return at most so many people (all that are sampled where None)."""
-    found = _keeper.people(client, hasty=False)
+def load_sample(client: redis.Redis, *, most: int = ENOUGH) -> Sample:
+    """Return at most so many people; one round trip while they are in memory."""
+    found = _keeper.people(client, hasty=most <= HASTY_SAMPLE)
     persons = found.persons[:most]
     return Sample({person: found.profiles[person] for person in persons}, found.population)
 
@@ -195,16 +194,16 @@ def sampled_facts(
     attributes: Collection[str],
     aggregates: Collection[AggregateSpec],
     now: datetime,
+    most: int = ENOUGH,
 ) -> tuple[dict[str, Facts], int]:
-    """Return person -> facts, and how many people there are.
+    """Return person -> facts, of at most so many people, and how many people there are.
 
     What the workers do not keep yet is folded from the history of fewer people.
     """
-    found = load_people(client, aggregates=aggregates, now=now)
-    known = found.facts(
-        0, len(found), attributes=attributes, aggregates=aggregates, now=now.timestamp()
-    )
-    return dict(zip(found.persons, known, strict=True)), found.population
+    found = load_people(client, aggregates=aggregates, now=now, hasty=most <= HASTY_SAMPLE)
+    last = min(most, len(found))
+    known = found.facts(0, last, attributes=attributes, aggregates=aggregates, now=now.timestamp())
+    return dict(zip(found.persons[:last], known, strict=True)), found.population
 
 
 def unkept(client: redis.Redis, aggregates: Iterable[AggregateSpec]) -> list[AggregateSpec]:

@@ -67,6 +67,8 @@ def find(
     behind = {
         texts[name]: tree for name, tree in whole.items() if len(flags[texts[name]]) < len(people)
     }
+    if seconds is not None:
+        behind = _most_wanted(behind, flags)
     if behind:
         until = None if seconds is None else time.monotonic() + seconds
         first = min(len(flags[text]) for text in behind)
@@ -76,6 +78,12 @@ def find(
             flags[text] = longer
             people.keep_counted(text, longer, now=now)
     return {name: Found(flags[text], people.population) for name, text in texts.items()}
+
+
+def _most_wanted(behind: Mapping[str, Node], flags: Mapping[str, bytes]) -> dict[str, Node]:
+    """Return those that were hardly counted yet; where there are none, all that are not done."""
+    new = {text: tree for text, tree in behind.items() if len(flags[text]) < LEAST}
+    return new or dict(behind)
 
 
 def text_of(tree: Node) -> str:

@@ -20,7 +20,7 @@ from decisioning.rules.conditions import aggregates
 from rtts_site.foundation.charts import band_chart
 
 KINDS: Final = (Kind.SEGMENT, Kind.OFFER)
-SECONDS: Final = 60.0  # of a worker, for all that is live
+SECONDS: Final = 30.0  # of a worker, for all that is live
 FEW: Final = 200  # conditions that are counted on all sampled people
 FEWER_PEOPLE: Final = 2_000
 SHOWN: Final = 400  # records of a chart

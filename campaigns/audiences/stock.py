@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -16,7 +17,14 @@ from campaigns.candidates import candidate_of
 from campaigns.models import Item
 from campaigns.models.items import Kind
 from campaigns.sampling import load_people
-from decisioning.rules.conditions import Catalogue, Node, aggregates, inline_segments, parse
+from decisioning.rules.conditions import (
+    Catalogue,
+    ConditionError,
+    Node,
+    aggregates,
+    inline_segments,
+    parse,
+)
 
 STOCK_KEY: Final = "audience:stock"
 DIGEST_FIELD, MADE_FIELD, BODY_FIELD = "digest", "made", "body"
@@ -85,20 +93,23 @@ def _counted(client: redis.Redis, *, now: datetime) -> Stock:
 
 
 def live_trees(*kinds: Kind) -> dict[str, Node]:
-    """Return the conditions of live segments or offers, by key (by ``kind:key`` where several are asked)."""
+    """Return the conditions of live segments or offers, by key (by ``kind:key`` where several are asked).
+
+    One that cannot be read is left out.
+    """
     spec = candidate_of(None).spec
     catalogue = Catalogue.of(spec)
     conditions = {
         Kind.SEGMENT: {one.key: one.condition for one in spec.segments},
         Kind.OFFER: {one.key: one.eligibility for one in spec.offers},
     }
-    return {
-        key if len(kinds) == 1 else f"{kind.value}:{key}": inline_segments(
-            parse(condition, catalogue)
-        )
-        for kind in kinds
-        for key, condition in conditions[kind].items()
-    }
+    found = {}
+    for kind in kinds:
+        for key, condition in conditions[kind].items():
+            with suppress(ConditionError):
+                tree = inline_segments(parse(condition, catalogue))
+                found[key if len(kinds) == 1 else f"{kind.value}:{key}"] = tree
+    return found
 
 
 class _Reader:
