@@ -111,6 +111,7 @@ def _parameter(place: str, name: str, words: str) -> Json:
     return {**described, "schema": {"type": "string", "maxLength": 6_500}}
 
 
+PREVIEW = _parameter("header", "X-RTTS-Preview", "The token of a preview: its change decides.")
 TEXT_TOO = ("application/json", "text/plain")  # browser libraries send JSON as text
 CALLS = {
     "track": "Something a person did",
@@ -125,10 +126,18 @@ CALLS = {
 def _operations() -> dict[tuple[str, str], Operation]:
     known: dict[tuple[str, str], Operation] = {
         ("POST", "/v1/decisions"): Operation(
-            "Decide what each placement shows to a person", "decisions", DecisionRequest, Answer
+            "Decide what each placement shows to a person",
+            "decisions",
+            DecisionRequest,
+            Answer,
+            parameters=(PREVIEW,),
         ),
         ("POST", "/v1/decisions/batch"): Operation(
-            "Decide for up to 100 people", "decisions", BatchRequest, Answers
+            "Decide for up to 100 people",
+            "decisions",
+            BatchRequest,
+            Answers,
+            parameters=(PREVIEW,),
         ),
         ("POST", "/v1/feedback"): Operation(
             "Say what came of shown offers, by tracking token", "decisions", Feedback, Taken
