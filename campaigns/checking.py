@@ -10,6 +10,7 @@ from campaigns import tokens
 from campaigns.mapping import PLACES, is_everyone
 from campaigns.models.items import Kind
 from decisioning.rules.conditions import Catalogue, ConditionError, aggregates, attributes, parse
+from decisioning.rules.phrases import anew
 from decisioning.specs import (
     CampaignSpec,
     Condition,
@@ -18,6 +19,7 @@ from decisioning.specs import (
     PlacementSpec,
     ReleaseSpec,
 )
+from rtts_site.foundation.language import ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def _condition(
         parse(condition, catalogue)
     except ConditionError as error:
         for fault in error.faults:
-            yield Finding(kind, key, field, fault.message)
+            yield Finding(kind, key, field, anew(fault.message, ACTIVE))
 
 
 def _catalogue_findings(release: ReleaseSpec, purposes: frozenset[str]) -> Iterator[Finding]:

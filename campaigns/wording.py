@@ -22,6 +22,7 @@ from decisioning.arbitration.reasons import limit_words
 from decisioning.content.fitting import fit_words
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import ConditionError
+from decisioning.rules.phrases import anew
 from decisioning.rules.words import sentence
 from decisioning.specs import Condition, FitSpec
 from rtts_site.foundation.language import ACTIVE
@@ -108,7 +109,7 @@ def words_of(condition: Condition, names: Names) -> str:
     try:
         return sentence(condition, names.catalogue, ACTIVE)
     except ConditionError as error:
-        return _("Cannot be read: {fault}").format(fault=error.message)
+        return _("Cannot be read: {fault}").format(fault=anew(error.message, ACTIVE))
 
 
 def moment(value: str | None, zone: str) -> str:

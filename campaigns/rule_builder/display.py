@@ -49,7 +49,7 @@ class Menu:
 
     def __init__(self, groups: Iterable[tuple[str, Choices]]) -> None:
         groups = list(groups)
-        self.known = {value for _, choices in groups for value, _ in choices}
+        self.known = {value for _title, choices in groups for value, _label in choices}
         self.html = format_html_join("", '<optgroup label="{}">{}</optgroup>', self._html(groups))
 
     @staticmethod

@@ -2,13 +2,16 @@
 
 from django import template
 
+from campaigns.wording import NOTHING
+from campaigns.wording import percent as in_percent
+
 register = template.Library()
 
 
 @register.filter
 def percent(share: float | None) -> str:
     """Return a share in [0, 1] as e.g. "4.2%"; "–" where there is none."""
-    return "–" if share is None else f"{share:.1%}"
+    return NOTHING if share is None else in_percent(share, places=1)
 
 
 @register.filter

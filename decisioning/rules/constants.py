@@ -7,6 +7,8 @@ from typing import Any, Final, Literal
 
 from decisioning.rules import limits
 from decisioning.rules.durations import parse_duration
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 from decisioning.rules.values import parse_date, version_key
 
 ConstantKind = Literal[
@@ -17,18 +19,20 @@ ConstantKind = Literal[
 
 def _none(value: Any) -> None:
     if value is not None:
-        raise ValueError("this operator takes no value: leave it out")
+        raise ValueError(_("this operator takes no value: leave it out"))
 
 
 def _number(value: Any) -> float | int:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("write a number")
+        raise ValueError(_("write a number"))
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("write a number")
+        raise ValueError(_("write a number"))
     if abs(value) > limits.MAX_NUMBER:
-        raise ValueError("write a number between -1,000,000,000,000,000 and 1,000,000,000,000,000")
+        raise ValueError(
+            _("write a number between -1,000,000,000,000,000 and 1,000,000,000,000,000")
+        )
     if round(value, limits.MAX_DECIMALS) != value:
-        raise ValueError(f"write at most {limits.MAX_DECIMALS} decimals")
+        raise ValueError(Filled(_("write at most {most} decimals"), most=limits.MAX_DECIMALS))
     # 3.0 and 3 are one value: equal conditions must have equal text.
     return int(value) if value == int(value) else value
 
@@ -36,51 +40,59 @@ def _number(value: Any) -> float | int:
 def _count(value: Any) -> int:
     number = _number(value)
     if not isinstance(number, int) or number < 0:
-        raise ValueError("write a whole number from 0 up")
+        raise ValueError(_("write a whole number from 0 up"))
     return number
 
 
 def _number_pair(value: Any) -> list[float | int]:
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise ValueError("write two numbers, the lower one first")
+        raise ValueError(_("write two numbers, the lower one first"))
     low, high = _number(value[0]), _number(value[1])
     if low > high:
-        raise ValueError("put the lower number first")
+        raise ValueError(_("put the lower number first"))
     return [low, high]
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("write a text")
+        raise ValueError(_("write a text"))
     if len(value) > limits.MAX_TEXT:
-        raise ValueError(f"shorten the text to {limits.MAX_TEXT:,} characters")
+        raise ValueError(Filled(_("shorten the text to {most:,} characters"), most=limits.MAX_TEXT))
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise ValueError("remove the characters that are not valid text") from error
+        raise ValueError(_("remove the characters that are not valid text")) from error
     return value
 
 
 def _filled(value: Any) -> str:
     if _text(value) == "":
-        raise ValueError("write at least one character")
+        raise ValueError(_("write at least one character"))
     return str(value)
 
 
 def _pattern(value: Any) -> str:
     text = _filled(value)
     if text.count("*") > limits.MAX_STARS:
-        raise ValueError(f"use at most {limits.MAX_STARS} stars; * stands for any characters")
+        raise ValueError(
+            Filled(
+                _("use at most {most} stars; * stands for any characters"),
+                most=limits.MAX_STARS,
+            )
+        )
     return text
 
 
 def _several(one: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
     def check(value: Any) -> list[Any]:
         if not isinstance(value, list | tuple) or not value:
-            raise ValueError("give a list of at least one value")
+            raise ValueError(_("give a list of at least one value"))
         if len(value) > limits.MAX_LIST_VALUES:
             raise ValueError(
-                f"use at most {limits.MAX_LIST_VALUES} values; put longer lists into an attribute"
+                Filled(
+                    _("use at most {most} values; put longer lists into an attribute"),
+                    most=limits.MAX_LIST_VALUES,
+                )
             )
         return list(dict.fromkeys(one(item) for item in value))
 
@@ -89,7 +101,7 @@ def _several(one: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
 
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("choose true or false")
+        raise ValueError(_("choose true or false"))
     return value
 
 
@@ -100,18 +112,20 @@ def _date(value: Any) -> str:
 
 def _duration(value: Any) -> str:
     if parse_duration(_text(value)) > limits.MAX_DURATION_S:
-        raise ValueError("use at most 36,500 days")
+        raise ValueError(_("use at most 36,500 days"))
     return str(value)
 
 
 def _place(value: Any) -> dict[str, float | int]:
     if not isinstance(value, Mapping) or set(value) != {"lat", "lon", "km"}:
-        raise ValueError("give lat, lon and km")
+        raise ValueError(_("give lat, lon and km"))
     lat, lon, km = (_number(value[part]) for part in ("lat", "lon", "km"))
     if abs(lat) > 90 or abs(lon) > 180:
-        raise ValueError("use a latitude from -90 to 90 and a longitude from -180 to 180")
+        raise ValueError(_("use a latitude from -90 to 90 and a longitude from -180 to 180"))
     if not 0 < km <= limits.MAX_KM:
-        raise ValueError(f"use a distance above 0 and up to {limits.MAX_KM:,.0f} km")
+        raise ValueError(
+            Filled(_("use a distance above 0 and up to {most:,.0f} km"), most=limits.MAX_KM)
+        )
     return {"lat": lat, "lon": lon, "km": km}
 
 

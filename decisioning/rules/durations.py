@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from decisioning.rules.phrases import gettext_noop as _
+
 UNITS: Final = {"m": 60, "h": 3_600, "d": 86_400}
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,6})([mhd])", re.ASCII)
 _STEPS: Final = (
@@ -18,7 +20,7 @@ def parse_duration(text: str) -> int:
     """
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise ValueError('write a whole number and a unit, such as "15m", "12h" or "30d"')
+        raise ValueError(_('write a whole number and a unit, such as "15m", "12h" or "30d"'))
     return int(match[1]) * UNITS[match[2]]
 
 

@@ -9,6 +9,8 @@ from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.constants import CONSTANTS
 from decisioning.rules.durations import parse_duration
 from decisioning.rules.operators import OPERATORS, Family
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 from decisioning.rules.tree import (
     EVERYONE,
     GROUPS,
@@ -39,7 +41,7 @@ FUNCTIONS: Final[tuple[AggregateFunction, ...]] = (
     "count", "sum", "min", "max", "average", "distinct", "since_first", "since_last",
 )  # fmt: skip
 FOR_EVER: Final = ("count", "since_first", "since_last")  # functions that need no window
-_TOO_DEEP: Final = "its segments refer to each other too deep: refer to simpler segments"
+_TOO_DEEP: Final = _("its segments refer to each other too deep: refer to simpler segments")
 
 
 class ConditionError(ValueError):
@@ -108,18 +110,22 @@ class _Reader:
         return tree
 
     def _check_inlined(self, tree: Node) -> None:
-        if sum(1 for _ in leaves(tree)) > limits.MAX_INLINED_LEAVES:
+        if sum(1 for _leaf in leaves(tree)) > limits.MAX_INLINED_LEAVES:
             raise _Wrong(
                 "",
-                f"with its segments this has more than {limits.MAX_INLINED_LEAVES:,} conditions: "
-                "use fewer or smaller segments",
+                Filled(
+                    _(
+                        "with its segments this has more than {most:,} conditions: use fewer or smaller segments"
+                    ),
+                    most=limits.MAX_INLINED_LEAVES,
+                ),
             )
         if depth(tree) > limits.MAX_INLINED_DEPTH:
             raise _Wrong("", _TOO_DEEP)
 
     def _node(self, json: Any, path: str, level: int) -> Node:
         if not isinstance(json, Mapping):
-            raise _Wrong(path, "write a condition as an object, or choose one in the builder")
+            raise _Wrong(path, _("write a condition as an object, or choose one in the builder"))
         for kind in GROUPS:
             if kind in json:
                 return self._group(json, kind, path, level + 1)
@@ -130,13 +136,19 @@ class _Reader:
             return _EventReader(self, json, path, level).leaf()
         if "segment" in json:
             return self._segment(json, path)
-        raise _Wrong(path, "start a condition with an attribute, an event, a segment or a group")
+        raise _Wrong(path, _("start a condition with an attribute, an event, a segment or a group"))
 
     def _count_leaf(self, path: str) -> None:
         self.count += 1
         if self.count == limits.MAX_LEAVES + 1:
             self.faults.append(
-                Fault(path, f"use at most {limits.MAX_LEAVES} conditions: move some into a segment")
+                Fault(
+                    path,
+                    Filled(
+                        _("use at most {most} conditions: move some into a segment"),
+                        most=limits.MAX_LEAVES,
+                    ),
+                )
             )
 
     def _group(self, json: Mapping[str, Any], kind: GroupKind, path: str, level: int) -> Node:
@@ -145,10 +157,13 @@ class _Reader:
         if level > limits.MAX_DEPTH:
             raise _Wrong(
                 path,
-                f"nest groups at most {limits.MAX_DEPTH} deep: move the inner one to a segment",
+                Filled(
+                    _("nest groups at most {most} deep: move the inner one to a segment"),
+                    most=limits.MAX_DEPTH,
+                ),
             )
         if not isinstance(children, list | tuple) or not children:
-            raise _Wrong(f"{path}/{kind}", "add at least one condition to this group")
+            raise _Wrong(f"{path}/{kind}", _("add at least one condition to this group"))
         found = []
         for number, child in enumerate(children):
             if self.count > limits.MAX_LEAVES:
@@ -171,9 +186,20 @@ class _Reader:
 
     def _unknown_attribute(self, key: Any) -> str:
         if self.catalogue.event is None:
-            return f"{_quoted(key)} is not in the catalogue: choose an attribute that is, or add it there first"
+            return Filled(
+                _(
+                    "{value} is not in the catalogue: choose an attribute that is, or add it there first"
+                ),
+                value=_quoted(key),
+            )
         name = self.catalogue.event.key
-        return f"{_quoted(key)} is not a property of {name}: choose one that is, or add it to the event type"
+        return Filled(
+            _(
+                "{value} is not a property of {name}: choose one that is, or add it to the event type"
+            ),
+            value=_quoted(key),
+            name=name,
+        )
 
     def _segment(self, json: Mapping[str, Any], path: str) -> SegmentUse:
         _only(json, {"segment"}, path)
@@ -181,12 +207,17 @@ class _Reader:
         spec = self.catalogue.segments.get(key) if isinstance(key, str) else None
         if spec is None:
             raise _Wrong(
-                f"{path}/segment", f"{_quoted(key)} is not a segment: choose one of the list"
+                f"{path}/segment",
+                Filled(_("{value} is not a segment: choose one of the list"), value=_quoted(key)),
             )
         if spec.key in self.segments:
             round_trip = " > ".join((*self.segments, spec.key))
             raise _Wrong(
-                f"{path}/segment", f"segments go round in a circle ({round_trip}): take one out"
+                f"{path}/segment",
+                Filled(
+                    _("segments go round in a circle ({circle}): take one out"),
+                    circle=round_trip,
+                ),
             )
         if spec.key not in self.catalogue.trees:
             self.catalogue.trees[spec.key] = self._segment_tree(spec.key, f"{path}/segment")
@@ -203,7 +234,13 @@ class _Reader:
         if first.message.startswith("segments go round") or len(reader.segments) > 1:
             raise _Wrong(path, first.message)
         raise _Wrong(
-            path, f"correct the segment {_quoted(key)} first: {first.path} {first.message}"
+            path,
+            Filled(
+                _("correct the segment {value} first: {path} {message}"),
+                value=_quoted(key),
+                path=first.path,
+                message=first.message,
+            ),
         )
 
 
@@ -218,7 +255,7 @@ class _EventReader:
 
     def leaf(self) -> Leaf:
         if self.reader.catalogue.event is not None:
-            raise _Wrong(self.path, "compare properties of the event here, not other events")
+            raise _Wrong(self.path, _("compare properties of the event here, not other events"))
         event = self._event(self.json["event"], f"{self.path}/event")
         for link in ("then", "without"):
             if link in self.json:
@@ -227,7 +264,11 @@ class _EventReader:
             if function in self.json:
                 return self._aggregate(event, function)
         raise _Wrong(
-            self.path, f"say what of the event counts: one of {', '.join(FUNCTIONS)}, then, without"
+            self.path,
+            Filled(
+                _("say what of the event counts: one of {functions}, then, without"),
+                functions=", ".join(FUNCTIONS),
+            ),
         )
 
     def _event(self, key: Any, path: str) -> EventTypeSpec:
@@ -235,7 +276,12 @@ class _EventReader:
         if found is None:
             raise _Wrong(
                 path,
-                f"{_quoted(key)} is not in the catalogue of events: choose one that is, or add it there first",
+                Filled(
+                    _(
+                        "{value} is not in the catalogue of events: choose one that is, or add it there first"
+                    ),
+                    value=_quoted(key),
+                ),
             )
         return found
 
@@ -244,7 +290,7 @@ class _EventReader:
         path = f"{self.path}/{function}"
         comparison = self.json[function]
         if not isinstance(comparison, Mapping):
-            raise _Wrong(path, 'write a comparison such as {"is": "gte", "value": 1}')
+            raise _Wrong(path, _('write a comparison such as {"is": "gte", "value": 1}'))
         reads = READS.get(function)
         _only(comparison, {"is", "value", "property"} if reads else {"is", "value"}, path)
         fields: AggregateFields = {
@@ -262,7 +308,7 @@ class _EventReader:
         path = f"{self.path}/{link}"
         later = self.json[link]
         if not isinstance(later, Mapping):
-            raise _Wrong(path, 'name the later event, such as {"event": "Order Completed"}')
+            raise _Wrong(path, _('name the later event, such as {"event": "Order Completed"}'))
         _only(later, {"event", "where"}, path)
         then = self._event(later.get("event"), f"{path}/event")
         spec = make_aggregate(
@@ -284,9 +330,11 @@ class _EventReader:
         try:
             seconds = parse_duration(within if isinstance(within, str) else "")
         except ValueError as error:
-            raise _Wrong(path, f"{error}, or page, or session") from error
+            raise _Wrong(
+                path, Filled(_("{error}, or page, or session"), error=error.args[0])
+            ) from error
         if not limits.MIN_WINDOW_S <= seconds <= limits.MAX_WINDOW_S:
-            raise _Wrong(path, "use a window from 1 minute (1m) to 90 days (90d)")
+            raise _Wrong(path, _("use a window from 1 minute (1m) to 90 days (90d)"))
         return str(within)
 
     def _where(
@@ -308,8 +356,13 @@ def _property(event: EventTypeSpec, key: Any, types: tuple[str, ...], path: str)
         if one.key == key and one.type in types:
             return one.key
     fitting = ", ".join(one.key for one in event.properties if one.type in types)
-    wanted = f"choose a {' or '.join(types)} property of {event.key}"
-    raise _Wrong(f"{path}/property", f"{wanted}: {fitting or 'it has none'}")
+    message = Filled(
+        _("choose a {types} property of {event}: {fitting}"),
+        types=" or ".join(types),
+        event=event.key,
+        fitting=fitting or Filled(_("it has none")),
+    )
+    raise _Wrong(f"{path}/property", message)
 
 
 def _comparison(
@@ -324,19 +377,28 @@ def _comparison(
     operator = OPERATORS[family].get(key) if isinstance(key, str) else None
     if operator is None:
         known = ", ".join(OPERATORS[family])
-        raise _Wrong(f"{path}/is", f"{_quoted(key)} does not fit a {family}: choose one of {known}")
+        raise _Wrong(
+            f"{path}/is",
+            Filled(
+                _("{value} does not fit a {family}: choose one of {known}"),
+                value=_quoted(key),
+                family=family,
+                known=known,
+            ),
+        )
     try:
         value = CONSTANTS[operator.constant].check(json.get("value"))
         return make_leaf(fact, family, operator.key, value, aggregate=aggregate)
     except ValueError as error:
-        raise _Wrong(f"{path}/value", str(error)) from error
+        raise _Wrong(f"{path}/value", error.args[0]) from error
 
 
 def _only(json: Mapping[str, Any], known: set[str], path: str) -> None:
     for key in json:
         if key not in known:
             raise _Wrong(
-                f"{path}/{_pointer(key)}", f"take {_quoted(key)} out: it has no meaning here"
+                f"{path}/{_pointer(key)}",
+                Filled(_("take {value} out: it has no meaning here"), value=_quoted(key)),
             )
 
 

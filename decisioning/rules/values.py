@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
 from decisioning.rules import limits
+from decisioning.rules.phrases import gettext_noop as _
 
 Value = float | int | str | bool | list[str] | tuple[float, float]
 Facts = Mapping[str, Any]  # attribute or aggregate key -> Value; what is absent is unknown
@@ -108,9 +109,11 @@ def parse_date(text: str) -> tuple[float, bool]:
         instant = datetime.fromisoformat(text)
         seconds = instant.replace(tzinfo=instant.tzinfo or UTC).timestamp()
     except (ValueError, OverflowError) as error:
-        raise ValueError('write a date such as "2026-11-22" or "2026-11-22T09:00:00Z"') from error
+        raise ValueError(
+            _('write a date such as "2026-11-22" or "2026-11-22T09:00:00Z"')
+        ) from error
     if instant.tzinfo is None:
-        raise ValueError('add the time zone, such as "2026-11-22T09:00:00Z"')
+        raise ValueError(_('add the time zone, such as "2026-11-22T09:00:00Z"'))
     return seconds, False
 
 
@@ -126,7 +129,7 @@ def version_key(text: str) -> VersionKey:
     """
     match = _match_version(text)
     if match is None:
-        raise ValueError('write a version such as "2.10.0" or "2.10.0-beta.1"')
+        raise ValueError(_('write a version such as "2.10.0" or "2.10.0-beta.1"'))
     major, minor, patch, prerelease = match.groups()
     numbers = (int(major), int(minor or 0), int(patch or 0))
     if prerelease is None:
