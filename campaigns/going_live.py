@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
-from campaigns import reach
+from campaigns import reach, stopping
 from campaigns.candidates import conflicts
 from campaigns.drafts import author_ids, drafts_of, void_approvals
 from campaigns.models import Change, Event, Item, Release
@@ -49,9 +49,18 @@ def take_live(release: Release, *, now: datetime) -> Release:
         _point_items(release, now=now)
         if release.change is not None:
             _close(release.change, by=release.published_by, now=now, version=release.version or 0)
+        _lift_stops(release, now=now)
         _tell(release, now=now)
         _rebuild_others(now=now)
     return release
+
+
+def _lift_stops(release: Release, *, now: datetime) -> None:
+    if release.change is None:
+        return  # what a roll back restores was not reviewed anew
+    base = release.base.revisions.values("pk") if release.base else ()
+    changed = release.revisions.exclude(pk__in=base).values_list("item_id", flat=True)
+    stopping.lift_reviewed(release, list(changed), now=now)
 
 
 def _tell(release: Release, *, now: datetime) -> None:

@@ -73,8 +73,10 @@ def history_of(subject: Model, asked: Asked | None = None) -> list[Entry]:
     if reader is None:
         raise LookupError(f"{type(subject).__name__} has no history.")
     wanted = asked or Asked()
-    found = [entry for entry in reader(subject) if wanted.wants(entry)]
-    return sorted(found, key=lambda entry: entry.at, reverse=True)[:MOST]
+    found = enumerate(entry for entry in reader(subject) if wanted.wants(entry))
+    # What was done at the same moment is told in the order of its doing.
+    newest = sorted(found, key=lambda one: (one[1].at, one[0]), reverse=True)
+    return [entry for _number, entry in newest[:MOST]]
 
 
 def _of_item(item: Item) -> Iterator[Entry]:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import redis
 from django.utils.translation import gettext_noop as _  # the page that shows a job translates
 
-from campaigns import going_live, publishing
+from campaigns import going_live, publishing, stopping
 from campaigns.candidates import live_release
 from campaigns.models import Release
 from campaigns.sampling import sampled_facts
@@ -122,6 +122,7 @@ def push_live(client: redis.Redis, *, now: datetime) -> bool:
     Source of truth is PostgreSQL; a Redis that was emptied or that missed a publish is put right.
     """
     put_live(client)
+    stopping.push(client)
     release = live_release()
     held: Any = client.hget(LIVE_KEY, "version")
     if release is None or release.artifact is None or int(held or 0) >= (release.version or 0):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns.views import comments, history, notices, releases, review, webhooks
+from campaigns.views import comments, history, notices, releases, review, stops, webhooks
 
 urlpatterns = [
     path("review/", review.inbox, name="rtts-review"),
@@ -27,4 +27,6 @@ urlpatterns = [
     path("webhooks/<int:pk>/test/", webhooks.test, name="rtts-webhook-test"),
     path("webhooks/<int:pk>/remove/", webhooks.remove, name="rtts-webhook-remove"),
     path("deliveries/<int:pk>/again/", webhooks.again, name="rtts-delivery-again"),
+    path("stops/", stops.overview, name="rtts-stops"),
+    path("stops/<int:pk>/lift/", stops.lift, name="rtts-stop-lift"),
 ]

@@ -26,6 +26,8 @@ from decisioning.releases import (
     seal_key,
     verify,
 )
+from decisioning.stops import Stops, load_stops
+from decisioning.stops import load_copy as load_stops_copy
 from rtts_site.foundation import metrics
 from rtts_site.foundation.redis_clients import Down
 
@@ -43,6 +45,7 @@ class Current:
     policy: PolicySpec | None = None
     learned: Learned = field(default_factory=Learned)
     closed: frozenset[str] = frozenset()
+    stops: Stops = Stops()
 
 
 class ReleaseHolder:
@@ -78,6 +81,7 @@ class ReleaseHolder:
 
     def start(self) -> None:
         """Load what there is, then keep it current in the background."""
+        self._swap(replace(self.current, stops=load_stops_copy(self._directory)))
         self.poll()
         if self.current.held is None:
             self.load_from_disk()
@@ -104,6 +108,7 @@ class ReleaseHolder:
         """
         looks = (
             self._look_for_policy,
+            self._look_for_stops,
             self._look_for_release,
             self._look_for_values,
             self._look_for_previews,
@@ -121,6 +126,11 @@ class ReleaseHolder:
 
     def _look_for_policy(self) -> None:
         self._swap(replace(self.current, policy=self._newest_policy()))
+
+    def _look_for_stops(self) -> None:
+        known = self.current.stops
+        stops = load_stops(self._client, known=known, directory=self._directory)
+        self._swap(replace(self.current, stops=stops))
 
     def _look_for_release(self) -> None:
         fields: Any = self._client.hgetall(LIVE_KEY)

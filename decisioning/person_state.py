@@ -148,4 +148,5 @@ def state_of(
         rates=rates,
         learned_version=current.learned.version,
         closed=tuple(sorted(current.closed)),
+        stopped=current.stops.things,
     )

@@ -28,6 +28,7 @@ REASON_WORDS = {
     reasons.NO_CANDIDATES: gettext_lazy("No offer is made for this placement."),
     reasons.UNKNOWN_PLACEMENT: gettext_lazy("The release has no such placement."),
     reasons.WON: gettext_lazy("At least one offer passed every check."),
+    reasons.STOPPED: gettext_lazy("Every offer was stopped in an emergency."),
     reasons.NOT_RUNNING: gettext_lazy("No offer was running."),
     reasons.CONSENT: gettext_lazy("Consent did not allow any of the offers."),
     reasons.NOT_ELIGIBLE: gettext_lazy("The person met no offer's conditions."),

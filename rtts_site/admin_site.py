@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 import campaigns.urls
 from campaigns.inbox import waiting_count
 from campaigns.notifying.inbox import unread_count
+from campaigns.stopping import stops_in_force
 from campaigns.views import searching
 from campaigns.views.pages import user_of
 from rtts_site import home
@@ -63,6 +64,7 @@ NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
         gettext_lazy("Review"),
         (
             Entry("admin:rtts-review", "review", gettext_lazy("Review inbox")),
+            Entry("admin:rtts-stops", "review", gettext_lazy("Emergency stops")),
             Entry("campaigns.change", "change"),
             Entry("campaigns.release", "release"),
             Entry("campaigns.approvalrule", "review"),
@@ -156,6 +158,7 @@ class TargetingAdminSite(AdminSite):
         context = super().each_context(request)
         context["navigation"] = list(self.navigation(request, context["available_apps"]))
         context["unread"] = unread_count(request.user)
+        context["stops"] = stops_in_force() if self.has_permission(request) else []
         return context
 
     def navigation(

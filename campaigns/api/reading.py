@@ -146,7 +146,8 @@ def check_version(request: Request, current: str, *, exists: bool) -> str | None
     match, none_match = (request.headers.get(name) for name in ("If-Match", "If-None-Match"))
     if none_match is not None:
         if exists and (none_match.strip() == "*" or current in _tags(none_match)):
-            raise Problem(412, "There already", "It is there already: read it, then use If-Match.")
+            words = "It is there already: read it, then use If-Match."
+            raise Problem(412, "There already", words, headers=[("ETag", f'"{current}"')])
         return current
     if match is None:
         return None

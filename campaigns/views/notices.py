@@ -21,7 +21,7 @@ def notices(request: HttpRequest) -> HttpResponse:
     muted = inbox.muted_by(user)
     context = {
         "told": inbox.told_to(user, unread=unread),
-        "unread": unread,
+        "only_unread": unread,
         "events": [(value, label, value not in muted) for value, label in Event.choices],
     }
     return page(request, "campaigns/notices.html", context, title=_("Notifications"))

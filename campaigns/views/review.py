@@ -23,7 +23,7 @@ from campaigns.views.releases import job_of
 from decisioning.rules.compiler import CompileError
 from rtts_site.foundation.redis_clients import Down
 
-AWAY = "The profile store does not answer now; reload the page shortly."
+AWAY = gettext_lazy("The profile store does not answer now; reload the page shortly.")
 
 
 @require_GET
@@ -161,26 +161,30 @@ STEPS: dict[str, tuple[Step, str, Any]] = {  # step, permission, what is said af
     "submit": (
         _submit,
         "submit_change",
-        lazily("Submitted. An approver sees it in the review inbox."),
+        lazily(gettext_lazy("Submitted. An approver sees it in the review inbox.")),
     ),
-    "approve": (_approve, "approve_change", lazily("Your approval is recorded.")),
-    "send-back": (_send_back, "approve_change", lazily("Sent back to its authors.")),
+    "approve": (_approve, "approve_change", lazily(gettext_lazy("Your approval is recorded."))),
+    "send-back": (_send_back, "approve_change", lazily(gettext_lazy("Sent back to its authors."))),
     "publish": (
         _publish,
         "publish_release",
-        lazily("Being prepared; the progress is shown below."),
+        lazily(gettext_lazy("Being prepared; the progress is shown below.")),
     ),
-    "discard": (_discard, "submit_change", lazily("Discarded. Its history is kept.")),
-    "switch": (_switch, "change_change", lazily("Your next edits go into this change.")),
-    "take-out": (_take_out, "change_change", lazily("Taken out of this change.")),
-    "rename": (_rename, "change_change", lazily("Renamed.")),
+    "discard": (_discard, "submit_change", lazily(gettext_lazy("Discarded. Its history is kept."))),
+    "switch": (
+        _switch,
+        "change_change",
+        lazily(gettext_lazy("Your next edits go into this change.")),
+    ),
+    "take-out": (_take_out, "change_change", lazily(gettext_lazy("Taken out of this change."))),
+    "rename": (_rename, "change_change", lazily(gettext_lazy("Renamed."))),
 }
 
 
 @require_POST
 def change_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     if step not in STEPS:
-        raise Http404("There is no such step.")
+        raise Http404(_("There is no such step."))
     take, permission, done = STEPS[step]
 
     @needs(permission)
@@ -220,7 +224,7 @@ def new_change(request: HttpRequest) -> HttpResponse:
     return attempt(
         request,
         lambda: None,
-        done="Opened. Your next edits go into it.",
+        done=_("Opened. Your next edits go into it."),
         to=reverse("admin:rtts-change", args=[change.pk]),
     )
 

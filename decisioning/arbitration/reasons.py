@@ -9,6 +9,7 @@ from decisioning.rules.phrases import gettext_noop as _
 from decisioning.rules.value_words import seconds_words
 
 SHOWN: Final = "SHOWN"
+STOPPED: Final = "STOPPED"
 NOT_RUNNING: Final = "NOT_RUNNING"
 QUIET_HOURS: Final = "QUIET_HOURS"
 CONSENT: Final = "CONSENT"
@@ -27,6 +28,7 @@ OUTRANKED: Final = "OUTRANKED"
 
 WORDS: Final[dict[str, str]] = {
     SHOWN: _("Shown."),
+    STOPPED: _("It was stopped in an emergency: {detail}."),
     NOT_RUNNING: _("The offer or its campaign is not running now."),
     QUIET_HOURS: _("The channel is quiet at this hour."),
     CONSENT: _("Consent does not allow it: {detail}."),

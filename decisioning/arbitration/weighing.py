@@ -1,5 +1,6 @@
 """Steps 2 to 7 of a decision for one candidate after the other: gate, schedule, match, caps, holdout, arm, score; pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -99,6 +100,10 @@ class Weighing:
         return known
 
     def not_running(self, candidate: Candidate) -> Drop | None:
+        if self.state.stopped:
+            why = stopped_why(self.state.stopped, candidate.offer.key, candidate.campaign.key)
+            if why:
+                return reasons.STOPPED, why
         zone = self.zone(candidate.offer.purposes) if candidate.reads_zone else ""
         if not candidate.is_live(self.now, zone):
             return reasons.NOT_RUNNING, ""
@@ -276,3 +281,8 @@ class Weighing:
         }
         self.used.update(context)
         return evaluate(candidate.offer_tree, context, self.now.timestamp()) is Truth.TRUE
+
+
+def stopped_why(stopped: Mapping[str, str], offer: str, campaign: str) -> str:
+    """Return why an offer or its campaign was stopped in an emergency, "" where neither was."""
+    return stopped.get(f"offer:{offer}") or stopped.get(f"campaign:{campaign}") or ""

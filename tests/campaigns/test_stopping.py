@@ -1,0 +1,95 @@
+"""Emergency stops: at once, loud, undone by review or by another approver."""
+
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from campaigns import drafts, publishing, review, stopping
+from campaigns.models import Item, Notice, Stop
+from campaigns.models.items import Kind
+from campaigns.publishing import NotPossible
+from decisioning.specs import OfferSpec
+from decisioning.stops import Stops, load_stops
+from rtts_site.foundation.redis_clients import redis_client
+from tests.campaigns.conftest import NOW, go_live, person, save, variant
+from tests.campaigns.test_authoring import browser
+
+
+@pytest.fixture
+def sale(live):
+    return Item.objects.get(kind="offer", key="winter-sale")
+
+
+def test_stop_is_one_post_and_reaches_redis(sale, mia, ada, redis):
+    answer = browser(mia).post(
+        "/admin/stops/", {"item": sale.pk, "why": "Wrong price"}, follow=True
+    )
+
+    assert b"stopped everywhere within 2 seconds" in answer.content
+    assert load_stops(redis, known=Stops()).things == {"offer:winter-sale": "Wrong price"}
+    assert "Stopped: Winter sale" in browser(ada).get("/admin/").content.decode()
+    assert Notice.objects.filter(user=ada, event="thing.stopped").exists()
+
+
+def test_another_approver_lifts_it(sale, mia, ada, redis):
+    mia.groups.add(*ada.groups.all())
+    made = stopping.stop(sale, by=mia, why="Wrong price", now=NOW)
+    stopping.push(redis)
+
+    with pytest.raises(PermissionDenied, match="other than"):
+        stopping.lift(made, by=type(mia).objects.get(pk=mia.pk), why="Mended", now=NOW)
+    browser(ada).post(f"/admin/stops/{made.pk}/lift/", {"why": "Mended"})
+
+    assert load_stops(redis, known=Stops()).things == {}
+    assert Stop.objects.get().lifted_why == "Mended"
+
+
+def test_reviewed_change_of_the_thing_lifts_it(sale, mia, ada, redis):
+    stopping.stop(sale, by=mia, why="Wrong price", now=NOW)
+    change = drafts.open_change(mia, now=NOW)
+    spec = OfferSpec(key="winter-sale", name="Sale", purposes=("ads",), variants=(variant(),))
+    save(change, Kind.OFFER, spec, author=mia)
+
+    assert "lets it run again" in review.stopped(change)[0]
+    publishing.submit(change, by=mia, now=NOW)
+    go_live(change, by=ada)
+    assert stopping.stops_in_force() == []
+
+
+def test_other_release_leaves_it_stopped(sale, mia, ada):
+    stopping.stop(sale, by=mia, why="Wrong price", now=NOW)
+    change = drafts.open_change(mia, now=NOW)
+    spec = OfferSpec(key="other", name="Other", purposes=("ads",), variants=(variant(),))
+    save(change, Kind.OFFER, spec, author=mia)
+    publishing.submit(change, by=mia, now=NOW)
+    go_live(change, by=ada)
+
+    assert len(stopping.stops_in_force()) == 1
+
+
+@pytest.mark.parametrize(("key", "why"), [("winter-sale", " "), ("gold", "Wrong")])
+def test_refuses_without_reason_or_what_cannot_run(live, mia, key, why):
+    with pytest.raises(NotPossible):
+        stopping.stop(Item.objects.get(key=key), by=mia, why=why, now=NOW)
+
+
+def test_who_only_reads_stops_nothing(sale, ana):
+    browser(ana).post("/admin/stops/", {"item": sale.pk, "why": "Because"})
+
+    assert not Stop.objects.exists()
+
+
+def test_stop_is_recorded_where_redis_is_away(sale, mia, settings):
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+    redis_client.cache_clear()
+    answer = browser(mia).post("/admin/stops/", {"item": sale.pk, "why": "Wrong"}, follow=True)
+    redis_client.cache_clear()
+
+    assert b"as soon as Redis answers again" in answer.content
+    assert Stop.objects.get().why == "Wrong"
+
+
+def test_nothing_is_stopped_twice(sale, mia):
+    stopping.stop(sale, by=mia, why="Wrong", now=NOW)
+
+    with pytest.raises(NotPossible, match="stopped already"):
+        stopping.stop(sale, by=person("mo", "Marketer"), why="Wrong", now=NOW)
