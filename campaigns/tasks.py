@@ -122,10 +122,10 @@ def analyse_waiting(**_: Any) -> None:
     jobs = Job.objects.filter(kind=runs.KIND)
     silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=now - SILENCE)
     silent.update(state=Job.State.WAITING, updated_at=now)
-    is_open = jobs.filter(state__in=(Job.State.WAITING, Job.State.RUNNING))
-    if not is_open.filter(subject=runs.LIVE).exists() and runs.live_is_due(now=now):
-        Job.objects.create(kind=runs.KIND, subject=runs.LIVE)
+    runs.ask_for_live(now=now)
     for job in jobs.filter(state=Job.State.WAITING).order_by("pk")[:5]:
+        if job.attempts and job.updated_at > now - pause_after(job.attempts):
+            continue
         with suppress(*runs.REFUSALS), running_job(job.pk, refusals=runs.REFUSALS) as mine:
             if mine is not None:
                 runs.analyse(mine.subject, now=timezone.now(), report=mine.report)

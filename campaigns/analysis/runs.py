@@ -11,6 +11,7 @@ import redis
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
+from django.utils.translation import gettext_noop
 
 from campaigns import wording
 from campaigns.analysis import links, matching
@@ -22,9 +23,11 @@ from campaigns.analysis.whole import Surroundings, of_release, of_thing, signed
 from campaigns.candidates import Candidate, candidate_of, changed_drafts, live_release
 from campaigns.mapping import Refused
 from campaigns.models import Analysis, Change, Dismissal
+from campaigns.models.items import Kind
 from campaigns.sampling import sampled_facts
 from decisioning.rules.canonical import digest
 from decisioning.rules.compiler import CompileError, compile_release, compile_segments
+from decisioning.specs import OfferSpec
 from rtts_site.foundation.jobs import Job
 from rtts_site.foundation.redis_clients import Down, redis_client
 
@@ -33,7 +36,12 @@ LIVE: Final = "live"
 SECONDS: Final = 20.0  # for looking at people; the sample is as large as fits into them
 MAX_AGE: Final = timedelta(minutes=15)  # of what is said about live people
 REFUSALS: Final = (Refused, ObjectDoesNotExist)  # why a job ends without findings
+PAUSE: Final = timedelta(minutes=5)  # after a failure
 MAX_KEPT: Final = 2_000  # findings of one analysis
+READING: Final = gettext_noop("Reading conditions")
+COMPILING: Final = gettext_noop("Compiling rules")
+LOOKING: Final = gettext_noop("Looking at people")
+FOLLOWING: Final = gettext_noop("Following links")
 
 Report = Callable[[int, int, str], None]
 
@@ -72,23 +80,22 @@ def analyse(subject: str, *, now: datetime, report: Report) -> Analysis:
     """
     started = time.monotonic()
     change = None if subject == LIVE else Change.objects.get(pk=int(subject.partition(":")[2]))
+    seen = seen_digest(change)
     candidate = candidate_of(change)
     layout = layout_of(candidate)
-    found = of_release(
-        layout, around(now), lambda done, total: report(done, 2 * total, "Reading conditions")
-    )
+    found = of_release(layout, around(now), lambda done, total: report(done, 2 * total, READING))
     sampled, population = 0, 0
     if not candidate.findings():
         measured, population = _measure(layout, now=now, report=report)
         sampled = measured.sampled
         found += signed(layout, matching.Measured(layout, measured, now).oddities())
-    if settings.RTTS_FOLLOW_LINKS:
-        report(99, 100, "Following links")
-        found += signed(layout, links.follow(layout.release.offers))
+    if change is not None and settings.RTTS_FOLLOW_LINKS:
+        report(99, 100, FOLLOWING)
+        found += signed(layout, links.follow(_touched_offers(change, layout)))
     row, _ = Analysis.objects.update_or_create(
         subject=subject,
         defaults={
-            "digest": digest(layout.release),
+            "digest": seen,
             "findings": msgspec.to_builtins(_kept(found)),
             "sampled": sampled,
             "population": population,
@@ -99,13 +106,26 @@ def analyse(subject: str, *, now: datetime, report: Report) -> Analysis:
     return row
 
 
+def seen_digest(change: Change | None) -> str:
+    """Return the digest of what an analysis of a subject looks at now; raises Refused where it cannot be read."""
+    if change is None:
+        release = live_release()
+        return release.digest if release else ""
+    return digest(candidate_of(change).spec)
+
+
+def _touched_offers(change: Change, layout: Layout) -> list[OfferSpec]:
+    keys = [row.item.key for row in changed_drafts(change) if row.item.kind == Kind.OFFER]
+    return [layout.offers[key] for key in keys if key in layout.offers]
+
+
 def _kept(found: list[Oddity]) -> list[Oddity]:
     return sorted(found, key=lambda one: (RANK[one.code], one.kind, one.key, one.field))[:MAX_KEPT]
 
 
 def _measure(layout: Layout, *, now: datetime, report: Report) -> tuple[matching.Matched, int]:
     nobody = matching.Matched(0, {}, {}, {})
-    report(1, 2, "Compiling")
+    report(1, 2, COMPILING)
     try:
         rules, segments = compile_release(layout.release), compile_segments(layout.release)
     except CompileError:
@@ -123,7 +143,7 @@ def _measure(layout: Layout, *, now: datetime, report: Report) -> tuple[matching
     deadline = time.monotonic() + SECONDS
 
     def go_on(number: int) -> bool:
-        report(len(known) + number, 2 * len(known), "Looking at people")
+        report(len(known) + number, 2 * len(known), LOOKING)
         return time.monotonic() < deadline
 
     found = matching.match(layout.release, (rules, segments), known.values(), now=now, go_on=go_on)
@@ -138,8 +158,18 @@ def request_analysis(change: Change) -> Job:
     return running or Job.objects.create(kind=KIND, subject=subject)
 
 
+def ask_for_live(*, now: datetime) -> None:
+    """Leave a job to look at what is live where that is due; its earlier ones go."""
+    mine = Job.objects.filter(kind=KIND, subject=LIVE)
+    busy = mine.filter(state__in=(Job.State.WAITING, Job.State.RUNNING))
+    failed = mine.filter(state=Job.State.FAILED, updated_at__gt=now - PAUSE)
+    if not busy.exists() and not failed.exists() and live_is_due(now=now):
+        mine.delete()
+        Job.objects.create(kind=KIND, subject=LIVE)
+
+
 def live_is_due(*, now: datetime) -> bool:
-    """Return whether what is live has to be looked at again; three queries."""
+    """Return whether what is live has to be looked at again; two queries."""
     release = live_release()
     if release is None:
         return False
@@ -147,15 +177,10 @@ def live_is_due(*, now: datetime) -> bool:
     return row is None or row.digest != release.digest or now - row.analysed_at > MAX_AGE
 
 
-def is_current(row: Analysis | None, candidate: Candidate) -> bool:
-    """Return whether an analysis looked at exactly this candidate; raises Refused where it cannot be read."""
-    return row is not None and row.digest == digest(candidate.spec)
-
-
-def is_current_for(row: Analysis | None, change: Change) -> bool:
+def is_current(row: Analysis | None, change: Change) -> bool:
     """Return whether an analysis looked at a change as it is now."""
     try:
-        return row is not None and is_current(row, candidate_of(change))
+        return row is not None and row.digest == seen_digest(change)
     except Refused:
         return False
 
@@ -213,7 +238,7 @@ def told_of_change(change: Change, *, now: datetime) -> list[Told]:
         return []
     found = [odd for kind, key in touched for odd in of_thing(layout, kind, key, around(now))]
     row = Analysis.objects.filter(subject=subject_of(change)).first()
-    if is_current(row, candidate):
+    if is_current(row, change):
         known = {one.mark for one in findings_of(Analysis.objects.filter(subject=LIVE).first())}
         found += [
             one

@@ -43,7 +43,6 @@ def attention(request: HttpRequest) -> HttpResponse:
             )
         ],
         "notes": notes,
-        "here": f"{reverse('admin:rtts-attention')}{'?notes=1' if notes else ''}",
     }
     return page(request, "campaigns/attention/page.html", context, title=_("Needs attention"))
 
@@ -100,7 +99,7 @@ def _of_change(request: HttpRequest, change: Change) -> HttpResponse:
     context = {
         "change": change,
         "placed": placed(runs.told_of_change(change, now=timezone.now())),
-        "row": row if runs.is_current_for(row, change) else None,
+        "row": row if runs.is_current(row, change) else None,
         "job": job if job and not job.is_over else None,
         "failed": job if job and job.state == Job.State.FAILED else None,
         "follows_links": runs.follows_links(),

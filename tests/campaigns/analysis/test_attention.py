@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import drafts, sampling
+from campaigns import drafts, sampling, tasks
 from campaigns.analysis import runs
 from campaigns.analysis.findings import Oddity
 from campaigns.analysis.telling import RANK, SAYINGS, tell, tell_all
@@ -190,11 +190,11 @@ def test_a_job_is_not_asked_for_twice(broken):
 def test_an_edit_makes_an_analysis_old(broken, mia, redis):
     runs.analyse(runs.subject_of(broken), now=NOW, report=quiet)
     row = Analysis.objects.get(subject=runs.subject_of(broken))
-    assert runs.is_current_for(row, broken)
+    assert runs.is_current(row, broken)
 
     add(broken, SegmentSpec(key="never", name="Later", condition=APART), mia)
 
-    assert not runs.is_current_for(row, broken)
+    assert not runs.is_current(row, broken)
 
 
 def test_what_is_live_is_looked_at_when_it_is_new_or_old(live, redis):
@@ -227,3 +227,12 @@ def test_an_offer_may_not_say_what_is_sensitive(live, mia):
     assert "untactful" in [one.oddity.code for one in told]
     add(change, replace(spend, sayable=True), mia, Kind.ATTRIBUTE)
     assert candidate_of(change).findings() == []
+
+
+def test_one_job_at_a_time_looks_at_what_is_live(live, redis):
+    tasks.analyse_waiting()
+    tasks.analyse_waiting()
+
+    (job,) = Job.objects.filter(kind=runs.KIND)
+    assert (job.state, job.subject) == (Job.State.DONE, runs.LIVE)
+    assert Analysis.objects.get().digest == live.digest
