@@ -23,7 +23,7 @@ from campaigns.views.releases import job_of
 from decisioning.rules.compiler import CompileError
 from rtts_site.foundation.redis_clients import Down
 
-AWAY = gettext_lazy("The profile store does not answer now; reload the page shortly.")
+AWAY = lazily("The profile store does not answer now; reload the page shortly.")
 
 
 @require_GET
@@ -161,23 +161,23 @@ STEPS: dict[str, tuple[Step, str, Any]] = {  # step, permission, what is said af
     "submit": (
         _submit,
         "submit_change",
-        lazily(gettext_lazy("Submitted. An approver sees it in the review inbox.")),
+        lazily(lazily("Submitted. An approver sees it in the review inbox.")),
     ),
-    "approve": (_approve, "approve_change", lazily(gettext_lazy("Your approval is recorded."))),
-    "send-back": (_send_back, "approve_change", lazily(gettext_lazy("Sent back to its authors."))),
+    "approve": (_approve, "approve_change", lazily(lazily("Your approval is recorded."))),
+    "send-back": (_send_back, "approve_change", lazily(lazily("Sent back to its authors."))),
     "publish": (
         _publish,
         "publish_release",
-        lazily(gettext_lazy("Being prepared; the progress is shown below.")),
+        lazily(lazily("Being prepared; the progress is shown below.")),
     ),
-    "discard": (_discard, "submit_change", lazily(gettext_lazy("Discarded. Its history is kept."))),
+    "discard": (_discard, "submit_change", lazily(lazily("Discarded. Its history is kept."))),
     "switch": (
         _switch,
         "change_change",
-        lazily(gettext_lazy("Your next edits go into this change.")),
+        lazily(lazily("Your next edits go into this change.")),
     ),
-    "take-out": (_take_out, "change_change", lazily(gettext_lazy("Taken out of this change."))),
-    "rename": (_rename, "change_change", lazily(gettext_lazy("Renamed."))),
+    "take-out": (_take_out, "change_change", lazily(lazily("Taken out of this change."))),
+    "rename": (_rename, "change_change", lazily(lazily("Renamed."))),
 }
 
 
