@@ -15,6 +15,7 @@ from decisioning.picturing import REASON_WORDS, STATUS_WORDS, TERM_WORDS
 FATES: Final[dict[str, tuple[Any, str]]] = {  # code -> badge, its class
     reasons.SHOWN: (gettext_lazy("shown"), "ok"),
     reasons.NOT_RUNNING: (gettext_lazy("not in time"), "warn"),
+    reasons.QUIET_HOURS: (gettext_lazy("quiet hours"), "warn"),
     reasons.CONSENT: (gettext_lazy("consent"), "bad"),
     reasons.NOT_ELIGIBLE: (gettext_lazy("not eligible"), "bad"),
     reasons.CAPS_UNAVAILABLE: (gettext_lazy("caps unknown"), "warn"),
@@ -23,6 +24,8 @@ FATES: Final[dict[str, tuple[Any, str]]] = {  # code -> badge, its class
     reasons.HELD_OUT: (gettext_lazy("held out"), "info"),
     reasons.CAMPAIGN_HELD_OUT: (gettext_lazy("held out"), "info"),
     reasons.ARM_EXCLUDES: (gettext_lazy("experiment arm"), "info"),
+    reasons.NO_VARIANT: (gettext_lazy("no variant"), "warn"),
+    reasons.MISSING_TOKEN: (gettext_lazy("content has a hole"), "warn"),
     reasons.DUPLICATE: (gettext_lazy("shown elsewhere"), "info"),
     reasons.CATEGORY: (gettext_lazy("same category"), "info"),
     reasons.OUTRANKED: (gettext_lazy("outranked"), "info"),

@@ -42,6 +42,10 @@ _NO_FLIP: Final = {
     reasons.CAP_REACHED: gettext_lazy("A higher cap: this one never frees again."),
     reasons.CAPS_UNAVAILABLE: gettext_lazy("Counters that can be read again."),
     reasons.CONSENT: gettext_lazy("Nothing said about consent helps while it is as it is."),
+    reasons.QUIET_HOURS: gettext_lazy("Other quiet hours: these never end within a week."),
+    reasons.NO_VARIANT: gettext_lazy("A variant that is made for this context."),
+    reasons.MISSING_TOKEN: gettext_lazy("A default for the token, or a value of it."),
+    "STOPPED": gettext_lazy("Letting it go on: somebody stopped it."),
     reasons.NOT_ELIGIBLE: gettext_lazy(
         "No single set of changes was found that meets its conditions."
     ),

@@ -20,6 +20,9 @@ from decisioning.rules.nearest import Change, applied, nearest, nearest_time
 from decisioning.specs import OfferSpec, PlacementSpec
 
 MOST_STEPS: Final = 5
+MINUTE: Final = timedelta(minutes=1)
+QUARTER: Final = timedelta(minutes=15)
+WEEK_OF_QUARTERS: Final = 8 * 96  # a week and a day: local dates differ by up to a day
 _SIGNALS: Final = {"GPC": "gpc", "TCF": "tcf", "GPP": "gpp"}
 _BEYOND_HELP: Final = ("PURPOSE_UNKNOWN", "PURPOSE_RETIRED")
 
@@ -166,7 +169,8 @@ class _Attempt:
     def step(self, code: str) -> Step | None:
         """Return what would take away the first thing that speaks against an offer; None: nothing would."""
         ways: Mapping[str, Callable[[], Step | None]] = {
-            reasons.NOT_RUNNING: self.start,
+            reasons.NOT_RUNNING: self.opening,
+            reasons.QUIET_HOURS: self.opening,
             reasons.CONSENT: self.consent,
             reasons.NOT_ELIGIBLE: self.conditions,
             reasons.CAP_REACHED: self.cap,
@@ -174,11 +178,32 @@ class _Attempt:
         way = ways.get(code)
         return way() if way else None
 
-    def start(self) -> Step | None:
+    def opening(self) -> Step | None:
+        """Return the next time at which the dates, hours and quiet hours let it be shown."""
         starts = (self.candidate.offer.starts_at, self.candidate.campaign.starts_at)
-        at = max((one for one in starts if one is not None), default=None)
-        ahead = at is not None and at > self.situation.now and self.candidate.is_live(at)
-        return Step(at=at) if ahead else None
+        now = self.situation.now
+        later = sorted(one for one in starts if one is not None and one > now)
+        for begin in (*reversed(later), now):
+            at = self._open_from(begin)
+            if at is not None:
+                return Step(at=at)
+        return None
+
+    def _open_from(self, begin: datetime) -> datetime | None:
+        """Return the first time from `begin` on, within a week and to the minute, at which it runs."""
+        if begin > self.situation.now and self._runs(begin):
+            return begin
+        for quarter in range(1, WEEK_OF_QUARTERS + 1):
+            at = begin + quarter * QUARTER
+            if self._runs(at):
+                before = at - QUARTER
+                minutes = (_whole_minute(before) + n * MINUTE for n in range(1, 16))
+                return next((one for one in minutes if one > before and self._runs(one)), at)
+        return None
+
+    def _runs(self, at: datetime) -> bool:
+        then = self.flipping._weighing(replace(self.situation, now=at))
+        return then.not_running(self.candidate) is None
 
     def consent(self) -> Step | None:
         if not self.situation.state.consent.usable or self.situation.state.consent.restricted:
@@ -241,6 +266,10 @@ def frees_at(offer: OfferSpec, channel: str, shown: Shown, *, now_ms: int) -> in
         if len(moments) >= cap.limit and cap.window_s is not None:
             due = max(due, moments[cap.limit - 1] + cap.window_s * 1000)
     return due
+
+
+def _whole_minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
 
 
 def _tree(candidate: Candidate) -> Node:

@@ -1,6 +1,6 @@
 """The simulator: who sees what, why, and what would flip it; nothing personal stands in an address."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
@@ -302,3 +302,21 @@ def test_page_says_that_the_store_is_away(live, marketer, settings):  # noqa: F8
         redis_client.cache_clear()
 
     assert "does not answer now" in answer.content.decode()
+
+
+def test_hours_of_the_week_say_when_it_opens(live, mia, redis):
+    from decisioning.specs import HoursSpec
+
+    trust(redis)
+    put_person(redis, "c-1", tier="gold")
+    keys = ("winter-sale",)
+    hours = (HoursSpec(days=(0,), starts="08:20", ends="10:00"),)  # Mondays; NOW is a Sunday
+    winter = CampaignSpec(
+        key="winter", name="Winter", offers=keys, goal_event="Order Completed", hours=hours
+    )
+    change = author(mia, (Kind.CAMPAIGN, winter))
+
+    found = ask(redis, under=change, consent={"ads": "allow"})["winter-sale"]
+
+    assert found.told.code == reasons.NOT_RUNNING
+    assert found.flips[0].steps[0].at == datetime(2026, 11, 23, 8, 20, tzinfo=UTC)
