@@ -9,6 +9,7 @@ from typing import Any, Final
 import redis
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from campaigns.candidates import candidate_of, content_digest, live_release
 from campaigns.drafts import drafts_of
@@ -54,11 +55,13 @@ def open_preview(change: Change, asked: Asked, *, by: User, now: datetime) -> Pr
         PreviewImpossible: the change is over, it would last too long, or there are too many.
     """
     if not timedelta(0) < asked.lasts <= LONGEST:
-        raise PreviewImpossible(f"A preview lasts up to {LONGEST.days} days.")
+        raise PreviewImpossible(_("A preview lasts up to {days} days.").format(days=LONGEST.days))
     if change.state not in OPEN:
-        raise PreviewImpossible("Only an open change can be previewed.")
+        raise PreviewImpossible(_("Only an open change can be previewed."))
     if active(now=now).count() >= MOST_ACTIVE:
-        raise PreviewImpossible(f"{MOST_ACTIVE} previews are shown now: revoke one first.")
+        raise PreviewImpossible(
+            _("{most} previews are shown now: revoke one first.").format(most=MOST_ACTIVE)
+        )
     preview = Preview(
         code=secrets.token_hex(8),
         change=change,
@@ -80,7 +83,7 @@ def renew_preview(preview: Preview, *, now: datetime) -> None:
         PreviewImpossible: it has ended, or the change is over.
     """
     if preview.has_ended(now) or preview.change.state not in OPEN:
-        raise PreviewImpossible("This preview has ended: make another.")
+        raise PreviewImpossible(_("This preview has ended: make another."))
     _queue(preview)
 
 
@@ -116,7 +119,7 @@ def prepare_preview(
         PreviewImpossible, Refused, CompileError, BackfillStalled: it cannot be shown.
     """
     if preview.has_ended(now):
-        raise PreviewImpossible("It was revoked, or its time is over.")
+        raise PreviewImpossible(_("It was revoked, or its time is over."))
     drafts = list(drafts_of(preview.change))
     report(0, WHOLE, "Compiling the rules")
     live = live_release()
@@ -135,7 +138,7 @@ def prepare_preview(
     backfill(client, artifact.aggregates, progress)
     preview.refresh_from_db()
     if preview.has_ended(now):  # revoked meanwhile
-        raise PreviewImpossible("It was revoked, or its time is over.")
+        raise PreviewImpossible(_("It was revoked, or its time is over."))
     preview.digest = put_preview(
         client,
         preview.code,

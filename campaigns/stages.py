@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 import redis
+from django.utils.translation import gettext as _
 
 from campaigns.candidates import candidate_of, live_release
 from campaigns.models import Change, Release
@@ -89,7 +90,7 @@ def _subject(under: Under) -> tuple[str, Verified, PolicySpec | None]:
         return under.title, _verified(0, spec, compile_release(spec)), candidate.policy
     release = under or live_release()
     if release is None:
-        raise NothingToTry("Nothing was published yet: approve and publish a change first.")
+        raise NothingToTry(_("Nothing was published yet: approve and publish a change first."))
     spec = decode_release(bytes(release.spec))
     policy = live_policy() or decode_policy(bytes(release.policy))
     return str(release), _verified(release.version or 0, spec, _artifact(release, spec)), policy

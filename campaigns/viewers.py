@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import redis
+from django.utils.translation import gettext as _
 
 from campaigns.sampling import load_sample
 from campaigns.stages import Stage
@@ -65,7 +66,7 @@ def viewers_of(client: redis.Redis, stage: Stage, offer: str, *, now: datetime) 
         if one.offer.key == offer
     ]
     if not candidates:
-        raise NotOnOffer("No campaign shows this offer: put it into one, with a variant.")
+        raise NotOnOffer(_("No campaign shows this offer: put it into one, with a variant."))
     sample = load_sample(client, most=LOOKED_AT)
     looker = _Looker(client, stage, candidates, whole_ms(now))
     found = [one for person in sample.profiles for one in looker.nearest(person)]
@@ -95,7 +96,7 @@ class _Looker:
 
     def nearest(self, person: str) -> Iterator[Viewer]:
         """Yield where a person comes nearest to seeing the offer."""
-        placements = tuple(PlacementAsk(key) for key, _ in self.candidates)
+        placements = tuple(PlacementAsk(key) for key, _candidate in self.candidates)
         question = Question(person=person, placements=placements, now=self.now)
         found: Found = look_up(self.client, person, now_ms=int(self.now.timestamp() * 1000))
         state = states_of(found, self.stage, question)(self.now)

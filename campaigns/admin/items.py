@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns import drafts, wording
@@ -51,7 +52,7 @@ class ItemAdmin(ChoosesVersion, ItemLists):
         return [
             (None, {"fields": ["name", "key", *between]}),
             (
-                "For reviewers",
+                _("For reviewers"),
                 {
                     "fields": ["description", "why", "seen"]
                     if "description" not in between
@@ -78,7 +79,11 @@ class ItemAdmin(ChoosesVersion, ItemLists):
         url = reverse("admin:rtts-change", args=[target.pk])
         self.message_user(
             request,
-            format_html('Saved as a draft in your change <a href="{}">{}</a>.', url, target.title),
+            format_html(
+                _('Saved as a draft in your change <a href="{url}">{change}</a>.'),
+                url=url,
+                change=target.title,
+            ),
         )
         self._tell_odd(request, obj, candidate_of(target))
 
@@ -155,10 +160,10 @@ class ItemAdmin(ChoosesVersion, ItemLists):
             raise PermissionDenied
         item = self.get_object(request, object_id)
         if item is None:
-            raise Http404("There is no such thing.")
+            raise Http404(_("There is no such thing."))
         context = {
             **self.admin_site.each_context(request),
-            "title": f"History of {item}",
+            "title": _("History of {item}").format(item=item),
             "item": item,
             "opts": self.opts,
             "entries": list(_history(item, wording.names_of(candidate_of(None)))),

@@ -9,6 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.models import Change, Release
 
@@ -39,10 +41,10 @@ def page_of(
 ) -> HttpResponse:
     """Lead to the page of a row; 404 where there is none."""
     if not model_admin.has_view_permission(request):
-        raise PermissionDenied("Your role does not open this page.")
+        raise PermissionDenied(_("Your role does not open this page."))
     row = model_admin.get_object(request, object_id)
     if row is None:
-        raise Http404("There is no such thing.")
+        raise Http404(_("There is no such thing."))
     return HttpResponseRedirect(reverse(name, args=[row.pk]))
 
 
@@ -57,21 +59,23 @@ class ChangeAdmin(ReadOnlyAdmin):
         rows: QuerySet[Change] = super().get_queryset(request).prefetch_related("authors")
         return rows.annotate(edit_count=Count("revisions__item", distinct=True))
 
-    @admin.display(description="State", ordering="state")
+    @admin.display(description=gettext_lazy("State"), ordering="state")
     def badge(self, change: Change) -> str:
         return format_html(
             '<span class="badge is-{}">{}</span>', change.state, change.get_state_display()
         )
 
-    @admin.display(description="Authors")
+    @admin.display(description=gettext_lazy("Authors"))
     def written_by(self, change: Change) -> str:
         return ", ".join(author.get_username() for author in change.authors.all())
 
-    @admin.display(description="Things edited", ordering="edit_count")
+    @admin.display(description=gettext_lazy("Things edited"), ordering="edit_count")
     def edits(self, change: Any) -> int:
         return int(change.edit_count)
 
-    def change_view(self, request: HttpRequest, object_id: str, *_: Any, **__: Any) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         return page_of(self, request, object_id, "admin:rtts-change")
 
 
@@ -93,20 +97,26 @@ class ReleaseAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Release]:
         return super().get_queryset(request).defer("spec", "artifact", "policy")
 
-    @admin.display(description="Release", ordering="version")
+    @admin.display(description=gettext_lazy("Release"), ordering="version")
     def name(self, release: Release) -> str:
-        restores = f", restores {release.restores.version}" if release.restores else ""
+        restores = (
+            _(", restores {version}").format(version=release.restores.version)
+            if release.restores
+            else ""
+        )
         return f"{release}{restores}"
 
-    @admin.display(description="State", ordering="state")
+    @admin.display(description=gettext_lazy("State"), ordering="state")
     def badge(self, release: Release) -> str:
         return format_html(
             '<span class="badge is-{}">{}</span>', release.state, release.get_state_display()
         )
 
-    @admin.display(description="Digest")
+    @admin.display(description=gettext_lazy("Digest"))
     def short(self, release: Release) -> str:
         return format_html("<code>{}</code>", release.digest[:19])
 
-    def change_view(self, request: HttpRequest, object_id: str, *_: Any, **__: Any) -> HttpResponse:
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         return page_of(self, request, object_id, "admin:rtts-release")

@@ -17,9 +17,9 @@ from decisioning.specs import ValueType
 
 TYPES = [(value, value) for value in get_args(ValueType)]
 CONTENT_TYPES = [
-    ("application/json", "Fields (application/json)"),
-    ("text/html", "HTML (text/html)"),
-    ("text/plain", "Text (text/plain)"),
+    ("application/json", _("Fields (application/json)")),
+    ("text/html", _("HTML (text/html)")),
+    ("text/plain", _("Text (text/plain)")),
 ]
 
 
@@ -33,21 +33,28 @@ def purposes_field(help_text: str, *, required: bool) -> forms.MultipleChoiceFie
 class AttributeForm(ItemForm):
     kind = Kind.ATTRIBUTE
 
-    type = forms.ChoiceField(choices=TYPES, help_text="Decides which comparisons a rule may use.")
-    source = forms.ChoiceField(
-        choices=[("profile", "The person's profile"), ("context", "The request")],
-        help_text="Where the value comes from when a decision is made.",
+    type = forms.ChoiceField(
+        choices=TYPES, help_text=_("Decides which comparisons a rule may use.")
     )
-    unit = forms.CharField(required=False, max_length=20, help_text="E.g. EUR or days.")
+    source = forms.ChoiceField(
+        choices=[
+            ("profile", _("The person's profile")),
+            ("context", _("The request")),
+        ],
+        help_text=_("Where the value comes from when a decision is made."),
+    )
+    unit = forms.CharField(required=False, max_length=20, help_text=_("E.g. EUR or days."))
     values = LinesField(
-        required=False, label="Known values", help_text="Of a text attribute; one per line."
+        required=False,
+        label=_("Known values"),
+        help_text=_("Of a text attribute; one per line."),
     )
     purposes = purposes_field(
-        "It is used only for offers shown for these. A request attribute may serve any.",
+        _("It is used only for offers shown for these. A request attribute may serve any."),
         required=False,
     )
     trusted = forms.BooleanField(
-        required=False, help_text="A browser may not set it; only servers may."
+        required=False, help_text=_("A browser may not set it; only servers may.")
     )
     inferred = forms.BooleanField(
         required=False,
@@ -75,11 +82,14 @@ class AttributeForm(ItemForm):
 
 
 class PropertyForm(forms.Form):
-    key = forms.CharField(max_length=100, label="Property")
+    key = forms.CharField(max_length=100, label=_("Property"))
     # A row whose choices stand as offered is an empty row.
     type = forms.ChoiceField(choices=TYPES, initial=TYPES[0][0])
     values = forms.CharField(
-        required=False, max_length=2000, label="Known values", help_text="Separated by commas."
+        required=False,
+        max_length=2000,
+        label=_("Known values"),
+        help_text=_("Separated by commas."),
     )
 
     def clean_values(self) -> list[str]:
@@ -96,10 +106,10 @@ class EventTypeForm(ItemForm):
     kind = Kind.EVENT_TYPE
 
     properties = RowsField(PropertyForm, noun="property", most=limits.PROPERTIES)
-    purposes = purposes_field("Counts over these events are used only for them.", required=True)
+    purposes = purposes_field(_("Counts over these events are used only for them."), required=True)
 
     def offer_choices(self) -> None:
-        self.fields["key"].help_text = "The event's name as it is sent, e.g. “Order Completed”."
+        self.fields["key"].help_text = _("The event's name as it is sent, e.g. “Order Completed”.")
         fill_choices(self, "purposes", Kind.PURPOSE)
 
 
@@ -108,9 +118,7 @@ class ChannelForm(ItemForm):
 
     quiet_hours = hours_field(
         label=_("Quiet hours"),
-        help_text=_(
-            "Nothing is shown then, on the person's clock where their time zone is known."
-        ),
+        help_text=_("Nothing is shown then, on the person's clock where their time zone is known."),
     )
     time_zone = zone_field(_("The clock for people whose time zone is not known."))
 
@@ -129,23 +137,26 @@ class ChannelForm(ItemForm):
 class PlacementForm(ItemForm):
     kind = Kind.PLACEMENT
 
-    channel = forms.ChoiceField(help_text="Where it is, e.g. web or e-mail.")
+    channel = forms.ChoiceField(help_text=_("Where it is, e.g. web or e-mail."))
     content_type = forms.ChoiceField(
-        choices=CONTENT_TYPES, help_text="What the channel can show; variants must have the same."
+        choices=CONTENT_TYPES,
+        help_text=_("What the channel can show; variants must have the same."),
     )
     max_count = forms.IntegerField(
         min_value=1,
         max_value=limits.MAX_COUNT,
         initial=1,
-        label="Offers at once",
-        help_text=f"The most in one answer, 1 to {limits.MAX_COUNT}.",
+        label=_("Offers at once"),
+        help_text=_("The most in one answer, 1 to {MAX_COUNT}.").format(MAX_COUNT=limits.MAX_COUNT),
     )
     cache_seconds = forms.IntegerField(
         min_value=0,
         max_value=limits.CACHE_SECONDS,
         initial=0,
-        label="May be kept for (seconds)",
-        help_text="How long a channel may show an answer that rests on consent. 0: ask each time.",
+        label=_("May be kept for (seconds)"),
+        help_text=_(
+            "How long a channel may show an answer that rests on consent. 0: ask each time."
+        ),
     )
 
     picture_width = forms.IntegerField(
@@ -182,49 +193,57 @@ class PurposeForm(ItemForm):
         required=False,
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="What people read when they are asked.",
+        help_text=_("What people read when they are asked."),
     )
     basis = forms.ChoiceField(
         choices=[
-            ("consent", "Consent"),
-            ("legitimate_interest", "Legitimate interest"),
-            ("contract", "Contract"),
+            ("consent", _("Consent")),
+            ("legitimate_interest", _("Legitimate interest")),
+            ("contract", _("Contract")),
         ],
-        help_text="The legal basis. Whoever has refused consent is not served under another.",
+        help_text=_("The legal basis. Whoever has refused consent is not served under another."),
     )
     dpv = forms.CharField(
         required=False,
         max_length=200,
-        label="Data Privacy Vocabulary term",
+        label=_("Data Privacy Vocabulary term"),
         help_text="E.g. dpv:PersonalisedAdvertising.",
     )
     device_access = forms.BooleanField(
-        required=False, help_text="Reads or writes the device: consent only."
+        required=False, help_text=_("Reads or writes the device: consent only.")
     )
     validity_days = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=limits.VALIDITY_DAYS,
-        label="Consent holds for (days)",
-        help_text="Empty: no limit. 180 is usual for cookies in France.",
+        label=_("Consent holds for (days)"),
+        help_text=_("Empty: no limit. 180 is usual for cookies in France."),
     )
-    objectable = forms.BooleanField(required=False, initial=True, help_text="People may object.")
+    objectable = forms.BooleanField(required=False, initial=True, help_text=_("People may object."))
     gpc = forms.BooleanField(
         required=False,
-        label="Global Privacy Control denies it",
-        help_text="Tick for sale, sharing and targeted advertising.",
+        label=_("Global Privacy Control denies it"),
+        help_text=_("Tick for sale, sharing and targeted advertising."),
     )
-    tcf = LinesField(required=False, label="TCF purposes", help_text="Numbers, one per line.")
-    gpp = LinesField(required=False, label="GPP fields", help_text="E.g. SaleOptOut; one per line.")
+    tcf = LinesField(
+        required=False,
+        label=_("TCF purposes"),
+        help_text=_("Numbers, one per line."),
+    )
+    gpp = LinesField(
+        required=False,
+        label=_("GPP fields"),
+        help_text=_("E.g. SaleOptOut; one per line."),
+    )
     retired = forms.BooleanField(
         required=False,
-        help_text="Nothing may be done for it any more. Past consents stay on record.",
+        help_text=_("Nothing may be done for it any more. Past consents stay on record."),
     )
 
     def clean_tcf(self) -> list[int]:
         lines: list[str] = self.cleaned_data["tcf"]
         if not all(line.isascii() and line.isdigit() and len(line) < 4 for line in lines):
-            raise forms.ValidationError("Write whole numbers, one per line, e.g. 3.")
+            raise forms.ValidationError(_("Write whole numbers, one per line, e.g. 3."))
         return [int(line) for line in lines]
 
     def initial_of(self, body: Body) -> Body:
@@ -245,14 +264,18 @@ class ReleaseSettingsForm(ItemForm):
         min_value=0,
         max_value=0.99,
         initial=0,
-        help_text="Share of all people who only ever see fallbacks, to measure against. 0.05 is 5%.",
+        help_text=_(
+            "Share of all people who only ever see fallbacks, to measure against. 0.05 is 5%."
+        ),
     )
     holdout_salt = forms.CharField(
-        max_length=100, initial="holdout", help_text="A new salt chooses other people."
+        max_length=100,
+        initial="holdout",
+        help_text=_("A new salt chooses other people."),
     )
 
     def offer_choices(self) -> None:
-        self.initial.update(key=self.fixed_key, name="Release settings")
+        self.initial.update(key=self.fixed_key, name=_("Release settings"))
 
 
 def fill_choices(form: ItemForm, field: str, kind: Kind) -> None:

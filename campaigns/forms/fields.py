@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from campaigns.mapping import Bodies
 from campaigns.models.items import Kind
@@ -34,9 +35,9 @@ class ObjectField(forms.CharField):
         try:
             found = json.loads(text, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
-            raise ValidationError('Write a JSON object, e.g. {"badge": "New"}.') from None
+            raise ValidationError(_('Write a JSON object, e.g. {"badge": "New"}.')) from None
         if not isinstance(found, dict):
-            raise ValidationError('Write a JSON object, e.g. {"badge": "New"}.')
+            raise ValidationError(_('Write a JSON object, e.g. {"badge": "New"}.'))
         return found
 
 

@@ -7,6 +7,10 @@ from typing import Any, ClassVar, cast
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns import drafts, wording
 from campaigns.candidates import Candidate, with_body
@@ -25,21 +29,24 @@ class ItemForm(forms.ModelForm[Item]):
     change: ClassVar[Change | None] = None
     candidate: ClassVar[Candidate]
 
-    name = forms.CharField(max_length=200, help_text="What colleagues read in lists and reviews.")
+    name = forms.CharField(
+        max_length=200, help_text=gettext_lazy("What colleagues read in lists and reviews.")
+    )
     key = forms.CharField(
-        max_length=100, help_text="Never changes once saved, e.g. “winter-sale”. Used by the API."
+        max_length=100,
+        help_text=gettext_lazy("Never changes once saved, e.g. “winter-sale”. Used by the API."),
     )
     description = forms.CharField(
         required=False,
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Why does this exist? Shown to reviewers.",
+        help_text=gettext_lazy("Why does this exist? Shown to reviewers."),
     )
     why = forms.CharField(
         required=False,
         max_length=500,
-        label="Reason for this edit",
-        help_text="Kept in the history, e.g. “Legal asked for a lower age”.",
+        label=gettext_lazy("Reason for this edit"),
+        help_text=gettext_lazy("Kept in the history, e.g. “Legal asked for a lower age”."),
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -109,7 +116,7 @@ class ItemForm(forms.ModelForm[Item]):
         taken = Item.objects.filter(kind=self.kind, key=self.cleaned_data["key"])
         if self.is_new and taken.exists():
             self.add_error(
-                "key", "This key is taken, maybe in a draft of a colleague. Use another."
+                "key", _("This key is taken, maybe in a draft of a colleague. Use another.")
             )
 
     def _refuse_stale(self, body: Body) -> None:
@@ -121,12 +128,18 @@ class ItemForm(forms.ModelForm[Item]):
         self.newer = current_revision(self.instance, self.change)
         self.comparison = self._beside(self.newer, body)
         who = (
-            f"{self.newer.author} at {self.newer.created_at:%d %b %H:%M} UTC" if self.newer else ""
+            _("{author} at {moment}").format(
+                author=self.newer.author,
+                moment=date_format(localtime(self.newer.created_at), "DATETIME_FORMAT"),
+            )
+            if self.newer
+            else ""
         )
         self.add_error(
             None,
-            f"Saved by {who} since you opened it. Your values are kept below: compare them with "
-            "what is saved now, then save again to replace it.",
+            _(
+                "Saved by {who} since you opened it. Your values are kept below: compare them with what is saved now, then save again to replace it."
+            ).format(who=who),
         )
         # The next save is made in sight of the newer revision.
         data = cast("QueryDict", self.data).copy()
@@ -143,7 +156,7 @@ class ItemForm(forms.ModelForm[Item]):
         saved = newer.body if newer else {}
         theirs = wording.describe(self.kind, saved, names, newer.details if newer else None)
         mine = wording.describe(self.kind, body, names, self.details())
-        named = [wording.Line("Name", str(saved.get("name", "")), str(body.get("name", "")))]
+        named = [wording.Line(_("Name"), str(saved.get("name", "")), str(body.get("name", "")))]
         lines = [*named, *wording.diff(theirs, mine)]
         return [line for line in lines if line.change != "same"]
 
@@ -158,10 +171,16 @@ class ItemForm(forms.ModelForm[Item]):
                 self._place(error)
 
     def _place(self, error: FieldError) -> None:
-        head, _, rest = error.field.partition("[")
+        head, _bracket, rest = error.field.partition("[")
         head = head.partition(".")[0]
         row = re.match(r"(\d+)\]\.?(.*)", rest)
-        message = f"Row {int(row[1]) + 1}, {row[2]}: {error.message}" if row else error.message
+        message = (
+            _("Row {row}, {field}: {message}").format(
+                row=int(row[1]) + 1, field=row[2], message=error.message
+            )
+            if row
+            else error.message
+        )
         field = self.field_for(head)
         self.add_error(field if field in self.fields else None, ValidationError(message))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns import limits
@@ -30,38 +31,40 @@ from decisioning.rules.catalogue import Catalogue
 
 UNITS = {"minutes": 60, "hours": 3_600, "days": 86_400}
 TERMS = {
-    "priority": "The offer's priority",
-    "value": "The offer's value",
-    "outcome_rate": "How often it is taken up",
-    "recency": "How recently the person was active",
-    "depth": "How far the person read the page",
+    "priority": gettext_lazy("The offer's priority"),
+    "value": gettext_lazy("The offer's value"),
+    "outcome_rate": gettext_lazy("How often it is taken up"),
+    "recency": gettext_lazy("How recently the person was active"),
+    "depth": gettext_lazy("How far the person read the page"),
 }
 
 
 class SegmentForm(ItemForm):
     kind = Kind.SEGMENT
 
-    condition = forms.Field(label="Who is in this segment?")
+    condition = forms.Field(label=gettext_lazy("Who is in this segment?"))
 
     def offer_choices(self) -> None:
         self.fields["condition"] = ConditionField(
             catalogue_of(self),
             exclude_segment=self.instance.key if self.instance.pk else "",
-            label="Who is in this segment?",
-            help_text="People for whom this is certainly true.",
+            label=_("Who is in this segment?"),
+            help_text=_("People for whom this is certainly true."),
         )
 
 
 class CapForm(forms.Form):
     scope = forms.ChoiceField(
         choices=[
-            ("person", "per person"),
-            ("channel", "per person and channel"),
-            ("total", "for everybody together"),
+            ("person", gettext_lazy("per person")),
+            ("channel", gettext_lazy("per person and channel")),
+            ("total", gettext_lazy("for everybody together")),
         ],
         initial="person",
     )
-    limit = forms.IntegerField(min_value=1, max_value=limits.CAP_LIMIT, label="At most")
+    limit = forms.IntegerField(
+        min_value=1, max_value=limits.CAP_LIMIT, label=gettext_lazy("At most")
+    )
     counts = forms.ChoiceField(
         choices=[
             ("impression", "impressions"),
@@ -72,7 +75,11 @@ class CapForm(forms.Form):
         initial="impression",
     )
     window = forms.IntegerField(
-        required=False, min_value=1, max_value=100_000, label="Within", help_text="Empty: for ever."
+        required=False,
+        min_value=1,
+        max_value=100_000,
+        label=gettext_lazy("Within"),
+        help_text=gettext_lazy("Empty: for ever."),
     )
     unit = forms.ChoiceField(choices=[(unit, unit) for unit in UNITS], initial="days")
 
@@ -88,30 +95,45 @@ class OfferForm(ItemForm):
     kind = Kind.OFFER
 
     purposes = purposes_field(
-        "Why it is shown; a person has to permit all of them. None: nothing personal is used.",
+        gettext_lazy(
+            "Why it is shown; a person has to permit all of them. None: nothing personal is used."
+        ),
         required=False,
     )
     eligibility = forms.Field()
     variants = RowsField(VariantForm, noun="variant", most=limits.VARIANTS, required=True)
     time_zone = zone_field()
-    starts_at = LocalTimeField(label="Starts", help_text="Empty: at once.")
-    ends_at = LocalTimeField(label="Ends", help_text="Empty: never. It is not shown from then on.")
-    caps = RowsField(CapForm, noun="limit", most=limits.CAPS, label="Limits on showing")
+    starts_at = LocalTimeField(
+        label=gettext_lazy("Starts"), help_text=gettext_lazy("Empty: at once.")
+    )
+    ends_at = LocalTimeField(
+        label=gettext_lazy("Ends"),
+        help_text=gettext_lazy("Empty: never. It is not shown from then on."),
+    )
+    caps = RowsField(
+        CapForm, noun="limit", most=limits.CAPS, label=gettext_lazy("Limits on showing")
+    )
     category = forms.CharField(
         required=False,
         max_length=100,
-        help_text="A placement shows at most one offer of a category.",
+        help_text=gettext_lazy("A placement shows at most one offer of a category."),
     )
     priority = forms.FloatField(
-        min_value=0, max_value=1, initial=0.5, help_text="0 to 1; weighed by the campaign."
+        min_value=0,
+        max_value=1,
+        initial=0.5,
+        help_text=gettext_lazy("0 to 1; weighed by the campaign."),
     )
     value = forms.FloatField(
-        min_value=0, max_value=1, initial=0, help_text="What it is worth to us, 0 to 1."
+        min_value=0,
+        max_value=1,
+        initial=0,
+        help_text=gettext_lazy("What it is worth to us, 0 to 1."),
     )
 
     def offer_choices(self) -> None:
         fill_choices(self, "purposes", Kind.PURPOSE)
-        self.fields["eligibility"] = eligibility_field(self, "Who may see this offer?")
+        self.fields["eligibility"] = eligibility_field(self, _("Who may see this offer?"))
         placements = choices(self.candidate.bodies, Kind.PLACEMENT)
         self.fields["variants"].widget.form_kwargs = {
             "placements": placements,
@@ -150,7 +172,7 @@ def weight_fields() -> dict[str, forms.Field]:
             min_value=0,
             max_value=limits.WEIGHT,
             initial=1 if term == "priority" else None,
-            label=f"Weight: {label[0].lower()}{label[1:]}",
+            label=_("Weight: {value}{label}").format(value=label[0].lower(), label=label[1:]),
         )
         for term, label in TERMS.items()
     }
@@ -162,15 +184,20 @@ class CampaignForm(ItemForm):
 
     offers = forms.MultipleChoiceField(
         widget=forms.SelectMultiple(attrs={"size": 8}),
-        help_text="An offer is shown only in a campaign.",
+        help_text=gettext_lazy("An offer is shown only in a campaign."),
     )
     fallback_offer = forms.ChoiceField(
-        required=False, help_text="Shown where no other offer of the campaign may be; for everyone."
+        required=False,
+        help_text=gettext_lazy("Shown where no other offer of the campaign may be; for everyone."),
     )
-    goal_event = forms.ChoiceField(label="Goal", help_text="The event that counts as conversion.")
+    goal_event = forms.ChoiceField(
+        label=gettext_lazy("Goal"), help_text=gettext_lazy("The event that counts as conversion.")
+    )
     time_zone = zone_field()
-    starts_at = LocalTimeField(label="Starts", help_text="Empty: at once.")
-    ends_at = LocalTimeField(label="Ends", help_text="Empty: never.")
+    starts_at = LocalTimeField(
+        label=gettext_lazy("Starts"), help_text=gettext_lazy("Empty: at once.")
+    )
+    ends_at = LocalTimeField(label=gettext_lazy("Ends"), help_text=gettext_lazy("Empty: never."))
     clock = forms.ChoiceField(
         choices=[
             ("zone", gettext_lazy("of this time zone, for everyone at once")),
@@ -193,10 +220,14 @@ class CampaignForm(ItemForm):
         min_value=0,
         max_value=0.99,
         initial=0,
-        label="Holdout",
-        help_text="Share of people kept out of this campaign, to measure against. 0.05 is 5%.",
+        label=gettext_lazy("Holdout"),
+        help_text=gettext_lazy(
+            "Share of people kept out of this campaign, to measure against. 0.05 is 5%."
+        ),
     )
-    owner = forms.CharField(required=False, max_length=100, help_text="Who answers for it.")
+    owner = forms.CharField(
+        required=False, max_length=100, help_text=gettext_lazy("Who answers for it.")
+    )
 
     def offer_choices(self) -> None:
         offers = choices(self.candidate.bodies, Kind.OFFER)
@@ -204,7 +235,7 @@ class CampaignForm(ItemForm):
         self.fields["fallback_offer"].choices = with_blank(offers)  # type: ignore[attr-defined]  # a ChoiceField
         goals = with_blank(choices(self.candidate.bodies, Kind.EVENT_TYPE))
         self.fields["goal_event"].choices = goals  # type: ignore[attr-defined]  # a ChoiceField
-        self.fields["eligibility"] = eligibility_field(self, "Who may see this campaign?")
+        self.fields["eligibility"] = eligibility_field(self, _("Who may see this campaign?"))
 
     def times_of(self, body: Body, zone: str) -> Body:
         return local_times(body, zone)
@@ -235,16 +266,18 @@ class CampaignForm(ItemForm):
 
 
 class ArmForm(forms.Form):
-    key = forms.CharField(max_length=100, label="Arm", help_text="E.g. control")
-    share = forms.FloatField(min_value=0, max_value=1, help_text="0.5 is half.")
+    key = forms.CharField(max_length=100, label=gettext_lazy("Arm"), help_text="E.g. control")
+    share = forms.FloatField(min_value=0, max_value=1, help_text=gettext_lazy("0.5 is half."))
     variants = forms.CharField(
         required=False,
         max_length=2000,
-        label="Shows",
-        help_text="offer=variant, separated by commas, e.g. winter-sale=b",
+        label=gettext_lazy("Shows"),
+        help_text=gettext_lazy("offer=variant, separated by commas, e.g. winter-sale=b"),
     )
     excluded_offers = forms.MultipleChoiceField(
-        required=False, label="Without", widget=forms.SelectMultiple(attrs={"size": 3})
+        required=False,
+        label=gettext_lazy("Without"),
+        widget=forms.SelectMultiple(attrs={"size": 3}),
     )
     eligibility = conditions_field()
     weights = kept_field()
@@ -267,7 +300,7 @@ class ArmForm(forms.Form):
     def clean_eligibility(self) -> Body:
         said: Body = self.cleaned_data["eligibility"]
         if not readable(said):
-            raise ValidationError("Reload the page: these conditions cannot be read.")
+            raise ValidationError(_("Reload the page: these conditions cannot be read."))
         return said
 
 
@@ -275,19 +308,23 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         offer, equals, variant = (piece.strip() for piece in part.partition("="))
         if not (offer and equals and variant):
-            raise ValidationError(f"Write “{part}” as offer=variant.")
+            raise ValidationError(_("Write “{part}” as offer=variant.").format(part=part))
         yield offer, variant
 
 
 class ExperimentForm(ItemForm):
     kind = Kind.EXPERIMENT
 
-    campaign = forms.ChoiceField(help_text="Its offers are compared.")
+    campaign = forms.ChoiceField(help_text=gettext_lazy("Its offers are compared."))
     traffic = forms.FloatField(
-        min_value=0, max_value=1, initial=1, help_text="Share of people who take part; 1 is all."
+        min_value=0,
+        max_value=1,
+        initial=1,
+        help_text=gettext_lazy("Share of people who take part; 1 is all."),
     )
     salt = forms.CharField(
-        max_length=100, help_text="Decides who lands in which arm; never use one again."
+        max_length=100,
+        help_text=gettext_lazy("Decides who lands in which arm; never use one again."),
     )
     arms = RowsField(ArmForm, noun="arm", most=limits.ARMS, required=True)
 
@@ -312,5 +349,5 @@ def eligibility_field(form: ItemForm, label: str) -> forms.Field:
         required=False,
         offer=form.instance.key if is_offer else "",
         label=label,
-        help_text="No condition: everyone.",
+        help_text=_("No condition: everyone."),
     )

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.forms import BaseFormSet, formset_factory
 from django.forms.formsets import TOTAL_FORM_COUNT
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 Row = dict[str, Any]
 
@@ -70,7 +71,9 @@ class RowsField(forms.Field):
             if form.has_changed() and form not in value.deleted_forms
         ]
         if self.required and not rows:
-            raise ValidationError(f"Add at least one {self.widget.noun}.", code="required")
+            raise ValidationError(
+                _("Add at least one {noun}.").format(noun=self.widget.noun), code="required"
+            )
         return rows
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -82,5 +85,7 @@ def _messages(formset: BaseFormSet[forms.Form]) -> list[str]:
     for number, form in enumerate(formset.forms, start=1):
         for name, errors in form.errors.items():
             label = form.fields[name].label or name if name in form.fields else ""
-            found += [f"Row {number}{f', {label}' if label else ''}: {text}" for text in errors]
+            place = _("Row {number}, {label}") if label else _("Row {number}")
+            place = place.format(number=number, label=label)
+            found += [f"{place}: {text}" for text in errors]
     return found

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from campaigns import bulk, drafts
@@ -23,10 +24,10 @@ from campaigns.views.pages import REFUSALS, needs, page, user_of
 @needs("view_change")
 def bulk_act(request: HttpRequest, kind: str, act: str) -> HttpResponse:
     if kind not in PROXIES or act not in bulk.ACTS or kind not in bulk.ACTS[act].kinds:
-        raise Http404("There is no such act.")
+        raise Http404(_("There is no such act."))
     name = PROXIES[kind]._meta.model_name
     if not user_of(request).has_perm(f"campaigns.change_{name}"):
-        raise PermissionDenied("Your role does not edit these.")
+        raise PermissionDenied(_("Your role does not edit these."))
     things = request.POST.get("things", "")[:MOST_IDS].split(",")
     chosen = [int(pk) for pk in things if pk.isascii() and pk.isdigit() and len(pk) < 19]
     items = list(Item.objects.filter(kind=kind, pk__in=chosen).order_by("name", "pk")[: bulk.MOST])

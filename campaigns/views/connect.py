@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -22,30 +24,33 @@ from rtts_site.foundation.key_issuing import KeyIssueError, Reach, issue, last_u
 from rtts_site.foundation.models import ApiKey
 from rtts_site.foundation.redis_clients import Down, redis_client
 
-AWAY = "Redis does not answer now, so no process would know the key. Try again shortly."
+AWAY = gettext_lazy(
+    "Redis does not answer now, so no process would know the key. Try again shortly."
+)
 
 
 class KeyForm(forms.Form):
-    name = forms.CharField(max_length=100, help_text="Who uses it, e.g. “Web shop”.")
+    name = forms.CharField(max_length=100, help_text=gettext_lazy("Who uses it, e.g. “Web shop”."))
     kind = forms.ChoiceField(
         choices=[
-            ("secret", "For servers: secret"),
-            ("browser", "For browsers: visible to visitors"),
+            ("secret", gettext_lazy("For servers: secret")),
+            ("browser", gettext_lazy("For browsers: visible to visitors")),
         ]
     )
     scopes = forms.MultipleChoiceField(
-        choices=[(scope, words) for scope, words in SCOPES.items()],
+        choices=[(scope, gettext_lazy(words)) for scope, words in SCOPES.items()],
         widget=forms.CheckboxSelectMultiple,
         initial=["decisions", "events"],
-        help_text="A browser key may ask for decisions and send events only.",
+        help_text=gettext_lazy("A browser key may ask for decisions and send events only."),
     )
     origins = LinesField(
-        required=False, help_text="Of a browser key, one per line, e.g. https://shop.example."
+        required=False,
+        help_text=gettext_lazy("Of a browser key, one per line, e.g. https://shop.example."),
     )
     placements = forms.MultipleChoiceField(
         required=False,
         widget=forms.SelectMultiple(attrs={"size": 5}),
-        help_text="Of a browser key; none chosen: all.",
+        help_text=gettext_lazy("Of a browser key; none chosen: all."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -89,7 +94,7 @@ def _connect_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse
     address = request.build_absolute_uri("/").rstrip("/")
     more = {"rows": rows, "address": address, "placement": placement, "now": timezone.now()}
     more |= {"may_change": _may(request, "change")}
-    return page(request, "campaigns/connect.html", more | context, title="Connect a channel")
+    return page(request, "campaigns/connect.html", more | context, title=_("Connect a channel"))
 
 
 def _may(request: HttpRequest, verb: str) -> bool:
@@ -131,5 +136,7 @@ def revoke_key(request: HttpRequest, pk: str) -> HttpResponse:
     except Down:
         messages.error(request, AWAY)
     else:
-        messages.success(request, f"{key.name} is revoked; it is refused within 5 seconds.")
+        messages.success(
+            request, _("{name} is revoked; it is refused within 5 seconds.").format(name=key.name)
+        )
     return HttpResponseRedirect(reverse("admin:rtts-connect"))

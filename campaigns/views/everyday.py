@@ -22,7 +22,7 @@ def _thing(request: HttpRequest, pk: int, verb: str) -> Item:
     item = get_object_or_404(Item.objects.select_related("live_revision"), pk=pk)
     name = PROXIES[item.kind]._meta.model_name
     if not user_of(request).has_perm(f"campaigns.{verb}_{name}"):
-        raise PermissionDenied("Your role does not edit this.")
+        raise PermissionDenied(_("Your role does not edit this."))
     return item
 
 
@@ -58,10 +58,10 @@ def list_admin(request: HttpRequest, label: str) -> tuple[str, "ModelAdmin[Any]"
     for model, model_admin in admin.site._registry.items():
         if model._meta.label_lower == label:
             if not model_admin.has_view_permission(request):
-                raise PermissionDenied("Your role does not open this list.")
+                raise PermissionDenied(_("Your role does not open this list."))
             name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
             return reverse(name), model_admin
-    raise Http404("There is no such list.")
+    raise Http404(_("There is no such list."))
 
 
 @require_POST

@@ -41,13 +41,13 @@ def export(request: HttpRequest, label: str) -> HttpResponse:
 
 def _kind(request: HttpRequest, kind: str) -> Any:
     if kind not in csv_files.IMPORTED:
-        raise Http404("There is no import of these.")
+        raise Http404(_("There is no import of these."))
     model = PROXIES[kind]
     verbs = ("add", "change")
     if not user_of(request).has_perms(
         [f"campaigns.{verb}_{model._meta.model_name}" for verb in verbs]
     ):
-        raise PermissionDenied("Your role does not edit these.")
+        raise PermissionDenied(_("Your role does not edit these."))
     return model._meta
 
 

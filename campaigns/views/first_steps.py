@@ -29,7 +29,7 @@ def start(request: HttpRequest) -> HttpResponse:
 def take_pack(request: HttpRequest, key: str) -> HttpResponse:
     pack = PACKS.get(key)
     if pack is None:
-        raise Http404("There is no such pack.")
+        raise Http404(_("There is no such pack."))
     try:
         unpacked = unpack(pack, author=user_of(request), now=timezone.now())
     except (NothingNew, *REFUSALS) as error:

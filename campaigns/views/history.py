@@ -58,16 +58,16 @@ def history(request: HttpRequest, subject: str, pk: str) -> HttpResponse:
 
 def _found(request: HttpRequest, subject: str, pk: str) -> Model:
     if subject not in SUBJECTS:
-        raise Http404("There is no such history.")
+        raise Http404(_("There is no such history."))
     model, permission = SUBJECTS[subject]
     if not user_of(request).has_perm(permission):
-        raise PermissionDenied("Your role does not open this page.")
+        raise PermissionDenied(_("Your role does not open this page."))
     try:
         row = model._default_manager.filter(pk=pk).first()
     except (ValueError, ValidationError, OverflowError):
         row = None
     if row is None:
-        raise Http404("There is no such thing.")
+        raise Http404(_("There is no such thing."))
     return row
 
 

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 
 from campaigns.drafts import ChangeClosed, StaleDraft
 from campaigns.mapping import Refused
@@ -35,7 +36,7 @@ def needs(permission: str) -> Callable[[View[P]], View[P]]:
         def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             name = permission if "." in permission else f"campaigns.{permission}"
             if not user_of(request).has_perm(name):
-                raise PermissionDenied("Your role does not open this page.")
+                raise PermissionDenied(_("Your role does not open this page."))
             return view(request, *args, **kwargs)
 
         # The navigation reads it: what a role may not open is not offered.

@@ -55,7 +55,7 @@ def change_previews(request: HttpRequest, pk: int) -> HttpResponse:
     may_make = _may_make(request) and change.state in OPEN
     if form.is_bound:
         if not _may_make(request):
-            raise PermissionDenied("Your role makes no previews.")
+            raise PermissionDenied(_("Your role makes no previews."))
         if form.is_valid() and _made(request, change, form):
             return HttpResponseRedirect(reverse("admin:rtts-previews", args=[pk]))
     rows = [_row(request, preview) for preview in change.previews.select_related("created_by")]
@@ -135,9 +135,9 @@ def _placement(change: Change) -> str:
 @needs("view_change")
 def preview_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     if not _may_make(request):
-        raise PermissionDenied("Your role makes no previews.")
+        raise PermissionDenied(_("Your role makes no previews."))
     if step not in ("renew", "revoke"):
-        raise Http404("There is no such step.")
+        raise Http404(_("There is no such step."))
     preview = get_object_or_404(Preview.objects.select_related("change"), pk=pk)
     to = HttpResponseRedirect(reverse("admin:rtts-previews", args=[preview.change_id]))
     try:

@@ -5,6 +5,7 @@ from typing import Any, Literal, cast
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from campaigns import reports
@@ -34,7 +35,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         for kind in ("campaign", "offer")
     }
     context = {"tables": tables, "days": days, "spans": SPANS}
-    return page(request, "campaigns/reports.html", context, title="Reports")
+    return page(request, "campaigns/reports.html", context, title=_("Reports"))
 
 
 def _named(kind: Literal["campaign", "offer"], rows: list[reports.Result]) -> list[dict[str, Any]]:
@@ -47,10 +48,10 @@ def _named(kind: Literal["campaign", "offer"], rows: list[reports.Result]) -> li
 @needs("view_release")
 def report(request: HttpRequest, kind: str, key: str) -> HttpResponse:
     if kind not in BREAKDOWNS:
-        raise Http404("There is no such report.")
+        raise Http404(_("There is no such report."))
     item = Item.objects.filter(kind=kind, key=key).first() if key.isprintable() else None
     if item is None:
-        raise Http404(f"There is no {kind} “{key}”.")
+        raise Http404(_("There is no {kind} “{key}”.").format(kind=kind, key=key))
     days, now = _span(request), timezone.now()
     since = now - timedelta(days=days)
     subject = cast("Literal['offer', 'campaign']", kind)
@@ -68,7 +69,9 @@ def report(request: HttpRequest, kind: str, key: str) -> HttpResponse:
         "days": days,
         "spans": SPANS,
     }
-    return page(request, "campaigns/report.html", context, title=f"Report: {item}")
+    return page(
+        request, "campaigns/report.html", context, title=_("Report: {item}").format(item=item)
+    )
 
 
 def _chart(daily: list[reports.Result], *, since: datetime, now: datetime) -> Any:
@@ -77,4 +80,4 @@ def _chart(daily: list[reports.Result], *, since: datetime, now: datetime) -> An
     shown = {row.name: row.impressions for row in daily}
     every = [since + timedelta(days=step) for step in range((now - since).days + 1)]
     points = [(f"{day:%d %b}", float(shown.get(f"{day:%Y-%m-%d}", 0))) for day in every]
-    return line_chart(points, label="Impressions per day", every=max(1, len(points) // 8))
+    return line_chart(points, label=_("Impressions per day"), every=max(1, len(points) // 8))

@@ -87,7 +87,7 @@ def _answer(request: HttpRequest, form: SimulatorForm) -> dict[str, Any]:
 def _note_reading(request: HttpRequest, person: str) -> None:
     user = user_of(request)
     if not user.has_perm(SEE_PEOPLE):
-        raise PermissionDenied("Your role may ask about somebody made up only.")
+        raise PermissionDenied(_("Your role may ask about somebody made up only."))
     RecordRead.objects.create(
         person=person, reader=user.get_username(), what="simulator", read_at=timezone.now()
     )

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from campaigns.rule_builder.suggestions import Seen, may_suggest, seen_in_events, seen_in_profiles
@@ -26,7 +27,7 @@ def make_values_view(
         into = request.GET.get("into", "")
         as_buttons = request.GET.get("as") == "buttons"
         if as_buttons and not _INPUT.fullmatch(into):
-            raise Http404("There is no such input.")
+            raise Http404(_("There is no such input."))
         seen, trouble = _seen(request, catalogue(request.user))
         context = {"seen": seen, "trouble": trouble, "into": into, "as_buttons": as_buttons}
         return render(request, "rule_builder/values.html", context)
@@ -41,7 +42,7 @@ def _seen(request: HttpRequest, catalogue: Catalogue) -> tuple[Seen, bool]:
     inside = Catalogue.of_event(known) if known else Catalogue()
     spec = (inside if event else catalogue).attributes.get(request.GET.get("key", ""))
     if spec is None or not may_suggest(spec):
-        raise Http404("No values are shown of this.")
+        raise Http404(_("No values are shown of this."))
     try:
         if event:
             return seen_in_events(redis_client(), event, spec.key, now=timezone.now()), False

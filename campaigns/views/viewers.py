@@ -27,7 +27,7 @@ from rtts_site.foundation.redis_clients import Down, redis_client
 def viewers(request: HttpRequest, key: str) -> HttpResponse:
     offer = Item.objects.filter(kind=Kind.OFFER, key=key).first() if "\0" not in key else None
     if offer is None:
-        raise Http404("There is no such offer.")
+        raise Http404(_("There is no such offer."))
     change = current_change(user_of(request)) if "mine" in request.GET else None
     context: dict[str, Any] = {"offer": offer, "under": change, "mine": "mine" in request.GET}
     context["current"] = current_change(user_of(request))

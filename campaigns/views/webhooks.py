@@ -21,17 +21,21 @@ LISTED = 50  # of the newest deliveries
 
 
 class WebhookForm(forms.Form):
-    name = forms.CharField(label=lazily("Name"), max_length=100)
+    name = forms.CharField(label=lazily(lazily("Name")), max_length=100)
     url = forms.URLField(
-        label=lazily("Address"),
+        label=lazily(lazily("Address")),
         max_length=500,
         assume_scheme="https",
-        help_text=lazily("E.g. https://hooks.example/targeting. Redirects are not followed."),
+        help_text=lazily(
+            lazily("E.g. https://hooks.example/targeting. Redirects are not followed.")
+        ),
     )
     events = forms.MultipleChoiceField(
-        label=lazily("Events"), choices=Event.choices, widget=forms.CheckboxSelectMultiple
+        label=lazily(lazily("Events")),
+        choices=Event.choices,
+        widget=forms.CheckboxSelectMultiple,
     )
-    is_active = forms.BooleanField(label=lazily("Active"), required=False, initial=True)
+    is_active = forms.BooleanField(label=lazily(lazily("Active")), required=False, initial=True)
 
     def target(self) -> webhooks.Target:
         """Return what was asked for."""

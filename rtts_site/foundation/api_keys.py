@@ -15,18 +15,19 @@ from typing import Any, Literal, cast
 import msgspec
 import redis
 import redis.asyncio
+from django.utils.translation import gettext_noop as _  # pages translate
 
 Kind = Literal["secret", "browser"]
 SCOPES: dict[str, str] = {
-    "decisions": "Ask for decisions and report feedback",
-    "decisions:trace": "See every value that a decision used",
-    "decisions:now": "Ask what would be decided at another time",
-    "events": "Send events",
-    "import": "Send events of any age",
-    "profiles": "Read profiles",
-    "consents": "Record and read consents",
-    "management": "Read and edit what is authored",
-    "erasure": "Erase people",
+    "decisions": _("Ask for decisions and report feedback"),
+    "decisions:trace": _("See every value that a decision used"),
+    "decisions:now": _("Ask what would be decided at another time"),
+    "events": _("Send events"),
+    "import": _("Send events of any age"),
+    "profiles": _("Read profiles"),
+    "consents": _("Record and read consents"),
+    "management": _("Read and edit what is authored"),
+    "erasure": _("Erase people"),
 }
 MANAGEMENT = "management"
 BROWSER_SCOPES = frozenset({"decisions", "events"})
