@@ -4,7 +4,7 @@
   const PAUSE_MS = 400;
   const KEYS_MS = 500;
   const PARTS = { value: ["value", "low", "high", "amount", "km", "lat", "lon"] };
-  const MOVES = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "out", ArrowRight: "into", c: "copy", C: "copy", Delete: "remove" };
+  const MOVES = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "out", ArrowRight: "into", KeyC: "copy", Delete: "remove" };
   const builderOf = (element) => element?.closest?.(".rb");
   // htmx sends the whole form around the target along.
   const ask = (builder, what, target, extra) => htmx.ajax("POST", builder.dataset[what], {
@@ -158,7 +158,7 @@
 
   // Alt and Shift with an arrow move the condition or group that has the focus.
   const arrange = (event) => {
-    const move = MOVES[event.key];
+    const move = MOVES[event.code];
     const row = event.target.closest?.(".rb-leaf, .rb-group");
     const button = move && row?.querySelector(`:scope > .rb-line [data-rb-do^="${move}:"], :scope > .rb-head [data-rb-do^="${move}:"]`);
     if (!button) return;
