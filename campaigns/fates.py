@@ -14,6 +14,7 @@ from decisioning.picturing import REASON_WORDS, STATUS_WORDS, TERM_WORDS
 
 FATES: Final[dict[str, tuple[Any, str]]] = {  # code -> badge, its class
     reasons.SHOWN: (gettext_lazy("shown"), "ok"),
+    reasons.STOPPED: (gettext_lazy("stopped"), "bad"),
     reasons.NOT_RUNNING: (gettext_lazy("not in time"), "warn"),
     reasons.QUIET_HOURS: (gettext_lazy("quiet hours"), "warn"),
     reasons.CONSENT: (gettext_lazy("consent"), "bad"),

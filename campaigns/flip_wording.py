@@ -45,7 +45,7 @@ _NO_FLIP: Final = {
     reasons.QUIET_HOURS: gettext_lazy("Other quiet hours: these never end within a week."),
     reasons.NO_VARIANT: gettext_lazy("A variant that is made for this context."),
     reasons.MISSING_TOKEN: gettext_lazy("A default for the token, or a value of it."),
-    "STOPPED": gettext_lazy("Letting it go on: somebody stopped it."),
+    reasons.STOPPED: gettext_lazy("Letting it go on: somebody stopped it."),
     reasons.NOT_ELIGIBLE: gettext_lazy(
         "No single set of changes was found that meets its conditions."
     ),

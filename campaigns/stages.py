@@ -29,6 +29,7 @@ from decisioning.rules.artifact import Artifact, decode_artifact
 from decisioning.rules.canonical import decode_release, digest
 from decisioning.rules.compiler import compile_release
 from decisioning.specs import AggregateSpec, ReleaseSpec
+from decisioning.stops import Stops, load_stops
 
 Under = Change | Release | None  # None is what is live
 OPEN: Final = (
@@ -77,6 +78,7 @@ def staged(client: redis.Redis, under: Under = None) -> Iterator[Stage]:
             policy=policy,
             learned=load_learned(client, known=Learned()),
             closed=closed,
+            stops=load_stops(client, known=Stops()),
         )
         yield Stage(name, under, held, policy, current, unkept(client, verified.artifact))
     finally:
