@@ -10,6 +10,7 @@ from django.db.models import Max
 
 from campaigns import checking, mapping
 from campaigns.drafts import drafts_of
+from campaigns.images.library import unready as unready_pictures
 from campaigns.mapping import Bodies, Body
 from campaigns.models import Change, Item, Release, Revision
 from campaigns.models.items import DATA_KINDS, POLICY_KINDS, Kind
@@ -75,7 +76,11 @@ class Candidate:
             checking.Finding(Kind.PURPOSE, key, "basis", words)
             for key, words in basis_faults(self.policy.purposes)
         ]
-        return [*checking.check(self.spec, self.purposes), *bases]
+        waiting = [
+            checking.Finding(kind, key, field, words)
+            for kind, key, field, words in unready_pictures(self.bodies)
+        ]
+        return [*checking.check(self.spec, self.purposes), *bases, *waiting]
 
 
 def live_release() -> Release | None:

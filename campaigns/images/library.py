@@ -1,8 +1,9 @@
 """The pictures that content may show: taken in, made into sizes, found, used, removed."""
 
 import hashlib
+import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +12,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 from django.db.models import TextField
 from django.db.models.functions import Cast
+from django.utils.translation import gettext as _
 
 from campaigns.images import limits
 from campaigns.images.reading import NotAPicture, look_at, sizes
-from campaigns.mapping import Body
+from campaigns.mapping import Bodies, Body
 from campaigns.models import Picture, Revision
 from campaigns.models.items import Kind
 from decisioning.content.pictures import FORMATS, name_of
@@ -53,7 +55,7 @@ def take_in(data: bytes, *, name: str, by: User, slots: Iterable[int], now: date
         raise NotAPicture(f"There are {limits.PICTURES:,} pictures: remove some that are unused.")
     storage().save(original_name(sha256), ContentFile(data))
     job = Job.objects.create(kind=JOB_KIND, subject=f"picture:{sha256}")
-    picture, _ = Picture.objects.update_or_create(
+    picture, _made = Picture.objects.update_or_create(
         sha256=sha256,
         defaults={
             "name": shown_name(name),
@@ -160,3 +162,26 @@ def remove(picture: Picture) -> None:
             kept.delete(name_of(picture.sha256, width, ending))
     kept.delete(original_name(picture.sha256))
     picture.delete()
+
+
+def unready(bodies: Bodies) -> Iterator[tuple[str, str, str, str]]:
+    """Yield kind, key, field and words for each picture in a content that cannot be shown yet; one query."""
+    found = {
+        place: digests_in(json.dumps(body))
+        for place, body in bodies.items()
+        if place[0] in (Kind.OFFER, Kind.PLACEMENT)
+    }
+    asked = frozenset[str]().union(*found.values())
+    if not asked:
+        return
+    ready = Picture.objects.filter(sha256__in=asked, state=Picture.State.READY)
+    missing = asked - set(ready.values_list("sha256", flat=True))
+    for (kind, key), digests in sorted(found.items()):
+        if digests & missing:
+            field = "variants" if kind == Kind.OFFER else "fallback"
+            yield (
+                kind,
+                key,
+                field,
+                _("A picture is still being prepared: try again in a moment, or upload another."),
+            )

@@ -8,6 +8,7 @@ from decisioning.content.contents import Content, prepare
 from decisioning.content.fitting import CONTEXT, by_closeness, context_words
 from decisioning.rules.visibility import may_serve
 from decisioning.specs import (
+    ANY_FIT,
     CampaignSpec,
     OfferSpec,
     PlacementSpec,
@@ -31,6 +32,7 @@ class Choice:
 
     contents: Mapping[str, Content]
     keys: frozenset[str]  # of all facts that the choice may rest on
+    is_fitted: bool  # whether some variant is made for some context
 
     def pick(
         self, facts: Mapping[str, Any], *, wanted: str = "", unusable: Collection[str] = ()
@@ -39,7 +41,8 @@ class Choice:
 
         `unusable` are variants that turned out to have a hole.
         """
-        fitting = by_closeness(self.contents.values(), facts)
+        every = self.contents.values()
+        fitting = by_closeness(every, facts) if self.is_fitted else list(every)
         if wanted:
             fitting = [self.contents[wanted], *fitting]
         missing = ""
@@ -92,4 +95,5 @@ class Chooser:
         }
         keys = frozenset[str]().union(*(content.keys for content in contents.values()))
         is_plain = all(content.plain is not None for content in contents.values())
-        return None if is_plain and not keys else Choice(contents, keys)
+        is_fitted = any(variant.fit != ANY_FIT for variant in variants.values())
+        return None if is_plain and not keys else Choice(contents, keys, is_fitted)

@@ -33,6 +33,7 @@ PAGES = (
     "/admin/people/",
     "/admin/reports/",
     "/admin/connect/",
+    "/admin/pictures/",
     "/admin/calendar/",
     "/admin/getting-started/",
     "/admin/auth/user/",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from campaigns import drafts, tasks
+from campaigns.candidates import candidate_of
 from campaigns.images import limits
 from campaigns.images.library import content_of, original_name, storage, used, widths_for
 from campaigns.images.reading import NotAPicture, look_at, sizes
@@ -222,3 +223,18 @@ def test_a_picture_that_a_draft_shows_stays(live, mia, marketer, picture):
     ).content.decode()
     assert "it stays" in page
     assert Picture.objects.exists()
+
+
+def test_nobody_submits_a_picture_that_cannot_be_shown_yet(live, mia, marketer):
+    upload(marketer, photograph())
+    body = dict(Item.objects.get(kind=Kind.OFFER, key="winter-sale").live_revision.body)
+    body["variants"][0]["content"]["image"] = content_of(Picture.objects.get(), alt="A tent")
+    change = drafts.ensure_change(mia, now=NOW)
+    draft = drafts.Draft(kind=Kind.OFFER, key="winter-sale", body=body)
+    drafts.save_draft(change, draft, author=mia, now=NOW)
+
+    (finding,) = candidate_of(change).findings()
+    assert "still being prepared" in finding.message
+
+    tasks.prepare_pictures()
+    assert candidate_of(change).findings() == []
