@@ -178,7 +178,7 @@ class LeafRow:
     @cached_property
     def carried(self) -> list[tuple[str, str]]:
         """Return what was typed for another operator or measure: it waits in the page until it fits again."""
-        shown = {"subject", "about", "seen", "segment"} | self._shown
+        shown = {"subject", "about", "seen"} | self._shown
         return [
             (key, value)
             for key, values in self.node.fields.items()
@@ -190,6 +190,8 @@ class LeafRow:
     def _shown(self) -> set[str]:
         if self.raw:
             return set()
+        if self.said.sort == "segment":
+            return {"segment"}
         shown = {"measure", "within_unit"} if self.said.sort == "event" else set()
         if self.has_span:
             shown.add("within")
@@ -243,8 +245,7 @@ class LeafRow:
 
     @property
     def measures(self) -> list[tuple[str, str, bool]]:
-        chosen = self.said.measure
-        return [(key, label, key == chosen) for key, label in MEASURES.items()]
+        return _marked(MEASURES, self.said.measure)
 
     @property
     def has_properties(self) -> bool:
@@ -285,7 +286,8 @@ class LeafRow:
         known: tuple[str, ...] = getattr(self.said.attribute, "values", ())
         if not known:
             return ()
-        return (*known, *(one for one in self._typed if one and one not in known))
+        lines = dict.fromkeys(line for one in self._typed for line in one.splitlines() if line)
+        return (*known, *(line for line in lines if line not in known))
 
     @property
     def _typed(self) -> list[str]:
@@ -311,16 +313,20 @@ class LeafRow:
 
     @property
     def units(self) -> list[tuple[str, str, bool]]:
-        return [(key, label, key == self.node.text("unit")) for key, label in UNITS.items()]
+        return _marked(UNITS, self.node.text("unit"))
 
     @property
     def windows(self) -> list[tuple[str, str, bool]]:
         choices = UNITS | _OTHER_WINDOWS
         if self.said.measure not in FOR_EVER:
             del choices["ever"]
-        return [
-            (key, label, key == self.node.text("within_unit")) for key, label in choices.items()
-        ]
+        return _marked(choices, self.node.text("within_unit"))
+
+    @property
+    def odd_answer(self) -> str:
+        """Return a value that is neither yes nor no, so that the row can show it and say so."""
+        value = self.node.text("value")
+        return "" if value in ("yes", "no") else value
 
     @property
     def has_span(self) -> bool:
@@ -355,3 +361,9 @@ _INPUTS: Final[dict[str, tuple[str, ...]]] = {
 }
 _READING: Final = ("sum", "average", "min", "max", "distinct")
 _TYPED: Final = ("value", "low", "high", "amount", "lat", "lon", "km", "within", "about", "seen")
+
+
+def _marked(choices: Mapping[str, str], chosen: str) -> list[tuple[str, str, bool]]:
+    """Return choices with one marked; one that is none of them stays, for the row to be told about."""
+    marked = [(key, label, key == chosen) for key, label in choices.items()]
+    return marked if not chosen or chosen in choices else [*marked, (chosen, chosen, True)]

@@ -21,6 +21,7 @@
   const send = async (builder, extra) => {
     const tree = builder.querySelector(".rb-tree");
     builder.rbTyped = new Map();
+    builder.rbEdits = (builder.rbEdits ?? 0) + 1;
     builder.rbOpen = [...tree.querySelectorAll("details[open][id]")].map((one) => one.id);
     builder.setAttribute("aria-busy", "true");
     try {
@@ -35,7 +36,7 @@
     clearTimeout(builder.rbTimer);
     builder.rbTimer = setTimeout(async () => {
       await (queues.get(builder) ?? Promise.resolve());
-      ask(builder, "preview", builder.querySelector(".rb-panel"), {}).catch(() => undefined);
+      ask(builder, "preview", builder.querySelector(".rb-panel"), { edits: builder.rbEdits ?? 0 }).catch(() => undefined);
       builder.querySelectorAll(".rb-threshold[open]").forEach((one) => threshold(builder, one, "spread"));
     }, PAUSE_MS);
   };
@@ -209,6 +210,9 @@
       event.detail.shouldSwap = false;
       complain(builder, words(builder, "SignedOut"));
     } else if (event.detail.shouldSwap) complain(builder, "");
+    // A preview of the tree before an edit would write messages into rows that are gone.
+    const edits = event.detail.requestConfig?.parameters?.edits;
+    if (edits !== undefined && Number(edits) !== (builder.rbEdits ?? 0)) event.detail.shouldSwap = false;
     // Who types meanwhile keeps the focus.
     if (builder.rbTyped?.size) event.detail.serverResponse = event.detail.serverResponse.replaceAll(" autofocus", "");
   });
