@@ -29,6 +29,8 @@ PAGES = (
     "/admin/webhooks/",
     "/admin/campaigns/approvalrule/",
     "/admin/decisioning/decisionrecord/",
+    "/admin/attention/",
+    "/admin/attention/?notes=1",
     "/admin/simulator/",
     "/admin/people/",
     "/admin/reports/",
