@@ -161,23 +161,23 @@ STEPS: dict[str, tuple[Step, str, Any]] = {  # step, permission, what is said af
     "submit": (
         _submit,
         "submit_change",
-        lazily(lazily("Submitted. An approver sees it in the review inbox.")),
+        lazily("Submitted. An approver sees it in the review inbox."),
     ),
-    "approve": (_approve, "approve_change", lazily(lazily("Your approval is recorded."))),
-    "send-back": (_send_back, "approve_change", lazily(lazily("Sent back to its authors."))),
+    "approve": (_approve, "approve_change", lazily("Your approval is recorded.")),
+    "send-back": (_send_back, "approve_change", lazily("Sent back to its authors.")),
     "publish": (
         _publish,
         "publish_release",
-        lazily(lazily("Being prepared; the progress is shown below.")),
+        lazily("Being prepared; the progress is shown below."),
     ),
-    "discard": (_discard, "submit_change", lazily(lazily("Discarded. Its history is kept."))),
+    "discard": (_discard, "submit_change", lazily("Discarded. Its history is kept.")),
     "switch": (
         _switch,
         "change_change",
-        lazily(lazily("Your next edits go into this change.")),
+        lazily("Your next edits go into this change."),
     ),
-    "take-out": (_take_out, "change_change", lazily(lazily("Taken out of this change."))),
-    "rename": (_rename, "change_change", lazily(lazily("Renamed."))),
+    "take-out": (_take_out, "change_change", lazily("Taken out of this change.")),
+    "rename": (_rename, "change_change", lazily("Renamed.")),
 }
 
 
