@@ -126,6 +126,7 @@ def recounted(person: str, profile: Profile | None, specs: Iterable[AggregateSpe
         person_id__in=[person, *known.absorbed], kind="event", name__in=names
     ).values_list("body", flat=True)
     records: list[Record] = [decode_record(bytes(body)) for body in rows.iterator()]
-    folded = fold(None, records, Aggregates.of(wanted))
+    # What a window has left behind by the newest event of any kind is let go, as workers do.
+    folded = fold(Profile(newest_ms=known.newest_ms), records, Aggregates.of(wanted))
     # Sessions and page views are told by all events, which the profile has seen.
     return msgspec.structs.replace(folded, activity=known.activity, page_ms=known.page_ms)

@@ -158,13 +158,8 @@ def draft(user):
     for number, key in enumerate(offers):
         body = dict(bodies[Kind.OFFER, key])
         if number % 3 == 0 and body["purposes"]:
-            body["eligibility"] = {
-                "any": [
-                    bought,
-                    {"none": [bought]},
-                    *([body["eligibility"]] if body["eligibility"] else []),
-                ][number % 2 :]
-            }
+            new = bought if number % 2 else {"none": [bought]}
+            body["eligibility"] = {"any": [new, *filter(None, [body["eligibility"]])]}
         elif number % 3 == 1:
             body["priority"] = round(0.05 + number % 19 / 20, 2)
         else:
