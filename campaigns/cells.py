@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -127,6 +128,7 @@ def codec_of(annotation: Any) -> Codec:
     return LIST if annotation == tuple[str, ...] else JSON
 
 
+@lru_cache(maxsize=16)
 def codecs_of(kind: str) -> dict[str, Codec]:
     """Return how each field of a kind is written, in the order of the spec."""
     hints = get_type_hints(SPECS[kind])

@@ -1,11 +1,15 @@
 """What every list of the admin has beside its rows: saved filters, columns, files, and words where it is empty."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django import template
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.forms.utils import flatatt
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -96,6 +100,16 @@ def empty_list(context: Any, cl: ChangeList) -> dict[str, Any]:
 
 def _address(target: str) -> str:
     return reverse(target if ":" in target else f"admin:campaigns_{target}_changelist")
+
+
+@register.filter
+def option_tags(options: Iterable[dict[str, Any]]) -> SafeString:
+    """Draw the options of a select; Django's own template for each takes seconds for thousands of offers."""
+    return format_html_join(
+        "",
+        '<option value="{}"{}>{}</option>',
+        ((one["value"], flatatt(one["attrs"]), one["label"]) for one in options),
+    )
 
 
 @register.inclusion_tag("campaigns/pinned.html", takes_context=True)
