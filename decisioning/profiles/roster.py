@@ -1,5 +1,6 @@
 """The only door to the roster: who is somebody, by partition and id, kept by the step that writes profiles."""
 
+import math
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def draw(client: redis.Redis, most: int) -> Drawn:
 
 def _share_of(most: int) -> int:
     share = most / people.PARTITIONS
-    return round(share + _SPREAD * share**0.5) + _AT_LEAST
+    return round(share + _SPREAD * math.sqrt(share)) + _AT_LEAST
 
 
 def hash_of(person: str) -> str:
