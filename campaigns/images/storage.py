@@ -47,4 +47,5 @@ class DatabaseStorage(Storage):
 
     def url(self, name: str | None) -> str:
         """Return the address that a file is served at."""
-        return settings.MEDIA_URL + quote(name or "")
+        base: str = settings.MEDIA_URL
+        return base + quote(name or "")
