@@ -19,7 +19,7 @@ from campaigns.analysis.findings import Oddity
 from campaigns.analysis.languages import LANGUAGES
 from campaigns.analysis.layout import Layout
 from campaigns.analysis.telling import RANK, SAYINGS, Told, tell_all
-from campaigns.analysis.whole import Surroundings, of_release, of_thing, signed
+from campaigns.analysis.whole import Surroundings, of_release, of_thing, signed, without_echoes
 from campaigns.candidates import Candidate, candidate_of, changed_drafts, live_release
 from campaigns.mapping import Refused
 from campaigns.models import Analysis, Change, Dismissal
@@ -96,7 +96,7 @@ def analyse(subject: str, *, now: datetime, report: Report) -> Analysis:
         subject=subject,
         defaults={
             "digest": seen,
-            "findings": msgspec.to_builtins(_kept(found)),
+            "findings": msgspec.to_builtins(_kept(without_echoes(found))),
             "sampled": sampled,
             "population": population,
             "took_ms": int((time.monotonic() - started) * 1000),

@@ -9,6 +9,7 @@ from campaigns.analysis.findings import Oddity, marked
 from campaigns.analysis.layout import Layout
 from campaigns.analysis.tact import unsayable
 
+NEVER = frozenset({"never", "never_beside", "never_in_campaign", "unseen_never"})
 Report = Callable[[int, int], None]  # done, of so many
 
 
@@ -81,6 +82,13 @@ def of_release(layout: Layout, around: Surroundings, report: Report) -> list[Odd
     found += signed(layout, schedules.of_dates(layout, now=around.now))
     found += signed(layout, uses.of_uses(layout))
     return list({one.mark: one for one in found}.values())
+
+
+def without_echoes(found: list[Oddity]) -> list[Oddity]:
+    """Return the findings without those that follow from another: of what is never true nobody is found."""
+    never = {(one.kind, one.key) for one in found if one.code in NEVER}
+    echoes = ("segment_empty", "offer_for_nobody")
+    return [one for one in found if one.code not in echoes or (one.kind, one.key) not in never]
 
 
 def signed(layout: Layout, found: Iterable[Oddity]) -> Iterator[Oddity]:
