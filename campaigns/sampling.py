@@ -75,7 +75,7 @@ class _Keeper:
                     client, token, min(SAMPLE, HASTY_SAMPLE) if hasty else SAMPLE
                 )
                 self._held = held
-        if not hasty and len(held) < min(SAMPLE, held.population):
+        if held.is_partial and not hasty:
             with self._loading:
                 held = self._held = _load(client, token, SAMPLE)
         elif _is_old(held):
@@ -126,8 +126,7 @@ _keeper = _Keeper()
 
 
 def _is_old(held: People) -> bool:
-    partial = len(held) < min(SAMPLE, held.population)
-    return partial or time.monotonic() - held.loaded_at > FRESH_S
+    return held.is_partial or time.monotonic() - held.loaded_at > FRESH_S
 
 
 def _token(client: redis.Redis) -> str:
@@ -142,7 +141,11 @@ def _load(client: redis.Redis, token: str, most: int) -> People:
     found = profiles_of(client, drawn.people)
     views = load_views(client, found)
     return People(
-        found, population=drawn.population, views=[views[one] for one in found], token=token
+        found,
+        population=drawn.population,
+        views=[views[one] for one in found],
+        token=token,
+        is_partial=most < min(SAMPLE, drawn.population),
     )
 
 

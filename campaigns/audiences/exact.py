@@ -11,6 +11,7 @@ import redis
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from campaigns.audiences.counting import find, text_of
@@ -129,7 +130,9 @@ def count_range(
 
 
 def _is_running(count: ExactCount) -> bool:
-    return Job.objects.filter(pk=count.job_id, state=Job.State.RUNNING).exists()
+    """Say whether to go on, and leave a sign of life."""
+    running = Job.objects.filter(pk=count.job_id, state=Job.State.RUNNING)
+    return bool(running.update(updated_at=Now()))
 
 
 def _count_people(

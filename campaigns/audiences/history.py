@@ -7,7 +7,7 @@ from typing import Final
 
 import redis
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
+from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext as _
 
 from campaigns.audiences.counting import find, text_of
@@ -23,6 +23,8 @@ KINDS: Final = (Kind.SEGMENT, Kind.OFFER)
 SECONDS: Final = 30.0  # of a worker, for all that is live
 FEW: Final = 200  # conditions that are counted on all sampled people
 FEWER_PEOPLE: Final = 2_000
+LOCK_KEY: Final = "audience:history:taking"
+LOCK_S: Final = 120
 SHOWN: Final = 400  # records of a chart
 
 How = AudienceRecord.How
@@ -42,10 +44,19 @@ def record_due(client: redis.Redis, *, now: datetime) -> int:
     version = live.values_list("version", flat=True).first()
     if version is None:
         return 0
+    if not client.set(LOCK_KEY, 1, nx=True, ex=LOCK_S):
+        return 0
+    try:
+        return _record_due(client, version, now=now)
+    finally:
+        client.delete(LOCK_KEY)
+
+
+def _record_due(client: redis.Redis, version: int, *, now: datetime) -> int:
     records = AudienceRecord.objects
     if not records.filter(release=version).exclude(how=How.EXACT).exists():
         return _record(client, How.PUBLISHED, version, now=now)
-    if records.filter(counted_at__date=now.date()).exclude(how=How.EXACT).exists():
+    if records.filter(counted_at__date=localdate(now)).exclude(how=How.EXACT).exists():
         return 0
     return _record(client, How.DAILY, version, now=now)
 

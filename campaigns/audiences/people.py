@@ -42,11 +42,13 @@ class People:
         views: Sequence[ConsentView] = (),
         token: str = "",
         is_refolded: bool = False,
+        is_partial: bool = False,
     ) -> None:
         self.profiles = profiles
         self.population = max(population, len(profiles))
         self.token = token  # of the store that they come from
         self.is_refolded = is_refolded  # with aggregates that workers do not keep yet
+        self.is_partial = is_partial  # more could have been drawn
         self.loaded_at = time.monotonic()
         self._in_order = list(profiles.values())
         self.views = views

@@ -212,6 +212,18 @@ def test_an_old_sample_serves_while_the_next_is_loaded(redis, monkeypatch):
     assert len(sampling.load_people(redis, now=NOW)) == 60
 
 
+def test_a_sample_with_somebody_missing_is_not_loaded_again_and_again(redis):
+    profiles = crowd(50)
+    enrol(redis, profiles)
+    roster.complete(redis)
+    redis.delete(profile_key(next(iter(profiles))))
+
+    first = sampling.load_people(redis, now=NOW)
+
+    assert len(first) == 49
+    assert sampling.load_people(redis, now=NOW) is first
+
+
 def test_who_is_in_a_hurry_gets_the_first_people_and_the_others_follow(redis, monkeypatch):
     monkeypatch.setattr(sampling, "HASTY_SAMPLE", 20)
     enrol(redis, crowd(100))
