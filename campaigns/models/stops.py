@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.db import models
-from django.utils.translation import gettext_lazy
 
 from campaigns.models.items import Item
 
@@ -26,7 +25,6 @@ class Stop(models.Model):
                 fields=["item"], condition=models.Q(lifted_at=None), name="one_stop_per_item"
             )
         ]
-        permissions = [("lift_stop", gettext_lazy("Can lift an emergency stop of others"))]
 
     def __str__(self) -> str:
         return f"{self.item}: {self.why}"
