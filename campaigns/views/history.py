@@ -20,7 +20,7 @@ SUBJECTS: dict[str, tuple[type[Model], str]] = {
     "item": (Item, "campaigns.view_change"),
     "change": (Change, "campaigns.view_change"),
     "rule": (ApprovalRule, "campaigns.view_approvalrule"),
-    "webhook": (Webhook, "campaigns.view_webhook"),
+    "webhook": (Webhook, "campaigns.change_webhook"),
     "key": (ApiKey, "foundation.view_apikey"),
     "user": (User, "auth.view_user"),
 }

@@ -45,7 +45,7 @@ class WebhookForm(forms.Form):
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@needs("view_webhook")
+@needs("change_webhook")  # an address may hold a token
 def overview(request: HttpRequest) -> HttpResponse:
     form = WebhookForm(request.POST or None)
     context: dict[str, Any] = {"form": form}
