@@ -27,6 +27,7 @@ from campaigns.models.items import Kind
 from campaigns.sampling import sampled_facts
 from decisioning.rules.canonical import digest
 from decisioning.rules.compiler import CompileError, compile_release, compile_segments
+from decisioning.rules.engine import EngineError
 from decisioning.specs import OfferSpec
 from rtts_site.foundation.jobs import Job
 from rtts_site.foundation.redis_clients import Down, redis_client
@@ -35,7 +36,7 @@ KIND: Final = "campaigns.analyse"
 LIVE: Final = "live"
 SECONDS: Final = 20.0  # for looking at people; the sample is as large as fits into them
 MAX_AGE: Final = timedelta(minutes=15)  # of what is said about live people
-REFUSALS: Final = (Refused, ObjectDoesNotExist)  # why a job ends without findings
+REFUSALS: Final = (Refused, ObjectDoesNotExist, EngineError)  # why a job ends without findings
 PAUSE: Final = timedelta(minutes=5)  # after a failure
 MAX_KEPT: Final = 2_000  # findings of one analysis
 READING: Final = gettext_noop("Reading conditions")
