@@ -4,6 +4,7 @@ import pytest
 from decisioning import stops
 from decisioning.arbitration import reasons
 from decisioning.decisions import decide
+from decisioning.holder import POLL_SECONDS, ReleaseHolder
 from decisioning.messages import Ask, PersonState, PlacementAsk
 from decisioning.stops import Stops
 from tests.decisioning.arbitration.test_arm_eligibility import (
@@ -59,3 +60,17 @@ def test_stopped_thing_is_not_shown_and_says_why(held, thing):  # noqa: F811
     (told,) = after.considered
     assert (told.code, told.detail) == (reasons.STOPPED, "Wrong price")
     assert reasons.words(told.code, told.detail) == "It was stopped in an emergency: Wrong price."
+
+
+def test_process_knows_at_its_next_look_and_after_a_restart(redis, tmp_path):
+    holder = ReleaseHolder(redis, tmp_path)
+    stops.put_stops(redis, WINTER)
+
+    holder.poll()
+    redis.flushall()
+    again = ReleaseHolder(redis, tmp_path)
+    again.start()
+    again.stop()
+
+    assert holder.current.stops == again.current.stops == WINTER
+    assert POLL_SECONDS <= 0.5
