@@ -34,8 +34,8 @@ def contradiction(visit):
     with visit("marketer") as visitor:
         page = visitor.page
         visitor.open("/admin/campaigns/segment/add/")
-        page.get_by_label("Name", exact=True).fill(NAME)
-        page.get_by_label("Key", exact=True).fill("test-of-the-analysis")
+        page.locator("#id_name").fill(NAME)
+        page.locator("#id_key").fill("test-of-the-analysis")
         spends(page, "gt", "500")
         spends(page, "lt", "200")
         page.get_by_role("button", name="Save and continue editing").click()
