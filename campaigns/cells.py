@@ -58,6 +58,10 @@ def _read_number(cell: str) -> int | float:
         raise BadCell(_("Write a number with a point, e.g. 0.5.")) from None
 
 
+def _write_yes(value: bool | None) -> str:
+    return "" if value is None else "yes" if value else "no"
+
+
 def _read_yes(cell: str) -> bool:
     said = cell.strip().lower()
     if said in YES:
@@ -108,9 +112,9 @@ def _read_instant(cell: str) -> str:
     return cell.strip()
 
 
-TEXT: Final = Codec(str, _read_text, "text")
+TEXT: Final = Codec(lambda value: value or "", _read_text, "text")
 NUMBER: Final = Codec(_write_number, _read_number, "number")
-YES_NO: Final = Codec(lambda value: "yes" if value else "no", _read_yes, "yes or no")
+YES_NO: Final = Codec(_write_yes, _read_yes, "yes or no")
 LIST: Final = Codec(_write_list, _read_list, "list")
 INSTANT: Final = Codec(lambda value: value or "", _read_instant, "instant")
 JSON: Final = Codec(_write_json, _read_json, "JSON")

@@ -215,12 +215,9 @@ def read_row(kind: str, row: Row, before: Said | None) -> tuple[Said | None, lis
         errors.append(RowError(row.number, error.column, str(error)))
     if errors:
         return None, errors
-    said = {name: value for name, value in body.items() if value is not None or name in _OPTIONAL}
+    said = {name: value for name, value in body.items() if value is not None}
     tags = _tags(row.cells[TAGS]) if TAGS in row.cells else None
     return Said(said, _details(codecs, row, before), tags), []
-
-
-_OPTIONAL: Final = frozenset({"starts_at", "ends_at", "validity_days"})
 
 
 def _too_much(row: Row) -> Iterator[RowError]:
