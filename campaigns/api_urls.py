@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns.api import changes, exchange, items, releases
+from campaigns.api import changes, exchange, items, releases, stops
 
 urlpatterns = [
     path("changes", changes.ChangesView.as_view(), name="rtts-api-changes"),
@@ -36,4 +36,6 @@ urlpatterns = [
         items.WithdrawView.as_view(),
         name="rtts-api-withdraw",
     ),
+    path("catalogue/<slug:kind>/<str:key>/stop", stops.StopView.as_view(), name="rtts-api-stop"),
+    path("catalogue/<slug:kind>/<str:key>/lift", stops.LiftView.as_view(), name="rtts-api-lift"),
 ]

@@ -159,6 +159,15 @@ class ChangeAnswer(serializers.Serializer[object]):
     told = ToldAnswer(many=True, required=False)
 
 
+class StopAnswer(serializers.Serializer[object]):
+    kind = serializers.CharField()
+    key = serializers.CharField()
+    why = serializers.CharField()
+    stopped_by = serializers.CharField()
+    stopped_at = serializers.DateTimeField()
+    lifted_at = serializers.DateTimeField(allow_null=True)
+
+
 class ReleaseAnswer(serializers.Serializer[object]):
     id = serializers.IntegerField()
     version = serializers.IntegerField(allow_null=True)

@@ -93,3 +93,20 @@ def test_nothing_is_stopped_twice(sale, mia):
 
     with pytest.raises(NotPossible, match="stopped already"):
         stopping.stop(sale, by=person("mo", "Marketer"), why="Wrong", now=NOW)
+
+
+def test_stop_and_lift_over_the_api(sale, mia, ada, redis):
+    path = "/v1/catalogue/offers/winter-sale"
+
+    def ask(user, step, why):
+        body = {"why": why}
+        return browser(user).post(f"{path}/{step}", body, content_type="application/json")
+
+    stopped = ask(mia, "stop", "Wrong price")
+    assert stopped.status_code == 201
+    assert load_stops(redis, known=Stops()).things == {"offer:winter-sale": "Wrong price"}
+    assert ask(mia, "stop", "Again").status_code == 409
+    assert ask(mia, "lift", "Mended").status_code == 403
+    assert ask(ada, "lift", "Mended").json()["lifted_at"]
+    assert load_stops(redis, known=Stops()).things == {}
+    assert ask(ada, "lift", "Again").status_code == 404
