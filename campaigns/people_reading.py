@@ -63,7 +63,8 @@ class KnownEvent:
     kind: str  # "track", "page", "identify", …
     at: datetime
     received_at: datetime
-    properties: dict[str, Any]
+    # Pairs, not a dict: one with a key "items" has no items in a template.
+    said: tuple[tuple[str, Any], ...]
     source: str
     message_id: str
 
@@ -138,7 +139,7 @@ def _events(everyone: list[str], spec: ReleaseSpec, sources: Mapping[str, str]) 
                 row.type,
                 row.event_time,
                 row.received_at,
-                record.properties or record.attributes,
+                tuple((record.properties or record.attributes).items()),
                 sources.get(row.source, row.source),
                 row.message_id,
             )

@@ -22,7 +22,7 @@ from decisioning.rules.conditions import explain
 from decisioning.rules.words import sentence
 from rtts_site.foundation.language import ACTIVE
 
-LOOKED_AT: Final = 400  # people
+LOOKED_AT: Final = 200  # people; a round trip each
 SHOWN: Final = 10  # of each sort
 
 

@@ -46,7 +46,7 @@ def did(who, name, **properties):
 
 def test_everything_known_stands_on_one_page(live, redis, compliance):
     known = put_person(redis, "c-1", tier="gold")
-    did(known, "Order Completed", total=25)
+    did(known, "Order Completed", total=25, items=3)
 
     page = compliance.post(reverse(URL), {"person": "user:c-1"})
     text, told = page.content.decode(), page.context["known"]
@@ -55,7 +55,9 @@ def test_everything_known_stands_on_one_page(live, redis, compliance):
         ("Tier", "gold", "m")
     ]
     assert [(one.name, one.truth) for one in told.memberships] == [("Gold members", "true")]
-    assert [(one.name, one.properties) for one in told.events] == [("Order", {"total": 25})]
+    assert [(one.name, dict(one.said)) for one in told.events] == [
+        ("Order", {"total": 25, "items": 3})
+    ]
     assert [one.purpose for one in told.standings] == ["ads"]
     assert "user:c-1" in text
     assert "total: 25" in text
