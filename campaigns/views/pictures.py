@@ -18,6 +18,7 @@ from campaigns.images.serving import preview_url
 from campaigns.models import Picture
 from campaigns.models.items import Kind
 from campaigns.views.pages import needs, page, user_of
+from decisioning.content.pictures import DIGEST
 
 PAGE = 48
 RECENT = 30
@@ -81,7 +82,9 @@ def picture_field(request: HttpRequest, name: str) -> HttpResponse:
     if request.method == "POST":
         picture, problem = _taken_in(request, f"{name}-upload")
     else:
-        picture = Picture.objects.filter(sha256=request.GET.get("sha256", "")[:64]).first()
+        digest = request.GET.get("sha256", "")
+        known = Picture.objects.filter(sha256=digest) if DIGEST.fullmatch(digest) else None
+        picture = known.first() if known is not None else None
     context = picture_context(name, picture) | {"problem": problem}
     return render(request, "campaigns/forms/picture.html", context)
 
