@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazily
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns import approvals, comments, drafts, exchange, publishing, review, simulation
@@ -23,7 +23,7 @@ from campaigns.views.releases import job_of
 from decisioning.rules.compiler import CompileError
 from rtts_site.foundation.redis_clients import Down
 
-AWAY = lazily("The profile store does not answer now; reload the page shortly.")
+AWAY = gettext_lazy("The profile store does not answer now; reload the page shortly.")
 
 
 @require_GET
@@ -161,23 +161,23 @@ STEPS: dict[str, tuple[Step, str, Any]] = {  # step, permission, what is said af
     "submit": (
         _submit,
         "submit_change",
-        lazily("Submitted. An approver sees it in the review inbox."),
+        gettext_lazy("Submitted. An approver sees it in the review inbox."),
     ),
-    "approve": (_approve, "approve_change", lazily("Your approval is recorded.")),
-    "send-back": (_send_back, "approve_change", lazily("Sent back to its authors.")),
+    "approve": (_approve, "approve_change", gettext_lazy("Your approval is recorded.")),
+    "send-back": (_send_back, "approve_change", gettext_lazy("Sent back to its authors.")),
     "publish": (
         _publish,
         "publish_release",
-        lazily("Being prepared; the progress is shown below."),
+        gettext_lazy("Being prepared; the progress is shown below."),
     ),
-    "discard": (_discard, "submit_change", lazily("Discarded. Its history is kept.")),
+    "discard": (_discard, "submit_change", gettext_lazy("Discarded. Its history is kept.")),
     "switch": (
         _switch,
         "change_change",
-        lazily("Your next edits go into this change."),
+        gettext_lazy("Your next edits go into this change."),
     ),
-    "take-out": (_take_out, "change_change", lazily("Taken out of this change.")),
-    "rename": (_rename, "change_change", lazily("Renamed.")),
+    "take-out": (_take_out, "change_change", gettext_lazy("Taken out of this change.")),
+    "rename": (_rename, "change_change", gettext_lazy("Renamed.")),
 }
 
 

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazily
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -21,21 +21,21 @@ LISTED = 50  # of the newest deliveries
 
 
 class WebhookForm(forms.Form):
-    name = forms.CharField(label=lazily(lazily("Name")), max_length=100)
+    name = forms.CharField(label=gettext_lazy(gettext_lazy("Name")), max_length=100)
     url = forms.URLField(
-        label=lazily(lazily("Address")),
+        label=gettext_lazy(gettext_lazy("Address")),
         max_length=500,
         assume_scheme="https",
-        help_text=lazily(
-            lazily("E.g. https://hooks.example/targeting. Redirects are not followed.")
+        help_text=gettext_lazy(
+            gettext_lazy("E.g. https://hooks.example/targeting. Redirects are not followed.")
         ),
     )
     events = forms.MultipleChoiceField(
-        label=lazily(lazily("Events")),
+        label=gettext_lazy(gettext_lazy("Events")),
         choices=Event.choices,
         widget=forms.CheckboxSelectMultiple,
     )
-    is_active = forms.BooleanField(label=lazily(lazily("Active")), required=False, initial=True)
+    is_active = forms.BooleanField(label=gettext_lazy(gettext_lazy("Active")), required=False, initial=True)
 
     def target(self) -> webhooks.Target:
         """Return what was asked for."""
