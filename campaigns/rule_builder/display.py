@@ -363,7 +363,7 @@ _READING: Final = ("sum", "average", "min", "max", "distinct")
 _TYPED: Final = ("value", "low", "high", "amount", "lat", "lon", "km", "within", "about", "seen")
 
 
-def _marked(choices: Mapping[str, str], chosen: str) -> list[tuple[str, str, bool]]:
+def _marked(choices: Mapping[str, Any], chosen: str) -> list[tuple[str, str, bool]]:
     """Return choices with one marked; one that is none of them stays, for the row to be told about."""
     marked = [(key, label, key == chosen) for key, label in choices.items()]
     return marked if not chosen or chosen in choices else [*marked, (chosen, chosen, True)]
