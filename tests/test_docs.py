@@ -113,7 +113,7 @@ def test_every_address_is_served():
 
     assert len(named) > 20
     for path in named:
-        sample = re.sub(r"\{\w+\}", "offers", path).rstrip("/")
+        sample = re.sub(r"\{\w+\}", "offers", path.replace("{id}", "1")).rstrip("/")
         known = http.methods_of(sample) or sample in OPEN_PATHS or _is_djangos(sample)
         assert known, path
 
