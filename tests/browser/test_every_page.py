@@ -14,6 +14,8 @@ PAGES = (
     "/admin/campaigns/campaign/add/",
     "/admin/campaigns/offer/",
     "/admin/campaigns/offer/add/",
+    "/admin/import/offer/",
+    "/admin/consent/policyversion/",
     "/admin/campaigns/segment/",
     "/admin/campaigns/segment/add/",
     "/admin/campaigns/experiment/add/",
