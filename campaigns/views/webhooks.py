@@ -21,21 +21,19 @@ LISTED = 50  # of the newest deliveries
 
 
 class WebhookForm(forms.Form):
-    name = forms.CharField(label=gettext_lazy(gettext_lazy("Name")), max_length=100)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
     url = forms.URLField(
-        label=gettext_lazy(gettext_lazy("Address")),
+        label=gettext_lazy("Address"),
         max_length=500,
         assume_scheme="https",
-        help_text=gettext_lazy(
-            gettext_lazy("E.g. https://hooks.example/targeting. Redirects are not followed.")
-        ),
+        help_text=gettext_lazy("E.g. https://hooks.example/targeting. Redirects are not followed."),
     )
     events = forms.MultipleChoiceField(
-        label=gettext_lazy(gettext_lazy("Events")),
+        label=gettext_lazy("Events"),
         choices=Event.choices,
         widget=forms.CheckboxSelectMultiple,
     )
-    is_active = forms.BooleanField(label=gettext_lazy(gettext_lazy("Active")), required=False, initial=True)
+    is_active = forms.BooleanField(label=gettext_lazy("Active"), required=False, initial=True)
 
     def target(self) -> webhooks.Target:
         """Return what was asked for."""
