@@ -12,6 +12,7 @@ from campaigns.audiences import exact, history, stock, tasks
 from campaigns.candidates import candidate_of
 from campaigns.models import AudienceRecord, ExactCount, ExactRange, Item
 from campaigns.models.items import Kind
+from campaigns.templatetags.campaigns_tags import percent
 from consent.policy import PurposeSpec, seal_policy
 from consent.policy_store import put_policy
 from decisioning.rules.catalogue import Catalogue
@@ -106,7 +107,7 @@ def test_overlaps_are_named_and_linked(town, redis, marketer):  # noqa: F811
     after = post(marketer, "rule-builder-preview", draft(poor)).content.decode()
 
     both = [p for p in golden(town) if _spend(town[p]) < 100]
-    share = f"{len(both) / sum(_spend(one) < 100 for one in town.values()):.1%}"
+    share = percent(len(both) / sum(_spend(one) < 100 for one in town.values()))
     assert "Also in" not in before
     link = reverse("admin:rtts-item", args=[Item.objects.get(kind=Kind.SEGMENT).pk])
     assert f'href="{link}"' in after
