@@ -1,6 +1,7 @@
 """A change is shown on the real channel before it is published: made in a browser, asked for by a request."""
 
 import re
+import time
 
 import httpx
 import pytest
@@ -46,7 +47,12 @@ def change(stack):
 def decide(stack, token):
     body = {"person": {"anonymous_id": "f" * 32}, "placements": [{"key": "web.home.hero"}]}
     headers = {"Authorization": f"Bearer {stack.key('decisions')}", "X-RTTS-Preview": token}
-    return httpx.post(f"{stack.base_url}/v1/decisions", json=body, headers=headers, timeout=10)
+    for _ in range(30):
+        reply = httpx.post(f"{stack.base_url}/v1/decisions", json=body, headers=headers, timeout=30)
+        if reply.status_code != 503:  # 503: the process is still loading the change
+            break
+        time.sleep(float(reply.headers["Retry-After"]))
+    return reply
 
 
 def wrong(visitor):
@@ -76,7 +82,7 @@ def test_a_change_is_seen_with_its_token_until_it_is_revoked(visit, stack, chang
         page.get_by_label("Page of the channel").fill("https://shop.example/")
         page.get_by_role("button", name="Make the preview").focus()
         page.keyboard.press("Enter")
-        page.get_by_text("ready", exact=True).wait_for(timeout=60_000)
+        page.get_by_text("ready", exact=True).wait_for(timeout=120_000)
         token = re.search(r"rtts_pv_[\w-]+", page.locator("[id^=header-]").inner_text())[0]
 
         seen = decide(stack, token)
@@ -93,7 +99,11 @@ def test_a_change_is_seen_with_its_token_until_it_is_revoked(visit, stack, chang
 
         page.get_by_role("button", name="Revoke").click()
         page.get_by_text("revoked", exact=True).wait_for()
-        page.wait_for_timeout(1_200)
         refused = decide(stack, token)
+        for _ in range(20):
+            if refused.status_code == 403:
+                break
+            page.wait_for_timeout(500)
+            refused = decide(stack, token)
         assert refused.status_code == 403
         assert "revoked" in refused.json()["detail"]
