@@ -12,7 +12,7 @@ from campaigns import comparing, mapping, wording
 from campaigns.analysis.placing import address_of, items_of
 from campaigns.candidates import candidate_of, changed_drafts, conflicts
 from campaigns.drafts import drafts_of
-from campaigns.models import Change, Release, Revision
+from campaigns.models import Change, Release, Revision, Stop
 from campaigns.wording import Line, Names
 
 CONDITIONS = frozenset({"condition", "eligibility"})
@@ -115,6 +115,14 @@ def _rows(
 def _words(leaf: dict[str, Any], *, names: Names) -> str:
     is_group = any(kind in leaf for kind in comparing.GROUPS)
     return wording.words_of(leaf if is_group else {"all": [leaf]}, names)
+
+
+def stopped(change: Change) -> list[str]:
+    """Return what publishing a change would let run again, in words; two queries."""
+    items = [row.item_id for row in changed_drafts(change) if not row.removed]
+    names = Stop.objects.filter(lifted_at=None, item__in=items).values_list("item__name", flat=True)
+    words = _("“%(name)s” is stopped in an emergency; publishing this lets it run again.")
+    return [words % {"name": name} for name in names]
 
 
 def tell_release(release: Release) -> list[Told]:

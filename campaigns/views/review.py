@@ -72,6 +72,7 @@ def change_page(request: HttpRequest, pk: int) -> HttpResponse:
         "threads": [one for one in threads if one.first.item_id is None],
         "open_threads": sum(one.is_open for one in threads),
         "standing": standing,
+        "stopped": review.stopped(change) if change.is_editable else [],
         "why_not": approvals.why_not(user, standing),
         "faults": review.faults(change) if change.state == Change.State.DRAFT else [],
         "is_current": drafts.current_change(user) == change,
