@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -63,7 +64,7 @@ def check_some(
     """Return what is wrong with these things of a candidate; the others are not read again."""
     kinds = {kind for kind, _key in names}
     # All experiments are read: two may not share a salt.
-    narrowed = {
+    narrowed: dict[str, Any] = {
         place: tuple(one for one in getattr(release, place) if (kind, one.key) in names)
         for kind, place in PLACES.items()
         if kind in kinds and kind != Kind.EXPERIMENT

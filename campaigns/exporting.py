@@ -14,7 +14,6 @@ from django.utils.timezone import is_aware
 
 from campaigns import csv_files, wording
 from campaigns.candidates import Candidate
-from campaigns.models import Item
 
 BLANKS: Final = re.compile(r"\s+")
 
@@ -43,7 +42,7 @@ def _row(item: Any, kind: str, names: wording.Names, details: dict[str, Any]) ->
     }
 
 
-def state_words(item: Item | Any) -> str:
+def state_words(item: Any) -> str:
     """Return e.g. "live, draft"."""
     state = "live" if item.live_revision_id else "archived" if item.archived_at else ""
     return ", ".join(filter(None, (state, item.pending_state)))

@@ -76,7 +76,7 @@ def save_filter(
     if SavedFilter.objects.filter(user=user.pk).count() >= MOST:
         raise NotKept(_("Remove a filter first: %(most)s are kept.") % {"most": MOST})
     SavedFilter.objects.update_or_create(
-        user_id=user.pk,
+        user_id=user.pk or 0,
         model=model,
         name=name,
         defaults={"query": kept, "on_home": on_home},
@@ -106,5 +106,5 @@ def save_columns(user: User, *, model: str, columns: Sequence[str]) -> None:
         ListColumns.objects.filter(user=user.pk, model=model).delete()
         return
     ListColumns.objects.update_or_create(
-        user_id=user.pk, model=model, defaults={"columns": list(columns)}
+        user_id=user.pk or 0, model=model, defaults={"columns": list(columns)}
     )

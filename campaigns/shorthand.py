@@ -1,7 +1,7 @@
 """The only place that says nested parts of things in plain columns: one variant, a fallback, properties."""
 
 from collections.abc import Mapping
-from typing import Final, get_args
+from typing import Final, cast, get_args
 
 from django.utils.translation import gettext as _
 
@@ -122,5 +122,5 @@ def _properties(text: str) -> list[Body]:
         if value_type not in TYPES:
             words = _("Write each as “name: type”; the types are %(types)s.")
             raise BadShorthand("property_types", words % {"types": ", ".join(TYPES)})
-        found.append(body_of(PropertySpec(key=key, type=value_type)))
+        found.append(body_of(PropertySpec(key=key, type=cast("ValueType", value_type))))
     return found

@@ -34,7 +34,7 @@ class Entry:
 
     target: str
     icon: str  # a symbol of static/rtts/icons.svg
-    label: str = ""  # "" is the model's own plural name
+    label: Any = ""  # "" is the model's own plural name
     needs: str = ""  # the permission of a page whose view does not carry it
 
 
@@ -49,7 +49,7 @@ class Link:
     count: int = 0  # what waits there for this user
 
 
-NAVIGATION: Final[tuple[tuple[str, tuple[Entry, ...]], ...]] = (
+NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
     (
         gettext_lazy("Plan"),
         (
@@ -163,7 +163,7 @@ class TargetingAdminSite(AdminSite):
 
     def navigation(
         self, request: HttpRequest, apps: Iterable[dict[str, Any]]
-    ) -> Iterator[tuple[str, list[Link]]]:
+    ) -> Iterator[tuple[Any, list[Link]]]:
         """Yield the sections with what this user may open; what no section names comes last."""
         models = {
             f"{app['app_label']}.{model['object_name'].lower()}": model
@@ -215,7 +215,7 @@ class TargetingAdminSite(AdminSite):
             if model._meta.label_lower in SEARCHED and admin.has_view_permission(request):
                 hits = _hits(admin, request, query)
                 if hits:
-                    yield searching.FoundGroup(capfirst(model._meta.verbose_name_plural), hits)
+                    yield searching.FoundGroup(str(capfirst(model._meta.verbose_name_plural)), hits)
 
 
 def _link(request: HttpRequest, entry: Entry, models: dict[str, dict[str, Any]]) -> Link | None:

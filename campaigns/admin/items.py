@@ -25,6 +25,7 @@ from campaigns.models import Item, Revision
 from campaigns.models.items import Kind
 from campaigns.review import told_of
 from campaigns.views.attention import placed
+from campaigns.wording_labels import LABELS
 
 ENDS = ("name", "key", "description", "why", "seen")
 
@@ -193,7 +194,7 @@ def _users(candidate: Candidate, item: Item) -> list[tuple[Linked, list[str]]]:
     """Return who names a thing, each with the fields that do."""
     fields: dict[tuple[str, str], list[str]] = {}
     for use in candidate.users.get((item.kind, item.key), ()):
-        label = wording.LABELS.get(use.field) or use.field.replace("_", " ").capitalize()
+        label = LABELS.get(use.field) or use.field.replace("_", " ").capitalize()
         fields.setdefault((use.kind, use.key), []).append(str(label))
     return sorted((link, fields[name]) for name, link in linked(fields).items())
 

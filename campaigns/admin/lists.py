@@ -30,7 +30,7 @@ WORDS = 240  # characters of the sentence in a list
 
 
 class StateFilter(admin.SimpleListFilter):
-    title = gettext_lazy("state")  # type: ignore[assignment]  # lazy until it is shown
+    title = gettext_lazy("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -49,7 +49,7 @@ class StateFilter(admin.SimpleListFilter):
             return queryset.filter(pk__in=_drafted(Change.objects.filter(state__in=PENDING)))
         if self.value() == "mine":
             current = drafts.current_change(request.user)
-            mine = Change.objects.filter(pk=current.pk if current else None)
+            mine = Change.objects.filter(pk=current.pk if current else 0)
             return queryset.filter(pk__in=_drafted(mine))
         if self.value() == "archived":
             return archived
@@ -61,7 +61,7 @@ def _drafted(changes: QuerySet[Change]) -> QuerySet[Any, Any]:
 
 
 class TagFilter(admin.SimpleListFilter):
-    title = gettext_lazy("tag")  # type: ignore[assignment]  # lazy until it is shown
+    title = gettext_lazy("tag")
     parameter_name = "tag"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

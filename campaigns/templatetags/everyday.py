@@ -62,7 +62,7 @@ def list_tools(context: Any, cl: ChangeList) -> dict[str, Any]:
     request, label = context["request"], cl.opts.label_lower
     chosen = saved_lists.columns_of(request.user, label)
     columns = getattr(cl.model_admin, "choosable", ())
-    shown = chosen or getattr(cl.model_admin, "chosen_at_first", ())
+    shown: list[str] = chosen or list(getattr(cl.model_admin, "chosen_at_first", ()))
     return {
         "label": label,
         "csrf_token": context["csrf_token"],
@@ -116,7 +116,7 @@ def option_tags(options: Iterable[dict[str, Any]]) -> SafeString:
 def pinned_filters(context: Any) -> dict[str, Any]:
     """Draw the filters that a user keeps on Home, those of lists that they may still open."""
     request = context["request"]
-    lists = {
+    lists: dict[str, Any] = {
         model._meta.label_lower: (model._meta, model_admin)
         for model, model_admin in admin.site._registry.items()
     }

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.urls import reverse
@@ -57,12 +58,12 @@ def authored(user: User, query: str) -> Iterator[FoundGroup]:
             yield _group(group, "release", capfirst(Release._meta.verbose_name_plural), query)
 
 
-def _group(group: finding.Group, model: str, label: str, query: str) -> FoundGroup:
+def _group(group: finding.Group, model: str, label: Any, query: str) -> FoundGroup:
     own_page = {"change": "admin:rtts-change", "release": "admin:rtts-release"}
     name = own_page.get(model, f"admin:campaigns_{model}_change")
     links = [FoundLink(hit.title, reverse(name, args=[hit.pk]), hit.note) for hit in group.hits]
     url = f"{reverse(f'admin:campaigns_{model}_changelist')}?{urlencode({'q': query})}"
-    return FoundGroup(label, links, group.more_words if group.more else "", url)
+    return FoundGroup(str(label), links, group.more_words if group.more else "", url)
 
 
 def person(user: User, query: str, *, now: datetime) -> Iterator[FoundGroup]:
