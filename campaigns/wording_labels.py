@@ -98,11 +98,3 @@ REFERENCES: Final[dict[str, str]] = {
     "goal_event": Kind.EVENT_TYPE,
     "campaign": Kind.CAMPAIGN,
 }
-# Terms of a score, by key.
-TERMS: Final = {
-    "priority": _("Priority"),
-    "value": _("Value"),
-    "recency": _("How recently the person was active"),
-    "depth": _("How deep the page was read"),
-    "outcome_rate": _("Learned outcome rate"),
-}

@@ -120,8 +120,8 @@ def _placement(placed: Placed, lines: list[Line], names: Mapping[str, str]) -> P
     return Picture(
         names.get(f"placement:{placed.key}", placed.key),
         placed.status,
-        STATUS_WORDS[placed.status],
-        REASON_WORDS.get(placed.reason, placed.reason),
+        str(STATUS_WORDS[placed.status]),
+        str(REASON_WORDS.get(placed.reason, placed.reason)),
         placed,
         tuple(shown),
         tuple(dropped),
@@ -129,7 +129,7 @@ def _placement(placed: Placed, lines: list[Line], names: Mapping[str, str]) -> P
 
 
 def _bar(term: TermOut) -> Bar:
-    return Bar(TERM_WORDS.get(term.term, term.term), term.value, term.weight)
+    return Bar(str(TERM_WORDS.get(term.term, term.term)), term.value, term.weight)
 
 
 def facts(found: Inspected) -> list[Fact]:

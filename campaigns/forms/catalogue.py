@@ -4,6 +4,7 @@ from typing import Any, ClassVar, get_args
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 
 from campaigns import limits
 from campaigns.forms.content import content_fields, content_of, fill_content
@@ -23,7 +24,7 @@ CONTENT_TYPES = [
 ]
 
 
-def purposes_field(help_text: str, *, required: bool) -> forms.MultipleChoiceField:
+def purposes_field(help_text: StrOrPromise, *, required: bool) -> forms.MultipleChoiceField:
     """Return the choice of purposes."""
     return forms.MultipleChoiceField(
         required=required, widget=forms.CheckboxSelectMultiple, help_text=help_text
