@@ -201,10 +201,10 @@ def _why(
 
 def why_not(user: AbstractUser, standing: Standing) -> str:
     """Return why a user may not approve a change in review, "" where they may."""
-    if not user.has_perm("campaigns.approve_change"):
-        return _("Your role does not approve changes.")
     if user.pk in standing.authors:
         return _("You wrote part of this change: a colleague has to approve it.")
+    if not user.has_perm("campaigns.approve_change"):
+        return _("Your role does not approve changes.")
     if standing.has_of(user):
         missing = standing.missing_words
         return _("You approved it; it still needs %(missing)s.") % {"missing": missing}

@@ -84,7 +84,7 @@ def test_difference_comments_and_history(visit):
         change = open_change(author, "Talked about")
         reader.open(f"/admin/changes/{change}/")
         difference = reader.page.get_by_role("region", name="Name")
-        assert difference.locator("ins").inner_text() == "and more"
+        assert difference.locator("ins").inner_text().strip() == "and more"
         name = author.page.evaluate("() => document.querySelector('.user-name').innerText")
         tab_to(reader.page, "Comment on Name")
         reader.page.keyboard.press("Enter")
