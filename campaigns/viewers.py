@@ -17,12 +17,12 @@ from decisioning.decisions import decide
 from decisioning.explaining import failures
 from decisioning.held import Candidate
 from decisioning.messages import Ask, PersonState, PlacementAsk
-from decisioning.person_state import Found, look_up
+from decisioning.person_state import Found, look_up_many
 from decisioning.rules.conditions import explain
 from decisioning.rules.words import sentence
 from rtts_site.foundation.language import ACTIVE
 
-LOOKED_AT: Final = 200  # people; a round trip each
+LOOKED_AT: Final = 200  # people
 SHOWN: Final = 10  # of each sort
 
 
@@ -68,8 +68,10 @@ def viewers_of(client: redis.Redis, stage: Stage, offer: str, *, now: datetime) 
     if not candidates:
         raise NotOnOffer(_("No campaign shows this offer: put it into one, with a variant."))
     sample = load_sample(client, most=LOOKED_AT)
-    looker = _Looker(client, stage, candidates, whole_ms(now))
-    found = [one for person in sample.profiles for one in looker.nearest(person)]
+    looker = _Looker(stage, candidates, whole_ms(now))
+    now_ms = int(now.timestamp() * 1000)
+    people = look_up_many(client, list(sample.profiles), now_ms=now_ms)
+    found = [looker.nearest(person) for person in people]
     would = [one for one in found if one.code == reasons.SHOWN]
     missed = [one for one in found if one.code != reasons.SHOWN]
     missed.sort(key=lambda one: (_distance(one), one.person))
@@ -89,21 +91,19 @@ def _distance(one: Viewer) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Looker:
-    client: redis.Redis
     stage: Stage
     candidates: list[tuple[str, Candidate]]
     now: datetime
 
-    def nearest(self, person: str) -> Iterator[Viewer]:
-        """Yield where a person comes nearest to seeing the offer."""
+    def nearest(self, found: Found) -> Viewer:
+        """Return where a person comes nearest to seeing the offer."""
         placements = tuple(PlacementAsk(key) for key, _candidate in self.candidates)
-        question = Question(person=person, placements=placements, now=self.now)
-        found: Found = look_up(self.client, person, now_ms=int(self.now.timestamp() * 1000))
+        question = Question(person=found.person, placements=placements, now=self.now)
         state = states_of(found, self.stage, question)(self.now)
         ask = asked(found.person, question)
         looks = [self._look(ask, state, key, one) for key, one in self.candidates]
         shown = [one for one in looks if one.code == reasons.SHOWN]
-        yield min(shown or looks, key=_distance)
+        return min(shown or looks, key=_distance)
 
     def _look(self, ask: Ask, state: PersonState, key: str, candidate: Candidate) -> Viewer:
         held = self.stage.held

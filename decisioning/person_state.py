@@ -77,6 +77,29 @@ def look_up(client: redis.Redis, person: str, *, now_ms: int) -> Found:
     return Found(person, redis=False)
 
 
+def look_up_many(client: redis.Redis, persons: Sequence[str], *, now_ms: int) -> list[Found]:
+    """Return what `look_up` does, for many people at once; who was merged away is looked up alone.
+
+    Raises:
+        redis.RedisError, RedisUnavailable: they cannot be read.
+    """
+    with client.pipeline(transaction=False) as pipe:
+        for command in (("INFO", "server"), *(one for who in persons for one in _commands(who))):
+            pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it so
+        info, *replies = pipe.execute(raise_on_error=False)
+    run_id, width = run_id_of(info), len(replies) // max(1, len(persons))
+    found = [
+        _parse(who, replies[at * width : (at + 1) * width], run_id=run_id, now_ms=now_ms)
+        for at, who in enumerate(persons)
+    ]
+    return [
+        look_up(client, one.person, now_ms=now_ms)
+        if one.profile is not None and one.profile.merged_into
+        else one
+        for one in found
+    ]
+
+
 async def _read(person: str, budget: Budget, *, now_ms: int) -> Found:
     replies = await budget.ask(list(_commands(person)))
     return _parse(person, replies, run_id=replies.run_id, now_ms=now_ms)
