@@ -8,7 +8,7 @@ from django_stubs_ext import StrOrPromise
 
 from campaigns import limits
 from campaigns.forms.content import content_fields, content_of, fill_content
-from campaigns.forms.fields import LinesField, choices, with_blank
+from campaigns.forms.fields import LabelledForm, LinesField, choices, with_blank
 from campaigns.forms.items import ItemForm, with_fields
 from campaigns.forms.rows import RowsField
 from campaigns.forms.schedules import hours_field, hours_of, zone_field
@@ -82,7 +82,7 @@ class AttributeForm(ItemForm):
         fill_choices(self, "purposes", Kind.PURPOSE)
 
 
-class PropertyForm(forms.Form):
+class PropertyForm(LabelledForm):
     key = forms.CharField(max_length=100, label=_("Property"))
     # A row whose choices stand as offered is an empty row.
     type = forms.ChoiceField(choices=TYPES, initial=TYPES[0][0])

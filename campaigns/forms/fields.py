@@ -6,10 +6,44 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.utils import pretty_name
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from campaigns.mapping import Bodies
 from campaigns.models.items import Kind
+
+# Fields that have no label but their name.
+NAMES = (
+    gettext_noop("Basis"),
+    gettext_noop("Counts"),
+    gettext_noop("Device access"),
+    gettext_noop("Eligibility"),
+    gettext_noop("Holdout salt"),
+    gettext_noop("Holdout share"),
+    gettext_noop("Kind"),
+    gettext_noop("Objectable"),
+    gettext_noop("Origins"),
+    gettext_noop("Scope"),
+    gettext_noop("Scopes"),
+    gettext_noop("Share"),
+    gettext_noop("Traffic"),
+)
+
+
+def label_by_name(fields: dict[str, forms.Field]) -> None:
+    """Give fields without a label their name as one, in the language of the page."""
+    for name, field in fields.items():
+        if field.label is None:
+            field.label = gettext_lazy(pretty_name(name))
+
+
+class LabelledForm(forms.Form):
+    """A form whose fields are labelled in the language of the page."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        label_by_name(self.fields)
 
 
 class ObjectField(forms.CharField):

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from campaigns import drafts, wording
 from campaigns.candidates import Candidate, with_body
 from campaigns.checking import check_one
+from campaigns.forms.fields import label_by_name
 from campaigns.forms.rows import RowsField
 from campaigns.mapping import Body, FieldError, Refused, body_of, parse
 from campaigns.models import Change, Item, Revision
@@ -56,6 +57,7 @@ class ItemForm(forms.ModelForm[Item]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        label_by_name(self.fields)
         self.newer: Revision | None = None
         self.comparison: list[wording.Line] = []  # theirs beside mine, where both were edited
         self.offer_choices()

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from campaigns import limits
 from campaigns.forms.arms import conditions_field, kept_field, readable
 from campaigns.forms.catalogue import fill_choices, purposes_field
-from campaigns.forms.fields import choices, with_blank
+from campaigns.forms.fields import LabelledForm, choices, with_blank
 from campaigns.forms.items import ItemForm, with_fields
 from campaigns.forms.rows import RowsField
 from campaigns.forms.schedules import (
@@ -53,7 +53,7 @@ class SegmentForm(ItemForm):
         )
 
 
-class CapForm(forms.Form):
+class CapForm(LabelledForm):
     scope = forms.ChoiceField(
         choices=[
             ("person", gettext_lazy("per person")),
@@ -265,7 +265,7 @@ class CampaignForm(ItemForm):
         return "weight_priority" if body_field == "weights" else body_field
 
 
-class ArmForm(forms.Form):
+class ArmForm(LabelledForm):
     key = forms.CharField(max_length=100, label=gettext_lazy("Arm"), help_text="E.g. control")
     share = forms.FloatField(min_value=0, max_value=1, help_text=gettext_lazy("0.5 is half."))
     variants = forms.CharField(

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from campaigns.candidates import candidate_of
-from campaigns.forms.fields import LinesField, choices
+from campaigns.forms.fields import LabelledForm, LinesField, choices
 from campaigns.models.items import Kind
 from campaigns.views.pages import needs, page, user_of
 from rtts_site.foundation.api_keys import SCOPES
@@ -29,7 +29,7 @@ AWAY = gettext_lazy(
 )
 
 
-class KeyForm(forms.Form):
+class KeyForm(LabelledForm):
     name = forms.CharField(max_length=100, help_text=gettext_lazy("Who uses it, e.g. “Web shop”."))
     kind = forms.ChoiceField(
         choices=[
