@@ -38,6 +38,18 @@ class Status(StrEnum):
 GRANTING = frozenset({Status.GIVEN, Status.RENEWED})
 
 
+def _(source: str) -> str:
+    """Mark words for translation; whoever shows them translates them."""
+    return source
+
+
+# What pages say of where a person stands.
+STATUSES = (
+    *(_("unknown"), _("requested"), _("deferred"), _("given"), _("renewed"), _("refused")),
+    *(_("withdrawn"), _("expired"), _("terminated"), _("invalidated"), _("objected")),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What a person last said about one purpose on one channel."""
@@ -145,11 +157,6 @@ def decode_policy(body: bytes) -> PolicySpec:
     if policy.digest != policy_digest(policy):
         raise PolicyError("The policy does not match its digest.")
     return policy
-
-
-def _(source: str) -> str:
-    """Mark words for translation; whoever shows them translates them."""
-    return source
 
 
 REASONS: dict[str, str] = {
