@@ -1,5 +1,6 @@
 """The product in German: nothing known is left in English, nothing is wider than a phone."""
 
+import httpx
 import pytest
 
 from tests.browser import axe
@@ -90,13 +91,13 @@ def test_the_user_menu_chooses_the_language(visit):
         visitor.open("/admin/review/")
         page.locator("#user-menu summary").click()
         page.get_by_role("button", name="Deutsch").click()
-        page.get_by_role("heading", level=1, name="Prüfeingang").wait_for()
+        page.get_by_role("heading", level=1, name="Prüfung").wait_for()
         assert page.url.endswith("/admin/review/")
         assert page.locator("html").get_attribute("lang") == "de"
 
         page.locator("#user-menu summary").click()
         page.get_by_role("button", name="English").click()
-        page.get_by_role("heading", level=1, name="Review inbox").wait_for()
+        page.get_by_role("heading", level=1, name="Review").wait_for()
         assert visitor.errors == []
 
 
@@ -110,12 +111,27 @@ def test_a_rule_is_said_in_german_while_it_is_built(german):
         page.locator(".words", has_text="Loyalty tier ist gold").first.wait_for()
 
 
-def test_a_decision_and_its_reasons_are_told_in_german(german):
+def decided(stack):
+    """Return the id of a decision made now."""
+    reply = httpx.post(
+        f"{stack.base_url}/v1/decisions",
+        json={"person": {"anonymous_id": "german"}, "placements": [{"key": "web.home.hero"}]},
+        headers={"Authorization": f"Bearer {stack.key('decisions')}"},
+        timeout=30,
+    )
+    return reply.json()["decision_id"]
+
+
+def test_a_decision_and_its_reasons_are_told_in_german(german, stack):
     with german("marketer") as visitor:
         page = visitor.page
-        visitor.open("/admin/decisioning/decisionrecord/")
-        page.locator("table.list tbody tr a").first.click()
+        visitor.open(f"/admin/decisioning/decisionrecord/{decided(stack)}/")
         page.get_by_role("heading", name="Einwilligung dafür").wait_for()
 
         assert left_in_english(page) == []
         assert axe.findings(page) == []
+        assert (
+            page.get_by_text("Die Person erfüllt die Bedingungen nicht.")
+            .or_(page.get_by_text("Die Einwilligung erlaubt es nicht"))
+            .count()
+        )
