@@ -11,10 +11,10 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "/admin/": ("Entscheidungen heute", "Wartet auf Ihre Prüfung", "Warnungen"),
     "/admin/campaigns/segment/add/": ("Wer gehört zu diesem Segment?", "Bedingung", "Gruppe"),
-    "/admin/review/": ("Prüfeingang", "Meine Änderungen", "Letzte Veröffentlichungen"),
+    "/admin/review/": ("Meine Änderungen", "Letzte Veröffentlichungen"),
     "/admin/decisioning/decisionrecord/": ("Letzte Entscheidungen", "Person oder Entscheidung"),
     "/admin/simulator/": ("Wer, wo, wann", "Wer sieht was"),
-    "/admin/connect/": ("Einen Schlüssel anlegen", "Ausprobieren"),
+    "/admin/connect/": ("Ausprobieren", "Zuletzt verwendet"),
 }
 ENGLISH = (
     "Home", "Sign out", "Decisions today", "Waiting for your review", "Warnings", "Show as table", "Segments", "Offers",
@@ -95,8 +95,8 @@ def test_the_user_menu_chooses_the_language(visit):
         assert page.url.endswith("/admin/review/")
         assert page.locator("html").get_attribute("lang") == "de"
 
-        page.locator("#user-menu summary").click()
-        page.get_by_role("button", name="English").click()
+        page.locator("#user-menu").evaluate("menu => { menu.open = true }")
+        page.locator("#user-menu").get_by_text("English").click()
         page.get_by_role("heading", level=1, name="Review").wait_for()
         assert visitor.errors == []
 
