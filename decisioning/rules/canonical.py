@@ -9,7 +9,27 @@ from typing import Any
 import msgspec
 import rfc8785
 
-from decisioning.specs import FORMAT, ReleaseSpec
+from decisioning.specs import (
+    FORMAT,
+    ArmSpec,
+    AttributeSpec,
+    CampaignSpec,
+    ChannelSpec,
+    PlacementSpec,
+    ReleaseSpec,
+    VariantSpec,
+)
+
+FULL = 1  # the format that wrote defaults too, of every field but those that came later
+READABLE = frozenset({FULL, FORMAT})
+CAME_LATER: dict[type, frozenset[str]] = {
+    AttributeSpec: frozenset({"inferred", "sensitive", "sayable"}),
+    ChannelSpec: frozenset({"quiet_hours", "time_zone"}),
+    PlacementSpec: frozenset({"picture_width"}),
+    VariantSpec: frozenset({"fit"}),
+    CampaignSpec: frozenset({"time_zone", "clock", "hours", "in_quiet_hours"}),
+    ArmSpec: frozenset({"eligibility"}),
+}
 
 
 class CanonicalError(ValueError):
@@ -27,7 +47,8 @@ def canonical(release: ReleaseSpec) -> bytes:
     Source: RFC 8785.
     """
     try:
-        return rfc8785.dumps(_plain(release) | {"format": release.format})
+        whole = _plain(release, full=release.format == FULL)
+        return rfc8785.dumps(whole | {"format": release.format})
     except rfc8785.CanonicalizationError as error:
         raise CanonicalError(f"change the content so that JSON can carry it: {error}") from error
 
@@ -52,7 +73,7 @@ def decode_release(data: bytes) -> ReleaseSpec:
         release = msgspec.json.decode(data, type=ReleaseSpec)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CanonicalError(f"these bytes are not a release: {error}") from error
-    if release.format != FORMAT:
+    if release.format not in READABLE:
         raise CanonicalError(f"format {release.format} is not format {FORMAT}: publish it again")
     # Refuses unknown fields, duplicates and other spellings at once.
     if canonical(release) != data:
@@ -60,16 +81,21 @@ def decode_release(data: bytes) -> ReleaseSpec:
     return release
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, *, full: bool) -> Any:
     if is_dataclass(value):
-        said = ((field, getattr(value, field.name)) for field in fields(value))
-        return {field.name: _plain(one) for field, one in said if one != _default(field)}
+        kept = (
+            (field.name, getattr(value, field.name))
+            for field in fields(value)
+            if getattr(value, field.name) != _default(field)
+            or (full and field.name not in CAME_LATER.get(type(value), ()))
+        )
+        return {name: _plain(one, full=full) for name, one in kept}
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _plain(one, full=full) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(one, full=full) for one in value]
     return value
 
 

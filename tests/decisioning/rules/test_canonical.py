@@ -1,9 +1,13 @@
 """A release is written down in one way only."""
 
 import json
+from pathlib import Path
 
-from decisioning.rules.canonical import canonical, decode_release
+from decisioning.rules.canonical import canonical, decode_release, digest
 from decisioning.specs import FORMAT, AttributeSpec, ReleaseSpec
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+FORMAT_1 = "sha256:e8e3bc7d2fa449f3d9efd93eed04bdfecca95afa6120dab355e5646da80fa109"
 
 
 def test_a_field_at_its_default_is_left_out_so_that_new_fields_keep_old_digests():
@@ -26,3 +30,13 @@ def test_a_field_away_from_its_default_is_kept():
     assert said["attributes"][0]["trusted"] is True
     assert said["attributes"][0]["values"] == ["gold"]
     assert said["holdout_share"] == 0.1
+
+
+def test_a_release_of_the_first_format_is_read_and_keeps_its_digest():
+    data = (GOLDEN / "release_format_1.json").read_bytes()
+
+    release = decode_release(data)
+
+    assert release.format == 1
+    assert canonical(release) == data
+    assert digest(release) == FORMAT_1

@@ -221,7 +221,7 @@ def test_a_release_survives_its_bytes_and_nothing_else_does():
         with pytest.raises(CanonicalError):
             decode_release(wrong)
     with pytest.raises(CanonicalError, match="publish it again"):
-        decode_release(data.replace(b'"format":2', b'"format":1'))
+        decode_release(data.replace(b'"format":2', b'"format":9'))
     with pytest.raises(CanonicalError, match="change the content"):
         canonical(make_release(offers=(replace(offer("x", {"n": 2**60})),)))
 
