@@ -10,17 +10,23 @@ from decisioning.api.process import this_process
 from tests.decisioning import making
 
 
+def end_process():
+    """End the process of the fast paths that a test has begun."""
+    if this_process.cache_info().currsize:
+        this_process().stop()
+    this_process.cache_clear()
+
+
 @pytest.fixture
 def kept(redis):
     """Return an empty Valkey whose consents can be trusted, with a policy in force; for `making.run`."""
+    end_process()
     for folder in ("releases", "spool"):
         shutil.rmtree(settings.RTTS_VAR / folder, ignore_errors=True)
     making.trust(redis)
     making.publish_policy(redis)
     yield redis
-    if this_process.cache_info().currsize:
-        this_process().stop()
-    this_process.cache_clear()
+    end_process()
 
 
 @pytest_asyncio.fixture
