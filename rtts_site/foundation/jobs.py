@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import models
+from django.db.models.functions import Now
 
 
 class Job(models.Model):
@@ -48,8 +49,9 @@ class Job(models.Model):
 
 def claim_job(job_id: int) -> Job | None:
     """Return the job if this call is the one to run it; None if it runs, or has been run, elsewhere."""
+    # Its silence counts from here: a job that waited long is not given to a second worker.
     changed = Job.objects.filter(pk=job_id, state=Job.State.WAITING).update(
-        state=Job.State.RUNNING, attempts=models.F("attempts") + 1
+        state=Job.State.RUNNING, attempts=models.F("attempts") + 1, updated_at=Now()
     )
     return Job.objects.get(pk=job_id) if changed else None
 

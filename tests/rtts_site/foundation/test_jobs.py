@@ -1,4 +1,7 @@
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from rtts_site.foundation.jobs import Job, claim_job, running_job
 
@@ -10,6 +13,16 @@ def test_a_job_is_claimed_once():
 
     assert claim_job(job.pk) is not None
     assert claim_job(job.pk) is None
+
+
+def test_a_job_that_waited_long_is_fresh_once_it_is_claimed():
+    job = Job.objects.create(kind="campaigns.prepare")
+    long_ago = timezone.now() - timedelta(hours=1)
+    Job.objects.filter(pk=job.pk).update(updated_at=long_ago)
+
+    claimed = claim_job(job.pk)
+
+    assert claimed.updated_at > timezone.now() - timedelta(minutes=1)
 
 
 def test_a_job_that_ends_well_says_so():
