@@ -103,6 +103,7 @@ def test_pages_speak_what_was_chosen_and_nothing_else(client, db):
     assert 'lang="de"' in page.content.decode()
     assert page["Content-Language"] == "de"
     assert "Abmelden" in page.content.decode()
+    assert ">English</button>" in page.content.decode()  # each in its own words
     assert client.get("/api/schema")["Content-Language"] == "en"
 
 
