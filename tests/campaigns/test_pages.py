@@ -175,7 +175,7 @@ def test_reports_count_what_came_of_offers(live, marketer):  # noqa: F811
     ]
     assert rows[0].conversion_rate == 0.25
     assert "<svg" in page.content.decode()
-    assert "25.0%" in page.content.decode()
+    assert "25%" in page.content.decode()
     assert "Winter sale" in overview.content.decode()
 
 
@@ -183,7 +183,7 @@ def test_home_numbers_are_bounded_in_queries(live, django_assert_max_num_queries
     now = timezone.now()
     record([shown_row(1, now - timedelta(minutes=5))], [])
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         today = reports.today(now)
         hours = reports.decisions_per_hour(now, hours=24)
         warned = reports.warnings(now)
