@@ -56,8 +56,6 @@ def take_live(release: Release, *, now: datetime) -> Release:
 
 
 def _lift_stops(release: Release, *, now: datetime) -> None:
-    if release.change is None:
-        return  # what a roll back restores was not reviewed anew
     before = release.base.revisions.values_list("pk", flat=True) if release.base else []
     changed = release.revisions.exclude(pk__in=list(before)).values_list("item_id", flat=True)
     stopping.lift_reviewed(release, list(changed), now=now)

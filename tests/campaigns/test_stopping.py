@@ -1,9 +1,11 @@
 """Emergency stops: at once, loud, undone by review or by another approver."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from campaigns import drafts, publishing, review, stopping
+from campaigns import drafts, going_live, publishing, review, stopping
 from campaigns.models import Item, Notice, Stop
 from campaigns.models.items import Kind
 from campaigns.publishing import NotPossible
@@ -53,6 +55,21 @@ def test_reviewed_change_of_the_thing_lifts_it(sale, mia, ada, redis):
     publishing.submit(change, by=mia, now=NOW)
     go_live(change, by=ada)
     assert stopping.stops_in_force() == []
+
+
+def test_change_that_was_approved_before_the_stop_leaves_it_stopped(sale, mia, ada):
+    change = drafts.open_change(mia, now=NOW)
+    spec = OfferSpec(key="winter-sale", name="Sale", purposes=("ads",), variants=(variant(),))
+    save(change, Kind.OFFER, spec, author=mia)
+    publishing.submit(change, by=mia, now=NOW)
+    digest = publishing.candidate_for(change).review_digest
+    publishing.approve(change, by=ada, digest=digest, now=NOW)
+    stopping.stop(sale, by=ada, why="Wrong price", now=NOW + timedelta(minutes=5))
+
+    assert review.stopped(change) == []
+    release = publishing.publish(change, by=ada, now=NOW + timedelta(minutes=10))
+    going_live.take_live(release, now=NOW + timedelta(minutes=11))
+    assert len(stopping.stops_in_force()) == 1
 
 
 def test_other_release_leaves_it_stopped(sale, mia, ada):
