@@ -121,6 +121,13 @@ class ItemLists(admin.ModelAdmin[Item]):
         return queryset.filter(pk__in=finding.matching(search_term, self.model.KIND)), False
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Return the same columns each time a request asks: what is sortable is compared with them."""
+        kept = vars(request)
+        if "list_columns" not in kept:
+            kept["list_columns"] = self._list_columns(request)
+        return list(kept["list_columns"])
+
+    def _list_columns(self, request: HttpRequest) -> list[Any]:
         chosen = saved_lists.columns_of(request.user, self.opts.label_lower)
         candidate = candidate_of(drafts.current_change(request.user))
         columns = _columns(candidate)

@@ -203,6 +203,16 @@ def test_chosen_columns_are_remembered(live, mias, mia, ana):
     assert "In words" in signed_in(ana).get(OFFERS).content.decode()
 
 
+def test_a_list_is_sorted_by_when_and_by_whom_it_was_edited(live, mias):
+    headings = mias.get(OFFERS).content.decode().partition("<thead")[2].partition("</thead>")[0]
+    sortable = [cell for cell in headings.split("<th ") if 'class="sortable' in cell]
+
+    assert [any(title in cell for cell in sortable) for title in ("Edited<", "Edited by<")] == [
+        True,
+        True,
+    ]
+
+
 def test_an_empty_list_says_what_to_do(mia, redis):
     client = signed_in(mia)
     for name in LISTS:
