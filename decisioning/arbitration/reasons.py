@@ -1,5 +1,6 @@
 """The codes of what can become of a candidate, in the order in which they are checked, with their words."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -28,7 +29,7 @@ OUTRANKED: Final = "OUTRANKED"
 
 WORDS: Final[dict[str, str]] = {
     SHOWN: _("Shown."),
-    STOPPED: _("It was stopped in an emergency: {detail}."),
+    STOPPED: _("It was stopped in an emergency."),
     NOT_RUNNING: _("The offer or its campaign is not running now."),
     QUIET_HOURS: _("The channel is quiet at this hour."),
     CONSENT: _("Consent does not allow it: {detail}."),
@@ -87,8 +88,14 @@ def limit_words(limit: int, counts: str, window_s: int | None, phrases: Phrases 
     return phrases.gettext("{shows} in {span}").format(shows=shows, span=span)
 
 
+_LIMIT: Final = re.compile(r"(\d+) (decision|impression|click|conversion) (\d+|ever)", re.ASCII)
+
+
 def _limit(detail: str, phrases: Phrases) -> str:
-    limit, counts, window = detail.split(" ")
+    said = _LIMIT.fullmatch(detail)
+    if said is None:  # as rows of the log say it that are older than this form
+        return detail
+    limit, counts, window = said.groups()
     return limit_words(int(limit), counts, None if window == "ever" else int(window), phrases)
 
 
