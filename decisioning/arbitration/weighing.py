@@ -100,10 +100,8 @@ class Weighing:
         return known
 
     def not_running(self, candidate: Candidate) -> Drop | None:
-        if self.state.stopped:
-            why = stopped_why(self.state.stopped, candidate.offer.key, candidate.campaign.key)
-            if why:
-                return reasons.STOPPED, why
+        if self.state.stopped and is_stopped(self.state.stopped, candidate):
+            return reasons.STOPPED, ""
         zone = self.zone(candidate.offer.purposes) if candidate.reads_zone else ""
         if not candidate.is_live(self.now, zone):
             return reasons.NOT_RUNNING, ""
@@ -222,6 +220,8 @@ class Weighing:
 
     def fill(self, candidate: Candidate, variant: str) -> bool:
         """Fill in the content of a winner; say whether it has no hole. One that has is not picked again."""
+        # What an earlier round filled in may be another variant's.
+        self.contents.pop(candidate.offer.key, None)
         if candidate.choice is None:
             return True
         content = candidate.choice.contents[variant]
@@ -283,6 +283,7 @@ class Weighing:
         return evaluate(candidate.offer_tree, context, self.now.timestamp()) is Truth.TRUE
 
 
-def stopped_why(stopped: Mapping[str, str], offer: str, campaign: str) -> str:
-    """Return why an offer or its campaign was stopped in an emergency, "" where neither was."""
-    return stopped.get(f"offer:{offer}") or stopped.get(f"campaign:{campaign}") or ""
+def is_stopped(stopped: Mapping[str, str], candidate: Candidate) -> bool:
+    """Say whether an offer or its campaign was stopped in an emergency."""
+    offer, campaign = candidate.offer.key, candidate.campaign.key
+    return f"offer:{offer}" in stopped or f"campaign:{campaign}" in stopped

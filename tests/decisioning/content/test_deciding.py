@@ -1,11 +1,17 @@
 """A whole decision whose content says tokens, fits a context, or would have a hole."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from consent.policy import ConsentView
+from decisioning.arbitration.weighing import Weighing
 from decisioning.decision_log import find_in_stream
 from decisioning.held import hold
+from decisioning.messages import Ask, PersonState
 from decisioning.releases import load_released
 from decisioning.replay import replay
+from decisioning.rules.canonical import digest
 from decisioning.specs import ArmSpec, AttributeSpec, FitSpec, VariantSpec
 from decisioning.tokens import parse_decision_id
 from tests.decisioning import making
@@ -89,6 +95,27 @@ async def test_a_hole_that_shows_only_when_filling_in_leads_on(store, key):
     assert (first["offer"], first["variant"]) == ("sale", "b")
     fates = {one["offer"]: one["code"] for one in answer["explanation"]}
     assert fates == {"sale": "SHOWN", "tent": "MISSING_TOKEN"}
+
+
+def test_what_one_placement_filled_in_is_not_shown_by_another(kept):
+    rail = "web.home.rail"
+    said = variant(content={"title": "Hello {{ first_name }}"})
+    plain = VariantSpec(key="b", placements=(rail,), content={"title": "Hello"})
+    spec = release(offer("sale", HERO, rail, variants=(said, plain)))
+    making.publish(kept, spec)
+    held = hold(load_released(kept, digest(spec)))
+    weighing = Weighing(
+        ask=Ask(making.person_of("ana"), ()),
+        state=PersonState({"first_name": "Ana"}, ConsentView(version=0, fenced=False, trusted=True)),
+        held=held,
+        policy=None,
+        now=datetime.now(UTC),
+    )
+
+    assert weighing.fill(held.candidates[HERO][0], "a")
+    assert weighing.contents == {"sale": {"title": "Hello Ana"}}
+    assert weighing.fill(held.candidates[rail][0], "b")
+    assert weighing.contents == {}
 
 
 async def test_what_the_purposes_may_not_see_is_missing(store, key):
