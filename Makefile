@@ -8,7 +8,7 @@ UV = $(shell command -v uv || echo $(RUN) -m uv)
 COMPILE = $(UV) pip compile pyproject.toml --universal --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --quiet
 
-.PHONY: up down check test bench verify lint format lock pictures clean
+.PHONY: up down check test bench verify lint format lock messages pictures clean
 
 up: .venv/run.stamp ## Start everything; Ctrl-C stops it
 	@$(RUN) manage.py up
@@ -40,6 +40,10 @@ lock: .venv/test.stamp ## Renew both lists of pinned, hashed packages
 	@$(UV) --version >/dev/null 2>&1 || $(RUN) -m pip install --quiet uv
 	@$(COMPILE) --upgrade --extra demo -o requirements.lock
 	@$(COMPILE) --extra demo --extra test -c requirements.lock -o tests/requirements.lock
+
+messages: .venv/test.stamp ## Renew the list of words to translate (needs gettext), and compile what is translated
+	@$(RUN) manage.py makemessages -l de --no-obsolete --no-wrap --add-location file --ignore var --ignore .venv --ignore tests
+	@$(RUN) manage.py compilemessages -l de
 
 pictures: .venv/test.stamp ## Take the README's pictures of what `make up` runs
 	@$(RUN) docs/pictures/take.py

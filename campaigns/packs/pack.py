@@ -131,19 +131,19 @@ def profile(
     *,
     values: tuple[str, ...] = (),
     purposes: tuple[str, ...] = MARKETING,
-    unit: str = "",
-    **marks: bool,
+    inferred: bool = False,
+    sensitive: bool = False,
 ) -> AttributeSpec:
-    """Return an attribute that is kept of people; `marks` are inferred and sensitive."""
+    """Return an attribute that is kept of people."""
     return AttributeSpec(
         key=key,
         name=name,
         type=type_,
         values=values,
         purposes=purposes,
-        unit=unit,
         trusted=True,
-        **marks,
+        inferred=inferred,
+        sensitive=sensitive,
     )
 
 

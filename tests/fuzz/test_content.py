@@ -17,7 +17,7 @@ ODD = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=40)
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 TEXTS = NAMES | st.sampled_from(
     [
         *("{{", "{{ a", "{% if %}", "{{ a | default: }}", "{{ (1..99999999) }}", "\0", "{}", "[]"),
