@@ -1,7 +1,9 @@
 """The only door of emergency stops: an offer or campaign is stopped at once, without review, and says so everywhere."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 import redis
 from django.contrib.auth.models import AbstractUser
@@ -16,6 +18,14 @@ from campaigns.notifying import telling
 from campaigns.publishing import NotPossible
 from decisioning.stops import Stops, put_stops
 
+logger = logging.getLogger("campaigns")
+
+# Each stop and each lift counts one, so a later list has a larger number; the time of the last one keeps
+# that true where the database was restored from a backup and has lost some.
+NUMBER: Final = """
+select coalesce((extract(epoch from max(greatest(stopped_at, lifted_at))) * 1000)::bigint, 0)
+       + count(*) + count(lifted_at) from campaigns_stop
+"""
 STOPPABLE = frozenset({Kind.OFFER.value, Kind.CAMPAIGN.value})
 
 
@@ -102,10 +112,22 @@ def stops_in_force() -> list[Stop]:
 
 
 def push(client: redis.Redis) -> bool:
-    """Give Redis the list of what is stopped; False where it has a newer one. Two queries, one round trip."""
-    # Each stop and each lift is one more, so a list that is older has a smaller number.
+    """Give Redis the list of what is stopped; False where it keeps a newer one. Two queries, one round trip."""
+    if put_stops(client, _list()) or put_stops(client, _list()):  # somebody else's may be newer
+        return True
+    logger.error("stops.not_in_force reason=newer_list")
+    return False
+
+
+def not_in_force() -> str:
+    """Return what to do where Redis keeps a newer list."""
+    return _("It is recorded, but not in force: Redis keeps a newer list. Ask an admin to check the clocks.")
+
+
+def _list() -> Stops:
+    """Return the list with its number; who stopped it and why never leave the database."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("select count(*) + count(lifted_at) from campaigns_stop")
+        cursor.execute(NUMBER)
         (number,) = cursor.fetchone()
-        things = {f"{one.item.kind}:{one.item.key}": one.why for one in stops_in_force()}
-    return put_stops(client, Stops(number, things))
+        things = {f"{one.item.kind}:{one.item.key}": str(one.pk) for one in stops_in_force()}
+    return Stops(number, things)

@@ -95,7 +95,7 @@ class PersonState(Struct, frozen=True, array_like=True):
     rates: dict[str, float] = {}  # "offer|placement" -> learned rate
     learned_version: int = 0
     closed: tuple[str, ...] = ()  # offers whose total cap is used up
-    stopped: dict[str, str] = {}  # "offer:…" or "campaign:…" -> why it was stopped in an emergency
+    stopped: dict[str, str] = {}  # "offer:…" or "campaign:…" -> the id of its emergency stop
 
 
 class Evidence(Struct, frozen=True, array_like=True):

@@ -27,7 +27,7 @@ return 1
 
 
 class Stops(msgspec.Struct, frozen=True):
-    """What is stopped, each with why, e.g. ``{"offer:winter-sale": "Wrong price"}``."""
+    """What is stopped, each with the id of its stop, e.g. ``{"offer:winter-sale": "12"}``."""
 
     number: int = 0  # grows with each stop and each lift
     things: dict[str, str] = {}

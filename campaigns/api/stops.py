@@ -64,10 +64,11 @@ class LiftView(ManagementView):
 
 def _push() -> None:
     try:
-        stopping.push(redis_client())
-    except Down as error:
+        words = "" if stopping.push(redis_client()) else stopping.not_in_force()
+    except Down:
         words = "It is recorded, and takes effect as soon as Redis answers again."
-        raise Problem(503, "Not yet in force", words, extra={"recorded": True}) from error
+    if words:
+        raise Problem(503, "Not yet in force", words, extra={"recorded": True})
 
 
 def _stop(item: Item, stop: Stop) -> dict[str, Any]:

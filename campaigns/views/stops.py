@@ -68,8 +68,10 @@ def lift(request: HttpRequest, pk: int) -> HttpResponse:
 def _taken(request: HttpRequest, step: Callable[[], object], *, done: str) -> HttpResponse:
     try:
         step()
-        stopping.push(redis_client())
-        messages.success(request, done)
+        if stopping.push(redis_client()):
+            messages.success(request, done)
+        else:
+            messages.error(request, stopping.not_in_force())
     except (NotPossible, PermissionDenied) as error:
         messages.error(request, str(error))
     except Down:

@@ -10,7 +10,7 @@ from campaigns.models import Item, Notice, Stop
 from campaigns.models.items import Kind
 from campaigns.publishing import NotPossible
 from decisioning.specs import OfferSpec
-from decisioning.stops import Stops, load_stops
+from decisioning.stops import Stops, load_stops, put_stops
 from rtts_site.foundation.redis_clients import redis_client
 from tests.campaigns.conftest import NOW, go_live, person, save, variant
 from tests.campaigns.test_authoring import browser
@@ -27,7 +27,7 @@ def test_stop_is_one_post_and_reaches_redis(sale, mia, ada, redis):
     )
 
     assert b"stopped everywhere within 2 seconds" in answer.content
-    assert load_stops(redis, known=Stops()).things == {"offer:winter-sale": "Wrong price"}
+    assert load_stops(redis, known=Stops()).things == {"offer:winter-sale": str(Stop.objects.get().pk)}
     assert "Stopped: Winter sale" in browser(ada).get("/admin/").content.decode()
     assert Notice.objects.filter(user=ada, event="thing.stopped").exists()
 
@@ -70,6 +70,28 @@ def test_change_that_was_approved_before_the_stop_leaves_it_stopped(sale, mia, a
     release = publishing.publish(change, by=ada, now=NOW + timedelta(minutes=10))
     going_live.take_live(release, now=NOW + timedelta(minutes=11))
     assert len(stopping.stops_in_force()) == 1
+
+
+def test_stop_comes_into_force_after_the_database_was_restored(sale, mia, ada, redis):
+    for minute in range(3):
+        made = stopping.stop(sale, by=mia, why="Wrong price", now=NOW + timedelta(minutes=minute))
+        stopping.push(redis)
+        stopping.lift(made, by=ada, why="Mended", now=NOW + timedelta(minutes=minute))
+        stopping.push(redis)
+    known = load_stops(redis, known=Stops())
+    Stop.objects.all().delete()
+    made = stopping.stop(sale, by=mia, why="Wrong price", now=NOW + timedelta(minutes=9))
+
+    assert stopping.push(redis)
+    assert load_stops(redis, known=known).things == {"offer:winter-sale": str(made.pk)}
+
+
+def test_page_says_that_a_stop_is_not_in_force(sale, mia, redis):
+    put_stops(redis, Stops(2**50))
+    answer = browser(mia).post("/admin/stops/", {"item": sale.pk, "why": "Wrong"}, follow=True)
+
+    assert b"not in force" in answer.content
+    assert b"stopped everywhere" not in answer.content
 
 
 def test_other_release_leaves_it_stopped(sale, mia, ada):
@@ -121,7 +143,7 @@ def test_stop_and_lift_over_the_api(sale, mia, ada, redis):
 
     stopped = ask(mia, "stop", "Wrong price")
     assert stopped.status_code == 201
-    assert load_stops(redis, known=Stops()).things == {"offer:winter-sale": "Wrong price"}
+    assert load_stops(redis, known=Stops()).things == {"offer:winter-sale": str(Stop.objects.get().pk)}
     assert ask(mia, "stop", "Again").status_code == 409
     assert ask(mia, "lift", "Mended").status_code == 403
     assert ask(ada, "lift", "Mended").json()["lifted_at"]

@@ -7,7 +7,12 @@ from decisioning.decisions import decide
 from decisioning.holder import POLL_SECONDS, ReleaseHolder
 from decisioning.messages import Ask, PersonState, PlacementAsk
 from decisioning.stops import Stops
-from tests.decisioning.arbitration.test_arm_eligibility import (ALLOWED, PEOPLE, POLICY, held, # noqa: F401 - a fixture)
+from tests.decisioning.arbitration.test_arm_eligibility import (
+    ALLOWED,
+    PEOPLE,
+    POLICY,
+    held,  # noqa: F401 - a fixture
+)
 from tests.decisioning.making import NOW
 
 WINTER = Stops(1, {"offer:winter": "12"})
