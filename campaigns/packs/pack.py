@@ -124,7 +124,7 @@ CONTEXT: Final = (
 )
 
 
-def profile(
+def profile(  # noqa: PLR0913 - as many as an attribute says
     key: str,
     name: str,
     type_: ValueType = "text",
