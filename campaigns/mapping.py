@@ -274,6 +274,10 @@ def _dates(spec: Any) -> Iterable[FieldError]:
         if moment is not None and moment.tzinfo is None:
             yield FieldError(name, _("Give the time zone, e.g. 2027-01-31T09:00:00+01:00."))
             return
+        if moment is not None and not limits.FIRST_YEAR <= moment.year <= limits.LAST_YEAR:
+            message = _("Write date, time and zone, e.g. 2027-01-31T09:00:00+01:00.")
+            yield FieldError(name, message)
+            return
     if spec.starts_at and spec.ends_at and spec.starts_at >= spec.ends_at:
         yield FieldError("ends_at", _("The end must come after the start."))
 

@@ -39,10 +39,17 @@ class LocalTimeField(forms.DateTimeField):
         if value in self.empty_values or isinstance(value, datetime):
             return value or None
         try:
-            moment = datetime.fromisoformat(str(value).strip())
+            moment: datetime | None = datetime.fromisoformat(str(value).strip())
         except ValueError:
-            raise ValidationError(_("Write date and time, e.g. 2027-01-31T09:00.")) from None
-        return moment.replace(tzinfo=None)
+            moment = None
+        # A zone that is written beside the one chosen would be one too many.
+        if moment is None or moment.tzinfo or not _is_near(moment):
+            raise ValidationError(_("Write date and time, e.g. 2027-01-31T09:00."))
+        return moment
+
+
+def _is_near(moment: datetime) -> bool:
+    return limits.FIRST_YEAR <= moment.year <= limits.LAST_YEAR
 
 
 def in_zone(moment: datetime, zone: str) -> datetime:

@@ -4,16 +4,20 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns import drafts
 from campaigns.calendar import Page, beside, page_of, rows_of
-from campaigns.forms.schedules import in_zone
+from campaigns.forms.schedules import LocalTimeField, in_zone
+from campaigns.mapping import Refused, body_of, parse
+from campaigns.models import Item
 from campaigns.models.items import Kind
 from decisioning.specs import CampaignSpec
 from tests.campaigns.conftest import NOW, save
+from tests.campaigns.posting import fields_of
 from tests.campaigns.test_authoring import browser
 from tests.decisioning.making import campaign, offer, release
 
@@ -149,10 +153,43 @@ def test_odd_addresses_show_the_calendar_of_now(live, mia, odd):
     ],
 )
 def test_a_local_time_that_clocks_skip_or_double_is_refused_with_the_next_valid_one(wall, words):
-    from django.core.exceptions import ValidationError
-
     with pytest.raises(ValidationError, match=words):
         in_zone(datetime.fromisoformat(wall), "Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("0001-01-01T00:00", "0002-12-31T12:00", "9999-12-31T23:59", "2201-01-01T00:00"),
+        *("2027-01-31T09:00+00:00", "2027-01-31T09:00Z", "soon"),
+    ],
+)
+def test_a_date_that_no_clock_can_show_is_refused_in_words(odd):
+    with pytest.raises(ValidationError, match="Write date and time"):
+        LocalTimeField().clean(odd)
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_the_content_preview_answers_while_a_year_is_being_typed(live, mia, year):
+    client = browser(mia)
+    row = Item.objects.get(kind=Kind.OFFER, key="winter-sale")
+    data = fields_of(client.get(reverse("admin:campaigns_offer_change", args=[row.pk])))
+    data |= {"starts_at": f"{year}-12-31T23:59", "time_zone": "America/New_York"}
+
+    answer = client.post(reverse("admin:rtts-content-preview"), data)
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_no_door_takes_a_date_at_the_calendar_s_end(year):
+    body = body_of(offer("a"))
+    body["starts_at"] = f"{year}-12-31T23:59:00+00:00"
+
+    with pytest.raises(Refused) as refused:
+        parse(Kind.OFFER, body)
+
+    assert [error.field for error in refused.value.errors] == ["starts_at"]
 
 
 def test_a_page_is_a_week_from_monday():
