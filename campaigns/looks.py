@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -12,14 +13,17 @@ from django.conf import settings
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from campaigns import tokens
 from campaigns.sampling import load_sample
 from consent.policy import PolicySpec
 from decisioning.arbitration import reasons
+from decisioning.arbitration.weighing import Weighing
 from decisioning.content import markup
 from decisioning.content.choosing import Choice, NoVariant
-from decisioning.content.contents import Unusable, escape_of
+from decisioning.content.contents import Place, Unusable, cleaned, escape_of, places
 from decisioning.content.fitting import by_closeness, fit_words
 from decisioning.content.pictures import name_of, picture_of
+from decisioning.content.templates import TemplateError, has_tokens, parse_template
 from decisioning.decisions import decide
 from decisioning.held import Candidate, Held, hold
 from decisioning.holder import Current
@@ -142,10 +146,17 @@ class _Showing:
         ask = Ask(person, (PlacementAsk(key),))
         decision = decide(ask, state, self.held, policy=self.policy, now=self.now)
         marks = tuple(_mark(one) for one in decision.considered if one.code in MARKS)
-        variant, missing, content = self.content(candidate, state)
+        facts = state.facts if self.permits(candidate, ask, state) else self.given
+        variant, missing, content = self.content(candidate, facts)
         spec = candidate.variants[variant] if variant else next(iter(candidate.variants.values()))
         parts = tuple(_parts(content, spec.content_type, missing=missing))
         return Look(person, variant, fit_words(spec.fit), marks, missing, parts)
+
+    def permits(self, candidate: Candidate, ask: Ask, state: PersonState) -> bool:
+        """Return whether the person's consent lets the offer say what is known of them."""
+        weighing = Weighing(ask=ask, state=state, held=self.held, policy=self.policy, now=self.now)
+        channel = self.held.placements[candidate.group.placement].channel
+        return weighing.gate(candidate.offer.purposes, channel)[0].allowed
 
     def state(self, person: str, key: str) -> PersonState:
         now_ms = int(self.now.timestamp() * 1000)
@@ -159,14 +170,39 @@ class _Showing:
         )
 
     def content(
-        self, candidate: Candidate, state: PersonState
+        self, candidate: Candidate, facts: Mapping[str, Any]
     ) -> tuple[str, str, Mapping[str, Any]]:
-        """Return variant, missing token and content; where something is missing, the texts as authored."""
+        """Return variant, missing token and content; where something is missing, the texts as authored.
+
+        What may not be said is missing, whatever is known.
+        """
         if candidate.choice is None:
             key = next(iter(candidate.variants))
             return key, "", self.held.contents[candidate.offer.key, key]
-        known = {key: state.facts[key] for key in candidate.choice.keys & state.facts.keys()}
+        wanted = candidate.choice.keys - self.unsayable(candidate)
+        known = {key: facts[key] for key in wanted & facts.keys()}
         return _filled(candidate.choice, known, candidate)
+
+    def unsayable(self, candidate: Candidate) -> frozenset[str]:
+        """Return the attributes that a text of the offer says although it may not."""
+        said = {
+            token
+            for one in candidate.variants.values()
+            for place in places(cleaned(one.content, one.content_type), one.content_type)
+            for token in _said_in(place)
+        }
+        purposes = candidate.offer.purposes
+        named = (self.held.attributes[key] for key in said & self.held.attributes.keys())
+        return frozenset(one.key for one in named if tokens.refusal(one, purposes))
+
+
+def _said_in(place: Place) -> Iterator[str]:
+    """Yield the names that a text says; what stands in its conditions only is not said."""
+    if not has_tokens(place.text):
+        return
+    # One that cannot be read is not filled in either.
+    with suppress(TemplateError):
+        yield from (token.name for token in parse_template(place.text, place.escape).tokens)
 
 
 def _filled(

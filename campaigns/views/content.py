@@ -1,13 +1,15 @@
 """Beside the form of an offer: what it would look like to three people, and the tokens it may name."""
 
 from dataclasses import replace
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from msgspec import convert
 
@@ -21,6 +23,7 @@ from campaigns.looks import looks_of
 from campaigns.mapping import Refused
 from campaigns.models.items import Kind
 from campaigns.views.pages import needs, user_of
+from consent.models import RecordRead
 from consent.policy_store import live_policy
 from decisioning.content import markup
 from decisioning.content.contents import escape_of, places
@@ -30,9 +33,13 @@ from decisioning.rules.conditions import ConditionError
 from decisioning.specs import FitSpec, OfferSpec, ReleaseSpec, VariantSpec
 from rtts_site.foundation.redis_clients import Down, redis_client
 
+SEE_PEOPLE: Final = "decisioning.view_decisionrecord"
+WHAT_IS_READ: Final = "preview of an offer's content"
+NOTED_FOR: Final = timedelta(minutes=5)
 SAYS_CONTEXT = "preview-"  # before the names of the fields that say the context
 
 
+@never_cache
 @require_POST
 @needs("view_offer")
 def content_preview(request: HttpRequest) -> HttpResponse:
@@ -45,7 +52,7 @@ def content_preview(request: HttpRequest) -> HttpResponse:
     except Refused as error:
         context = {"problem": str(error)}
     else:
-        context |= _looks(request, _offer_of(form), candidate.spec)
+        context |= _seen(request, _offer_of(form), candidate.spec)
     return render(request, "campaigns/content_preview.html", context)
 
 
@@ -56,6 +63,28 @@ def _told(form: Any, release: ReleaseSpec) -> dict[str, Any]:
         "tokens": tokens.offered(release.attributes, offer.purposes),
         "troubles": list(_troubles(form, offer, attributes)),
     }
+
+
+def _seen(request: HttpRequest, offer: OfferSpec, release: ReleaseSpec) -> dict[str, Any]:
+    """Return what people see, where the reader may see people; each of them is noted as read."""
+    if not user_of(request).has_perm(SEE_PEOPLE):
+        return {"problem": _("Your role may not see people, so no preview of theirs is shown.")}
+    context = _looks(request, offer, release)
+    shown = {look.person for placed in context.get("placements", ()) for look in placed.looks}
+    _note_reading(user_of(request).get_username(), shown, now=timezone.now())
+    return context
+
+
+def _note_reading(reader: str, persons: set[str], *, now: datetime) -> None:
+    """Note whom somebody saw; once in a while for each, as the preview follows every key that is pressed."""
+    lately = RecordRead.objects.filter(
+        reader=reader, what=WHAT_IS_READ, person__in=persons, read_at__gt=now - NOTED_FOR
+    )
+    noted = set(lately.values_list("person", flat=True)) if persons else set()
+    RecordRead.objects.bulk_create(
+        RecordRead(person=person, reader=reader, what=WHAT_IS_READ, read_at=now)
+        for person in sorted(persons - noted)
+    )
 
 
 def _looks(request: HttpRequest, offer: OfferSpec, release: ReleaseSpec) -> dict[str, Any]:

@@ -3,12 +3,16 @@
 import re
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
 from campaigns import drafts, sampling
 from campaigns.models import Item
 from campaigns.models.items import Kind
+from consent.models import RecordRead
+from decisioning.specs import AttributeSpec
+from tests.campaigns.conftest import NOW, save
 from tests.campaigns.posting import fields_of
 from tests.decisioning import making
 
@@ -155,6 +159,7 @@ def test_the_preview_shows_three_people_whom_the_offer_finds(offer_page, markete
     assert looks[people["ana"]].parts[0].value == "You spent 1250"
     assert (looks[people["ana"]].marks, looks[people["ben"]].marks) == ((), ("no consent",))
     assert looks[people["cleo"]].missing == "spend"
+    assert looks[people["ben"]].missing == "spend", "consent hides what is known"
     assert '<mark class="missing">{{ spend }}</mark>' in page.content.decode()
 
 
@@ -177,3 +182,45 @@ def test_the_preview_asks_no_other_site_for_anything(offer_page, marketer, peopl
 
     (shown,) = set(re.findall(r'<div class="look-html">(.*?)</div>', text))
     assert shown == '<p>Hi<img alt="x"></p>'
+
+
+def test_a_value_that_may_not_be_said_is_not_shown(offer_page, marketer, mia, people):
+    spend = AttributeSpec(
+        key="spend", name="Total spend", type="number", purposes=("ads",), sayable=False
+    )
+    save(drafts.ensure_change(mia, now=NOW), Kind.ATTRIBUTE, spend, author=mia)
+    data = fields_of(marketer.get(offer_page.url))
+    data |= {"variants-0-content_headline": "You spent {{ spend }}"}
+
+    page = marketer.post(reverse("admin:rtts-content-preview"), data)
+
+    assert "may not be said" in page.content.decode()
+    assert "1250" not in page.content.decode()
+    (placed,) = page.context["placements"]
+    assert {look.missing for look in placed.looks} == {"spend"}
+
+
+def test_whom_the_preview_shows_is_noted_once_in_a_while(offer_page, marketer, mia, people):
+    data = fields_of(marketer.get(offer_page.url))
+
+    for _typed in range(2):
+        marketer.post(reverse("admin:rtts-content-preview"), data)
+
+    read = RecordRead.objects.filter(reader=mia.username, what="preview of an offer's content")
+    assert sorted(read.values_list("person", flat=True)) == sorted(
+        people[user] for user in ("ana", "ben", "cleo")
+    )
+
+
+def test_who_may_not_see_people_sees_none_in_the_preview(offer_page, marketer, mia, people):
+    data = fields_of(marketer.get(offer_page.url))
+    mia.groups.clear()
+    wanted = ("view_offer", "change_offer", "view_change", "change_change")
+    mia.user_permissions.set(Permission.objects.filter(codename__in=wanted))
+
+    page = marketer.post(reverse("admin:rtts-content-preview"), data)
+
+    assert page.status_code == 200
+    assert "placements" not in page.context
+    assert not any(person in page.content.decode() for person in people.values())
+    assert not RecordRead.objects.exists()
