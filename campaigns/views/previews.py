@@ -17,9 +17,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from campaigns import previews
 from campaigns.candidates import candidate_of
 from campaigns.curl import curl
+from campaigns.drafts import drafts_of
 from campaigns.forms.previews import PreviewForm
 from campaigns.mapping import Refused
 from campaigns.models import Change, Preview
+from campaigns.models.items import Kind
 from campaigns.stages import OPEN
 from campaigns.views.pages import needs, page, user_of
 from decisioning.models import DecisionRecord
@@ -64,6 +66,7 @@ def change_previews(request: HttpRequest, pk: int) -> HttpResponse:
         "form": form,
         "rows": rows,
         "may_make": may_make,
+        "edits_purposes": drafts_of(change).filter(item__kind=Kind.PURPOSE).exists(),
         "header": HEADER,
         "parameter": PARAMETER,
         "is_waiting": any(row.job and not row.job.is_over for row in rows),

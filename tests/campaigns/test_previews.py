@@ -10,12 +10,13 @@ from campaigns import previews, tasks
 from campaigns.models import Preview
 from campaigns.models.items import Kind
 from consent import people
+from consent.policy import PurposeSpec
 from decisioning.api.process import this_process
 from decisioning.decision_log import archive
 from decisioning.previews import PREVIEWS_KEY, read_preview
 from decisioning.specs import AttributeSpec
 from rtts_site.foundation.jobs import Job
-from tests.campaigns.conftest import NOW, person
+from tests.campaigns.conftest import NOW, person, save
 from tests.campaigns.test_authoring import browser, marketer  # noqa: F401 - a fixture
 from tests.campaigns.test_simulator import author, offer, shop, trust
 from tests.campaigns.test_simulator_agreement import put_in_force
@@ -151,6 +152,16 @@ def test_page_makes_shows_renews_and_revokes(redis, change, mia, marketer):  # n
     marketer.post(reverse("admin:rtts-preview-step", args=[preview.pk, "revoke"]))
     assert token not in marketer.get(url).content.decode()
     assert asked(redis, token).status == 403
+
+
+def test_page_says_that_purposes_are_not_previewed(change, mia, marketer):  # noqa: F811
+    url = reverse("admin:rtts-previews", args=[change.pk])
+    words = "A preview shows nothing of that"
+    assert words not in marketer.get(url).content.decode()
+
+    save(change, Kind.PURPOSE, PurposeSpec(key="ads", name="Own offers"), author=mia)
+
+    assert words in marketer.get(url).content.decode()
 
 
 @pytest.mark.parametrize(
