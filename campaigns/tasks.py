@@ -1,10 +1,11 @@
 """What Celery runs for authoring; each task is idempotent."""
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from celery import shared_task
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from campaigns import importing, preparing, previews
@@ -28,13 +29,17 @@ def prepare_waiting(**_: Any) -> None:
     """Run by beat each second: a request may not publish tasks, so it leaves a row."""
     now = timezone.now()
     jobs = Job.objects.filter(kind=preparing.JOB_KIND)
-    # A worker that was killed reports no more; every step may be taken again.
-    silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=now - SILENCE)
-    silent.update(state=Job.State.WAITING, updated_at=now)
+    give_back(jobs, now=now)
     waiting = jobs.filter(state=Job.State.WAITING)
     for job in waiting.order_by("pk"):
         if not job.attempts or job.updated_at <= now - pause_after(job.attempts):
             prepare(job.pk)
+
+
+def give_back(jobs: QuerySet[Job], *, now: datetime) -> None:
+    """Let jobs be claimed again whose worker was killed; every step of them may be taken twice."""
+    silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=now - SILENCE)
+    silent.update(state=Job.State.WAITING, updated_at=now)
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -59,8 +64,7 @@ def prepare_previews(**_: Any) -> None:
     """Run by beat each second: makes previews ready, and ends those whose time has come."""
     now = timezone.now()
     jobs = Job.objects.filter(kind=previews.JOB_KIND)
-    silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=now - SILENCE)
-    silent.update(state=Job.State.WAITING, updated_at=now)
+    give_back(jobs, now=now)
     for job in jobs.filter(state=Job.State.WAITING).order_by("pk")[:20]:
         if not job.attempts or job.updated_at <= now - pause_after(job.attempts):
             prepare_preview(job.pk)
@@ -84,8 +88,7 @@ def prepare_pictures(**_: Any) -> None:
     """Run by beat each second: makes the sizes of pictures that were uploaded."""
     now = timezone.now()
     jobs = Job.objects.filter(kind=library.JOB_KIND)
-    silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=now - SILENCE)
-    silent.update(state=Job.State.WAITING, updated_at=now)
+    give_back(jobs, now=now)
     for job in jobs.filter(state=Job.State.WAITING).order_by("pk")[:20]:
         if not job.attempts or job.updated_at <= now - pause_after(job.attempts):
             prepare_picture(job.pk)
@@ -111,7 +114,9 @@ def prepare_picture(job_id: int) -> None:
 @shared_task(name="campaigns.measure_thresholds")
 def measure_thresholds(**_: Any) -> None:
     """Run by beat each second: measures on history what a page waits for."""
-    for job in Job.objects.filter(kind=measuring.JOB_KIND, state=Job.State.WAITING).order_by("pk"):
+    jobs = Job.objects.filter(kind=measuring.JOB_KIND)
+    give_back(jobs, now=timezone.now())
+    for job in jobs.filter(state=Job.State.WAITING).order_by("pk"):
         measuring.run(job.pk, now=timezone.now())
 
 
@@ -120,8 +125,7 @@ def analyse_waiting(**_: Any) -> None:
     """Run by beat: looks at what is live when it is new or was looked at long ago, and at changes on request."""
     now = timezone.now()
     jobs = Job.objects.filter(kind=runs.KIND)
-    silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=now - SILENCE)
-    silent.update(state=Job.State.WAITING, updated_at=now)
+    give_back(jobs, now=now)
     runs.ask_for_live(now=now)
     for job in jobs.filter(state=Job.State.WAITING).order_by("pk")[:5]:
         if job.attempts and job.updated_at > now - pause_after(job.attempts):
@@ -135,8 +139,7 @@ def analyse_waiting(**_: Any) -> None:
 def import_waiting(**_: Any) -> None:
     """Run by beat each second: reads and saves large files."""
     jobs = Job.objects.filter(kind=importing.JOB_KIND)
-    silent = jobs.filter(state=Job.State.RUNNING, updated_at__lt=timezone.now() - SILENCE)
-    silent.update(state=Job.State.WAITING, updated_at=timezone.now())
+    give_back(jobs, now=timezone.now())
     for job in jobs.filter(state=Job.State.WAITING).order_by("pk")[:5]:
         import_file(job.pk)
 

@@ -1,11 +1,13 @@
 """The only place that measures a threshold on history: at once where that is quick, else as a job with progress."""
 
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 import redis
+from django.db import transaction
 
 from campaigns.thresholds.history import Goal, read_past
 from campaigns.thresholds.measures import Measured, measure
@@ -16,6 +18,11 @@ from rtts_site.foundation.redis_clients import redis_client
 JOB_KIND: Final = "campaigns.measure_threshold"
 PATIENCE_S: Final = 0.7  # a page waits so long; longer work becomes a job
 KEPT_S: Final = 3_600
+TRIES: Final = 3  # of what a killed worker left behind
+
+
+class NotMeasured(Exception):
+    """A job that no worker gets done."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -38,18 +45,22 @@ def measure_now(
 
 def start(client: redis.Redis, question: Question, goal: Goal, *, words: str) -> Job:
     """Leave a job for the worker: a request may not publish tasks. One round trip, one row."""
-    job = Job.objects.create(kind=JOB_KIND, subject=words[:200])
     asked = msgspec.msgpack.encode(Asked(question, goal))
-    client.set(_asked_key(job.pk), asked, ex=KEPT_S)
+    # No worker sees the job before what it asks is there.
+    with transaction.atomic():
+        job = Job.objects.create(kind=JOB_KIND, subject=words[:200])
+        client.set(_asked_key(job.pk), asked, ex=KEPT_S)
     return job
 
 
 def run(job_id: int, *, now: datetime) -> None:
     """Measure what a job asks for; a job that nobody looks at any more is ended."""
     client = redis_client()
-    with running_job(job_id) as job:
+    with suppress(NotMeasured), running_job(job_id) as job:
         if job is None:
             return
+        if job.attempts > TRIES:
+            raise NotMeasured(f"Tried {TRIES} times: {job.message}")
         asked = _load(client, job.pk)
         if asked is None:
             job.message = "Nobody waits for this any more."

@@ -9,7 +9,7 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns import drafts, sampling
+from campaigns import drafts, sampling, tasks
 from campaigns.candidates import candidate_of
 from campaigns.models import Item
 from campaigns.models.items import Kind
@@ -303,6 +303,21 @@ def test_long_measuring_becomes_a_job_that_the_page_asks_for(
     assert before.status_code == 200
     assert after.status_code == 286
     assert "10 reached the goal since" in after.content.decode()
+
+
+def test_what_a_killed_worker_measured_is_measured_again(crowd, catalogue, redis):
+    recent(crowd)
+    goal = Goal("Order Completed", 14)
+    left, hopeless = (jobs.start(redis, asked(SPEND), goal, words="x") for _ in range(2))
+    long_ago = datetime.now(NOW.tzinfo) - timedelta(hours=1)
+    running = Job.objects.filter(pk__in=[left.pk, hopeless.pk])
+    running.update(state=Job.State.RUNNING, updated_at=long_ago)
+    running.filter(pk=hopeless.pk).update(attempts=jobs.TRIES)
+
+    tasks.measure_thresholds()
+
+    states = dict(running.values_list("pk", "state"))
+    assert states == {left.pk: Job.State.DONE, hopeless.pk: Job.State.FAILED}
 
 
 def test_thresholds_become_the_arms_of_an_experiment(catalogue, marketer, mia):
