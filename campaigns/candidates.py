@@ -64,11 +64,13 @@ class Candidate:
         row = self._rows.get((kind, key))
         if row is None or row.body is not body:
             return mapping.parse_named(kind, key, body)
-        if row.pk not in _specs:
+        spec = _specs.get(row.pk)  # another thread may empty what is kept at any time
+        if spec is None:
+            spec = mapping.parse_named(kind, key, body)
             if len(_specs) >= KEPT_SPECS:
                 _specs.clear()
-            _specs[row.pk] = mapping.parse_named(kind, key, body)
-        return _specs[row.pk]
+            _specs[row.pk] = spec
+        return spec
 
     def findings(self) -> list[checking.Finding]:
         """Return everything that keeps it from being published; one query."""

@@ -160,23 +160,26 @@ def _rows() -> Iterator[_Row]:
             "pk", "kind", "key", "name", "tags", "live_revision_id", "archived_at"
         )
     )
-    _read_missing({*newest.values(), *(row[5] for row in items if row[5])})
+    known = _read_texts({*newest.values(), *(row[5] for row in items if row[5])})
     for pk, kind, key, name, tags, live, archived_at in items:
-        texts = [_texts[revision] for revision in {live, newest.get(pk)} if revision in _texts]
+        texts = [known[revision] for revision in {live, newest.get(pk)} if revision in known]
         is_archived = archived_at is not None and live is None
         yield _Row(pk, kind, key, name or key, tags, is_archived, texts)
 
 
-def _read_missing(revisions: set[int]) -> None:
-    missing = revisions - _texts.keys()
-    if not missing:
-        return
-    if len(_texts) + len(missing) > KEPT_TEXTS:
-        _texts.clear()
-        missing = revisions
-    rows = Revision.objects.filter(pk__in=missing)
-    for pk, kind, body, details in rows.values_list("pk", "item__kind", "body", "details"):
-        _texts[pk] = _text_of(kind, body, details)
+def _read_texts(revisions: set[int]) -> dict[int, Text]:
+    """Return the texts of these revisions; another thread may empty what is kept meanwhile."""
+    found = {pk: text for pk in revisions if (text := _texts.get(pk)) is not None}
+    missing = revisions - found.keys()
+    if missing:
+        rows = Revision.objects.filter(pk__in=missing)
+        said = rows.values_list("pk", "item__kind", "body", "details")
+        read = {pk: _text_of(kind, body, details) for pk, kind, body, details in said}
+        if len(_texts) + len(read) > KEPT_TEXTS:
+            _texts.clear()
+        _texts.update(read)
+        found |= read
+    return found
 
 
 def _text_of(kind: str, body: dict[str, Any], details: dict[str, Any]) -> Text:
