@@ -1,11 +1,14 @@
 """The only place that says what one act on many things would do to each, and then does exactly that."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from django.contrib.auth.models import AbstractUser
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -65,6 +68,15 @@ class Plan:
         """Return everything to save."""
         return [*(draft for effect in self.ready for draft in effect.drafts), *self.more]
 
+    @property
+    def digest(self) -> str:
+        """Return the digest over all that will be done: a page that showed it may ask for just this."""
+        ready = [
+            (effect.item.pk, effect.before, effect.after, effect.drafts) for effect in self.ready
+        ]
+        said = msgspec.json.encode((self.act, ready, self.more), order="deterministic")
+        return hashlib.sha256(said).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -72,7 +84,7 @@ class Scene:
 
     candidate: Candidate
     items: list[Item]
-    bodies: dict[int, Body]  # what the author reads now, by item; also of what is archived
+    bodies: dict[int, Body]  # what the author reads now, by item; of what is archived, as it was
     details: dict[int, Body]
     said: Said
 
@@ -105,10 +117,19 @@ def scene_of(
             absent.append(item.pk)
         else:
             bodies[item.pk], details[item.pk] = row.body, row.details
-    newest = Revision.objects.filter(item__in=absent, removed=False).order_by("item_id", "-number")
-    for row in newest.distinct("item_id"):
+    for row in _last(absent, change):
         bodies[row.item_id], details[row.item_id] = row.body, row.details
     return Scene(candidate, things, bodies, details, said)
+
+
+def _last(things: list[int], change: Change | None) -> Iterable[Revision]:
+    """Return what was live last of each thing, else what a published change or this one said; one query."""
+    # What a colleague drafts, or somebody discarded, was never reviewed.
+    published = Q(releases__version__isnull=False) | Q(change__state=Change.State.LIVE)
+    mine = Q(change=change.pk if change else 0)
+    rows = Revision.objects.filter(published | mine, item__in=things, removed=False)
+    version = F("releases__version").desc(nulls_last=True)
+    return rows.order_by("item_id", version, "-number").distinct("item_id")
 
 
 def plan(act: str, scene: Scene) -> Plan:
@@ -174,7 +195,7 @@ def _restore(scene: Scene, item: Item) -> Effect:
         raise CannotDo(_("It is not archived."))
     body = scene.bodies.get(item.pk)
     if body is None:
-        raise CannotDo(_("Nothing was ever saved of it."))
+        raise CannotDo(_("It is not archived."))
     names = wording.names_of(scene.candidate)
     words = wording.summary(item.kind, body, names)
     return Effect(item, after=words, drafts=(scene.draft(item, body, _("Restored")),))

@@ -50,8 +50,10 @@ def _answer(request: HttpRequest, kind: str, act: str, items: list[Item]) -> Htt
         scene = bulk.scene_of(items, candidate=candidate, change=change, said=form.cleaned_data)
         made = bulk.plan(act, scene)
         if request.POST.get("step") == "do" and made.ready:
-            return _do(request, kind, made, scene)
-        context |= {"plan": made, "rows": _rows(made)}
+            if request.POST.get("shown") == made.digest:
+                return _do(request, kind, made, scene)
+            messages.warning(request, _("The effect is another one now. Look at it again."))
+        context |= {"plan": made, "rows": _rows(made), "shown": made.digest}
     return bulk_page(request, context)
 
 

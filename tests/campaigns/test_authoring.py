@@ -276,10 +276,14 @@ def test_approver_only_reads_forms(live, approver):
 
 def test_archive_waits_for_publishing(live, mia, marketer):
     item = item_of("campaign")
-    marketer.post(
+    shown = marketer.post(
         reverse("admin:campaigns_campaign_changelist"),
         {"action": "archive", "_selected_action": [item.pk]},
     )
+    assert drafts.draft_of(item, drafts.current_change(mia)) is None
+
+    fields = {"things": item.pk, "shown": shown.context["shown"], "step": "do"}
+    marketer.post(reverse("admin:rtts-bulk", args=[item.kind, "archive"]), fields)
     draft = drafts.draft_of(item, drafts.current_change(mia))
 
     assert draft.removed

@@ -265,14 +265,47 @@ def test_a_preview_writes_nothing(shop, mia):
     things = ",".join(str(shop[key].pk) for key in ("loose", "winter-sale"))
     url = reverse("admin:rtts-bulk", args=["offer", "archive"])
 
-    page = client.post(url, {"things": things}).content.decode()
+    answer = client.post(url, {"things": things})
+    page, shown = answer.content.decode(), answer.context["shown"]
 
     assert "1 thing will change" in page
     assert "left alone" in page
     assert reverse("admin:campaigns_campaign_change", args=[shop["winter"].pk]) in page
     assert Revision.objects.count() == before
-    client.post(url, {"things": things, "step": "do"})
+    client.post(url, {"things": things, "step": "do", "shown": shown})
     assert Revision.objects.count() == before + 1
+
+
+def test_what_became_another_effect_is_shown_again(shop, change, mia):
+    client, url = signed_in(mia), reverse("admin:rtts-bulk", args=["offer", "purpose"])
+    fields = {"things": str(shop["spring"].pk), "purpose": "service", "step": "preview"}
+    shown = client.post(url, fields).context["shown"]
+    spec = OfferSpec(key="spring", name="May", purposes=("ads",), variants=(variant(),))
+    save(change, Kind.OFFER, spec, author=mia)
+    before = Revision.objects.count()
+
+    again = client.post(url, fields | {"step": "do", "shown": shown})
+
+    assert again.status_code == 200
+    assert Revision.objects.count() == before
+    client.post(url, fields | {"step": "do", "shown": again.context["shown"]})
+    assert Revision.objects.count() == before + 1
+
+
+def test_what_comes_back_is_what_was_live_not_a_colleagues_draft(shop, change, mia, max_, ada):
+    publishing.submit(change, by=mia, now=NOW)
+    go_live(change, by=ada)
+    theirs = drafts.open_change(max_, now=NOW)
+    spec = OfferSpec(key="loose", name="Theirs", purposes=("ads",), variants=(variant(),))
+    save(theirs, Kind.OFFER, spec, author=max_)
+    gone = drafts.open_change(mia, now=NOW)
+    done("archive", gone, mia, shop["loose"])
+    publishing.submit(gone, by=mia, now=NOW)
+    go_live(gone, by=ada)
+    again = drafts.open_change(mia, now=NOW)
+    done("restore", again, mia, shop["loose"])
+
+    assert candidate_of(again).bodies[Kind.OFFER, "loose"]["name"] == "Loose"
 
 
 def test_the_list_starts_an_act(shop, mia):
