@@ -22,6 +22,7 @@ SEPARATORS: Final = (",", ";", "\t", "|")
 # Authors' columns beside the fields of the spec.
 DETAILS: Final = {"description": "description", "time_zone": "time_zone"}
 TAGS: Final = "tags"
+VERSION: Final = "(version)"  # what was live when a file was written; nobody edits it
 
 csv.field_size_limit(CELL * 4)  # what is longer is a row without an end
 
@@ -148,12 +149,12 @@ def _separator(text: str, known: Mapping[str, str]) -> tuple[str, str]:
 
 def is_for_reading(column: str) -> bool:
     """Say whether a column is there to be read only, e.g. ``(state)``: an import passes it by."""
-    return column.startswith("(") and column.endswith(")")
+    return column != VERSION and column.startswith("(") and column.endswith(")")
 
 
 def _refuse_header(header: Sequence[str], known: Mapping[str, str]) -> None:
     named = [name for name in header if name and not is_for_reading(name)]
-    unknown = [name for name in named if name not in known][:5]
+    unknown = [name for name in named if name not in known and name != VERSION][:5]
     twice = sorted({name for name in named if named.count(name) > 1})[:5]
     if "key" not in named or len(header) > COLUMNS:
         raise Unreadable(

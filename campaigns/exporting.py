@@ -25,7 +25,8 @@ def export_things(items: Any, kind: str, candidate: Candidate) -> bytes:
     """
     names = wording.names_of(candidate)
     details = {row.item_id: row.details for row in candidate.revisions if row.item.kind == kind}
-    columns = [*csv_files.columns_of(kind), "(state)", "(in words)", "(edited at)", "(edited by)"]
+    shown = ("(state)", "(in words)", "(edited at)", "(edited by)")
+    columns = [*csv_files.columns_of(kind), csv_files.VERSION, *shown]
     rows = (_row(item, kind, names, details.get(item.pk, {})) for item in items)
     return csv_files.write_table(columns, rows)
 
@@ -35,6 +36,7 @@ def _row(item: Any, kind: str, names: wording.Names, details: dict[str, Any]) ->
     known = {"key": item.key, "name": item.name}
     said = csv_files.cells_of(kind, body, details, item.tags) if body else known
     return said | {
+        csv_files.VERSION: str(item.live_revision_id or ""),
         "(state)": state_words(item),
         "(in words)": wording.summary(kind, body, names) if body else "",
         "(edited at)": item.edited_at.isoformat(timespec="seconds") if item.edited_at else "",
@@ -49,13 +51,10 @@ def state_words(item: Any) -> str:
 
 
 def export_list(model_admin: "ModelAdmin[Any]", cl: ChangeList) -> bytes:
-    """Return any list of the admin: the columns that it shows, of all pages up to the limit."""
+    """Return any list of the admin: the columns that it shows, of all pages."""
     names = [name for name in cl.list_display if name != "action_checkbox"]
     labels = [str(label_for_field(name, cl.model, model_admin)) for name in names]
-    rows = (
-        dict(zip(labels, _cells(row, names, model_admin), strict=True))
-        for row in cl.queryset[: csv_files.ROWS]
-    )
+    rows = (dict(zip(labels, _cells(row, names, model_admin), strict=True)) for row in cl.queryset)
     return csv_files.write_table(labels, rows)
 
 

@@ -59,10 +59,14 @@ class Reading:
 def read_file(
     kind: str, table: Table, candidate: Candidate, *, report: Report | None = None
 ) -> Reading:
-    """Return what a table would do to what an author sees; nothing is written; three queries."""
+    """Return what a table would do to what an author sees; nothing is written; four queries."""
     reading = Reading()
     known = {row.item.key: row for row in candidate.revisions if row.item.kind == kind}
-    others = _elsewhere(kind, [row.cells.get("key", "").strip() for row in table.rows], known)
+    keys = [row.cells.get("key", "").strip() for row in table.rows]
+    others = _elsewhere(kind, keys, known)
+    # Tags change without a release: a candidate that is kept may have old ones.
+    rows = Item.objects.filter(kind=kind, key__in=keys).values_list("key", "tags", "live_revision")
+    fresh = {key: (kept, live) for key, kept, live in rows}
     lines: dict[str, int] = {}
     for count, row in enumerate(table.rows, start=1):
         key = row.cells.get("key", "").strip()
@@ -72,8 +76,9 @@ def read_file(
             continue
         lines[key] = row.number
         before = known.get(key)
-        said = Said(before.body, before.details, before.item.tags) if before else None
-        _read(reading, kind, row, said)
+        kept, live = fresh.get(key, ([], None))
+        said = Said(before.body, before.details, kept) if before else None
+        _read(reading, kind, row, said, live)
         if report and count % STEP == 0:
             report(count, len(table.rows), _("Reading"))
     reading.errors += _misfits(kind, reading, candidate, lines)
@@ -99,7 +104,7 @@ def _key_fault(key: str, lines: dict[str, int], others: dict[str, str]) -> str:
     return others.get(key, "")
 
 
-def _read(reading: Reading, kind: str, row: Row, before: Said | None) -> None:
+def _read(reading: Reading, kind: str, row: Row, before: Said | None, live: int | None) -> None:
     said, errors = csv_files.read_row(kind, row, before)
     if said is None:
         reading.errors += errors
@@ -115,7 +120,23 @@ def _read(reading: Reading, kind: str, row: Row, before: Said | None) -> None:
     except tags.TagRefused as error:
         reading.errors.append(RowError(row.number, csv_files.TAGS, str(error)))
         return
-    _compare(reading, kind, Said(body, said.details, kept), before)
+    new = Said(body, said.details, kept)
+    version = row.cells.get(csv_files.VERSION, "").strip()
+    if before and version not in ("", str(live or "")) and not _is_same(new, before):
+        reading.errors.append(RowError(row.number, csv_files.VERSION, _outdated()))
+        return
+    _compare(reading, kind, new, before)
+
+
+def _outdated() -> str:
+    return _(
+        "A colleague published this since the file was written: export it again, or empty this"
+        " cell to overwrite it."
+    )
+
+
+def _is_same(said: Said, before: Said) -> bool:
+    return (said.body, said.details) == (before.body, before.details)
 
 
 def _column(field_name: str) -> str:
@@ -127,7 +148,7 @@ def _compare(reading: Reading, kind: str, said: Said, before: Said | None) -> No
     old_tags = before.tags or [] if before else []
     if said.tags is not None and set(said.tags) != set(old_tags):
         reading.tagged[key] = said.tags
-    if before and (said.body, said.details) == (before.body, before.details):
+    if before and _is_same(said, before):
         reading.same += 1
         return
     (reading.changed if before else reading.new).append(key)
@@ -196,22 +217,24 @@ def accept(row: CsvImport, *, now: datetime) -> None:
             raise NotImported(_("This file is %(state)s.") % {"state": row.get_state_display()})
         if row.outcome["wrong"]:
             raise NotImported(_("Mend the rows with errors and upload the file again."))
-        row.state = CsvImport.State.SAVING
-        row.save(update_fields=["state"])
         rows = sum(row.outcome[name] for name in ("new", "changed", "same"))
         if rows > AT_ONCE:
+            row.state = CsvImport.State.SAVING
             _leave_job(row, rows)
-            return
-    save(row, now=now)
+        else:
+            save(row, now=now)
 
 
 @transaction.atomic
 def save(row: CsvImport, *, now: datetime, report: Report | None = None) -> None:
-    """Append the drafts of a file to its sender's change, all or none.
+    """Append the drafts of a file to its sender's change, all or none, and once.
 
     Raises:
         NotImported: it no longer fits what is there.
     """
+    row = CsvImport.objects.select_for_update(of=("self",)).get(pk=row.pk)
+    if row.state == CsvImport.State.SAVED:
+        return
     table = csv_files.read_table(row.text, row.kind)
     change = drafts.current_change(row.user)
     reading = read_file(row.kind, table, candidate_of(change), report=report)

@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -26,12 +28,19 @@ from rtts_site.foundation.jobs import Job
 @needs("view_change")
 def export(request: HttpRequest, label: str) -> HttpResponse:
     """Answer with a list as a file: filtered, searched and sorted as its address says."""
-    _url, model_admin = list_admin(request, label)
-    cl = model_admin.get_changelist_instance(request)
+    url, model_admin = list_admin(request, label)
+    try:
+        cl = model_admin.get_changelist_instance(request)
+    except IncorrectLookupParameters:
+        messages.error(request, _("This list cannot be filtered so: choose its filters again."))
+        return HttpResponseRedirect(url)
+    if cl.result_count > csv_files.ROWS:
+        most = _("Filter the list to at most %(most)s rows, then export it.")
+        messages.error(request, most % {"most": number_format(csv_files.ROWS, force_grouping=True)})
+        return HttpResponseRedirect(f"{url}{cl.get_query_string()}")
     if issubclass(cl.model, Item):
         candidate = candidate_of(current_change(request.user))
-        items = cl.queryset[: csv_files.ROWS]
-        made = exporting.export_things(items, cl.model.KIND, candidate)
+        made = exporting.export_things(cl.queryset, cl.model.KIND, candidate)
     else:
         made = exporting.export_list(model_admin, cl)
     name = f"{label.rpartition('.')[2]}-{timezone.localdate():%Y-%m-%d}.csv"

@@ -9,7 +9,7 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns import cells, csv_files, drafts, importing, tasks
+from campaigns import cells, csv_files, drafts, importing, publishing, tasks
 from campaigns.candidates import candidate_of
 from campaigns.csv_files import read_row
 from campaigns.mapping import body_of, parse
@@ -17,7 +17,7 @@ from campaigns.models import Change, CsvImport, Item, Revision
 from campaigns.models.items import Kind
 from decisioning.specs import CapSpec, EventTypeSpec, OfferSpec, PlacementSpec, PropertySpec
 from rtts_site.foundation.jobs import Job
-from tests.campaigns.conftest import GOLD, NOW, specs, variant
+from tests.campaigns.conftest import GOLD, NOW, go_live, specs, variant
 from tests.campaigns.test_lists import signed_in
 
 
@@ -307,3 +307,81 @@ def test_unknown_columns_to_be_read_are_passed_by():
     table = csv_files.read_table("key,(state)\na,live\n", "attribute")
 
     assert table.rows[0].cells == {"key": "a"}
+
+
+def test_tags_are_compared_with_those_of_now(live, mias):
+    row = sent(mias, "key,tags\ntier,\n")  # what is live is kept from here on
+    assert row.outcome["tagged"] == 0
+    Item.objects.filter(key="tier").update(tags=["Level"])
+    CsvImport.objects.all().delete()
+
+    row = sent(mias, "key,tags\ntier,\n")
+    assert row.outcome["tagged"] == 1
+    mias.post(reverse("admin:rtts-import-accept", args=[row.pk]))
+
+    assert Item.objects.get(key="tier").tags == []
+
+
+def test_a_file_that_could_not_be_saved_can_be_saved_again(live, mias):
+    row = sent(mias, f"{HEADER}\nshoe,Shoe,number,ads\n")
+    url = reverse("admin:rtts-import-accept", args=[row.pk])
+
+    CsvImport.objects.filter(pk=row.pk).update(text="key\n")
+    mias.post(url)
+    assert CsvImport.objects.get().state == "read"
+
+    CsvImport.objects.filter(pk=row.pk).update(text=row.text)
+    mias.post(url)
+    assert CsvImport.objects.get().state == "saved"
+
+
+def test_two_workers_save_a_file_once(live, mias, mia):
+    row = sent(mias, f"{HEADER}\nshoe,Shoe,number,ads\n")
+    CsvImport.objects.filter(pk=row.pk).update(state=CsvImport.State.SAVING)
+    seen_by_each = [CsvImport.objects.get(pk=row.pk) for _ in range(2)]
+
+    for one in seen_by_each:
+        importing.save(one, now=NOW)
+
+    assert Revision.objects.filter(item__key="shoe").count() == 1
+
+
+def published_meanwhile(mia, ada, **said):
+    change = drafts.open_change(mia, now=NOW)
+    body = {**Item.objects.get(key="tier").live_revision.body, **said}
+    drafts.save_draft(
+        change, drafts.Draft(kind="attribute", key="tier", body=body), author=mia, now=NOW
+    )
+    publishing.submit(change, by=mia, now=NOW)
+    go_live(change, by=ada)
+
+
+def test_an_older_file_overwrites_nothing_unseen(live, mias, mia, ada):
+    url = reverse("admin:rtts-export", args=["campaigns.attribute"])
+    older = mias.get(url).content.decode("utf-8-sig")
+    published_meanwhile(mia, ada, name="Level")
+
+    row = sent(mias, older)
+
+    assert [error[1] for error in row.outcome["errors"]] == ["(version)"]
+    CsvImport.objects.all().delete()
+    newer = mias.get(url).content.decode("utf-8-sig")
+    assert sent(mias, newer.replace("Level", "Rank")).outcome["changed"] == 1
+
+
+@pytest.mark.parametrize("query", ["p=999", "p=x", "nothing__is=1", "state=?", "o=x", "e=1"])
+def test_an_export_of_an_odd_query_is_no_trouble(live, mias, query):
+    answer = mias.get(reverse("admin:rtts-export", args=["campaigns.offer"]) + f"?{query}")
+
+    assert answer.status_code in (200, 302)
+
+
+def test_a_list_that_is_too_long_is_not_cut_in_silence(live, mias, monkeypatch):
+    monkeypatch.setattr(csv_files, "ROWS", 1)
+    url = reverse("admin:rtts-export", args=["campaigns.attribute"])
+
+    told = mias.get(url, {"state": "live"}, follow=True)
+
+    assert told.redirect_chain[0][0].endswith("/attribute/?state=live")
+    assert b"at most 1 rows" in told.content
+    assert mias.get(url, {"q": "tier"}).status_code == 200
