@@ -1,60 +1,54 @@
 """The only place that follows links of content, and only out of a job: short, few, and never into a private network."""
 
-import ipaddress
-import socket
+import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
-
 from campaigns.analysis.contents import links_of, trouble_of
 from campaigns.analysis.findings import Oddity
+from campaigns.notifying.addresses import AddressPrivate, AddressRefused, destination
+from campaigns.notifying.calling import NoAnswer, call
 from decisioning.specs import OfferSpec
 
 TIMEOUT_S: Final = 3.0
+RUN_S: Final = 60.0  # a job that reports nothing for longer is taken for dead
 MAX_LINKS: Final = 100  # of one analysis
 AGENT: Final = "rtts-link-check"
+REACHED: Final = frozenset(
+    {401, 403, 405, 429}
+)  # somebody is there who does not speak with programs
 
 
 def follow(offers: Iterable[OfferSpec]) -> Iterator[Oddity]:
-    """Yield the links of offers that lead nowhere; each address is asked once, at most `MAX_LINKS`."""
+    """Yield the links of offers that lead nowhere; each address is asked once, at most `MAX_LINKS` in `RUN_S`."""
     asked: dict[str, str] = {}
-    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
-        for offer in offers:
-            for number, variant in enumerate(offer.variants):
-                for field, address in links_of(variant):
-                    if not address.startswith(("http://", "https://")) or trouble_of(address):
-                        continue
-                    if address not in asked and len(asked) < MAX_LINKS:
-                        asked[address] = trouble_at(client, address)
-                    if asked.get(address):
-                        args = {"link": address[:200], "trouble": asked[address]}
-                        yield Oddity("link_dead", "offer", offer.key, f"variants[{number}].{field}", args)  # fmt: skip
+    end = time.monotonic() + RUN_S
+    for offer in offers:
+        for field, address in _addresses(offer):
+            if address not in asked and len(asked) < MAX_LINKS and time.monotonic() < end:
+                asked[address] = trouble_at(address)
+            if asked.get(address):
+                args = {"link": address[:200], "trouble": asked[address]}
+                yield Oddity("link_dead", "offer", offer.key, field, args)
 
 
-def trouble_at(client: httpx.Client, address: str) -> str:
-    """Return why a link does not work, as a code of `telling` or an HTTP status; "" where it does.
+def _addresses(offer: OfferSpec) -> Iterator[tuple[str, str]]:
+    """Yield the whole addresses of an offer's content, each after its field."""
+    for number, variant in enumerate(offer.variants):
+        for field, address in links_of(variant):
+            if address.startswith(("http://", "https://")) and not trouble_of(address):
+                yield f"variants[{number}].{field}", address
 
-    The host is asked at the address that was found to be public, so a name cannot lead elsewhere meanwhile.
-    """
-    parts = urlsplit(address)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+def trouble_at(address: str) -> str:
+    """Return why a link does not work, as a code of `telling` or an HTTP status; "" where it does."""
+    headers = {"User-Agent": AGENT}
     try:
-        found = {
-            str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        }
-    except (OSError, UnicodeError):
-        return "unreachable"
-    if not all(ipaddress.ip_address(one).is_global for one in found):
+        to = destination(urlsplit(address), private=False)
+        status = call("GET", to, headers=headers, seconds=TIMEOUT_S)
+    except AddressPrivate:
         return "private"
-    ip = sorted(found)[0]
-    there = httpx.URL(address).copy_with(host=ip)
-    headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": AGENT}
-    try:
-        with client.stream(
-            "GET", there, headers=headers, extensions={"sni_hostname": host}
-        ) as answer:
-            return "" if answer.status_code < 400 or answer.status_code in (401, 403, 405, 429) else f"HTTP {answer.status_code}"  # fmt: skip
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+    except (AddressRefused, NoAnswer):
         return "unreachable"
+    return "" if status < 400 or status in REACHED else f"HTTP {status}"

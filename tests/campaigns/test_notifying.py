@@ -1,8 +1,10 @@
 """Notices in the app and messages to webhooks."""
 
 import json
+import socket
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -227,6 +229,9 @@ def test_pauses_grow(live, ada, private):
         "https://[::1]/",
         "https://[::ffff:10.0.0.1]/",
         "https://[fd00::1]/",
+        "https://[64:ff9b::7f00:1]/",
+        "https://[64:ff9b::a9fe:a9fe]/",
+        "https://[2002:7f00:1::]/",
         "https://user:secret@example.com/",
         "ftp://example.com/",
         "https://",
@@ -238,6 +243,68 @@ def test_pauses_grow(live, ada, private):
 def test_addresses_that_are_not_public_are_refused(url):
     with pytest.raises(addresses.AddressRefused):
         addresses.check_address(url)
+
+
+def test_names_of_every_script_are_called_by_their_ascii_form(private, monkeypatch):
+    found = [(None, None, None, "", ("127.0.0.1", 443))]
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: found)
+    to = addresses.look_up("https://bücher.example:8443/hook")
+
+    assert (to.host, to.name) == ("xn--bcher-kva.example:8443", "xn--bcher-kva.example")
+
+
+def test_one_message_that_cannot_be_sent_does_not_hold_up_the_others(live, ada, private):
+    with receiver() as (url, got):
+        odd, _ = hook_at(url, ada)
+        webhooks.send_test(odd, now=NOW)
+        Webhook.objects.update(url="http://127.0.0.1:1/\x01")
+        webhooks.send_test(hook_at(url, ada)[0], now=NOW)
+
+        assert delivering.deliver_due(now=NOW) == 2
+
+    assert len(got) == 1
+    first = Delivery.objects.get(webhook=odd)
+    assert (first.state, first.attempts) == ("waiting", 1)
+    assert first.trouble
+
+
+@contextmanager
+def dripper():
+    """Yield an address that sends its headers without end, a byte at a time."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def drip():
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            while True:
+                connection.sendall(b"H")
+                time.sleep(0.05)
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    yield f"http://localhost:{server.getsockname()[1]}/"
+    thread.join()
+    server.close()
+
+
+def test_slow_receiver_is_left_in_time(live, ada, private, monkeypatch):
+    monkeypatch.setattr(delivering, "TRY_S", 0.3)
+    with dripper() as url:
+        webhooks.send_test(hook_at(url, ada)[0], now=NOW)
+        begun = time.monotonic()
+        delivering.deliver_due(now=NOW)
+
+    assert time.monotonic() - begun < 3
+    assert Delivery.objects.get().trouble
+
+
+def test_late_end_of_a_try_leaves_what_another_worker_claimed(live, ada, private):
+    webhooks.send_test(hook_at("http://localhost:1/", ada)[0], now=NOW)
+    late = delivering._claim(NOW)
+    again = delivering._claim(NOW + timedelta(hours=1))
+    delivering._try(late, now=NOW)
+
+    assert Delivery.objects.get().due_at == again.due_at
 
 
 @pytest.mark.parametrize("url", ["https://localhost/", "https://no-such-name.invalid/"])

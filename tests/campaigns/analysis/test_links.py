@@ -3,7 +3,6 @@
 import http.server
 import threading
 
-import httpx
 import pytest
 
 from campaigns.analysis import links
@@ -28,12 +27,20 @@ def test_a_private_network_is_never_asked():
             *asked({"link_url": f"http://127.0.0.1:{port}/x"}),
             *asked({"link_url": f"http://localhost.:{port}/x"}),
         ]
-        with httpx.Client() as client:
-            troubles.append(links.trouble_at(client, f"http://localhost:{port}/x"))
+        troubles.append(links.trouble_at(f"http://localhost:{port}/x"))
         server.shutdown()
 
     assert set(troubles) == {"private"}
     assert requests == []
+
+
+@pytest.mark.parametrize(
+    "number", ["127.0.0.1", "64:ff9b::7f00:1", "::ffff:10.0.0.1", "2002:7f00:1::"]
+)
+def test_a_number_that_leads_into_a_private_network_is_never_asked(number):
+    host = f"[{number}]" if ":" in number else number
+
+    assert links.trouble_at(f"http://{host}/x") == "private"
 
 
 @pytest.mark.parametrize(
