@@ -88,7 +88,7 @@ def test_the_library_takes_a_picture_in_and_lets_it_go(visit, width):
         page.locator("#upload").set_input_files(
             file | {"name": f"unused-{width}.jpg", "buffer": file["buffer"] + bytes(width)}
         )
-        page.get_by_role("button", name="Upload").click()
+        page.get_by_role("button", name="Upload", exact=True).click()
         page.get_by_text(f"“unused-{width}.jpg” is in the library.").wait_for()
         assert axe.findings(page) == []
         page.get_by_role("button", name=f"Remove unused-{width}.jpg").click()
