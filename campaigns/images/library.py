@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
+from django.db import transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
@@ -23,6 +24,7 @@ from decisioning.content.pictures import FORMATS, name_of
 from rtts_site.foundation.jobs import Job
 
 JOB_KIND = "campaigns.picture"
+UNDER_WAY = (Job.State.WAITING, Job.State.RUNNING)
 Report = Callable[[int, int, str], None]
 
 _DIGEST = re.compile(r'"sha256": ?"([0-9a-f]{64})"')
@@ -49,27 +51,35 @@ def take_in(data: bytes, *, name: str, by: User, slots: Iterable[int], now: date
     look = look_at(data)
     sha256 = hashlib.sha256(data).hexdigest()
     known = Picture.objects.filter(sha256=sha256).exclude(state=Picture.State.FAILED).first()
-    if known is not None:
+    if known is not None and not _is_left(known):
         return known
     if Picture.objects.count() >= limits.PICTURES:
         raise NotAPicture(f"There are {limits.PICTURES:,} pictures: remove some that are unused.")
-    storage().save(original_name(sha256), ContentFile(data))
-    job = Job.objects.create(kind=JOB_KIND, subject=f"picture:{sha256}")
-    picture, _made = Picture.objects.update_or_create(
-        sha256=sha256,
-        defaults={
-            "name": shown_name(name),
-            "type": look.type,
-            "width": look.width,
-            "height": look.height,
-            "widths": list(widths_for(look.width, slots)),
-            "state": Picture.State.WAITING,
-            "job": str(job.pk),
-            "uploaded_by": by,
-            "uploaded_at": now,
-        },
-    )
+    # A worker may take the job the moment it can be seen: the picture must be there by then.
+    with transaction.atomic():
+        storage().save(original_name(sha256), ContentFile(data))
+        job = Job.objects.create(kind=JOB_KIND, subject=f"picture:{sha256}")
+        picture, _made = Picture.objects.update_or_create(
+            sha256=sha256,
+            defaults={
+                "name": shown_name(name),
+                "type": look.type,
+                "width": look.width,
+                "height": look.height,
+                "widths": list(widths_for(look.width, slots)),
+                "state": Picture.State.WAITING,
+                "job": str(job.pk),
+                "uploaded_by": by,
+                "uploaded_at": now,
+            },
+        )
     return picture
+
+
+def _is_left(picture: Picture) -> bool:
+    """Return whether a picture waits for a job that is over, or gone."""
+    waiting = picture.state == Picture.State.WAITING
+    return waiting and not Job.objects.filter(pk=picture.job or 0, state__in=UNDER_WAY).exists()
 
 
 def shown_name(name: str) -> str:

@@ -6,6 +6,8 @@ from contextlib import suppress
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.db.models.signals import post_save
 from django.test import Client
 from django.urls import reverse
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from PIL import Image
 from campaigns import drafts, tasks
 from campaigns.candidates import candidate_of
 from campaigns.images import limits
-from campaigns.images.library import content_of, original_name, storage, used, widths_for
+from campaigns.images.library import content_of, original_name, storage, take_in, used, widths_for
 from campaigns.images.reading import NotAPicture, look_at, sizes
 from campaigns.models import Item, Picture
 from campaigns.models.items import Kind
@@ -186,6 +188,32 @@ def test_the_same_file_is_the_same_picture(live, marketer, picture):
 
     assert Picture.objects.count() == 1
     assert picture.sha256 in page.content.decode()
+
+
+def test_no_worker_sees_a_job_before_its_picture(live, mia):
+    seen = []
+
+    def look(**_fields):
+        seen.append((connection.in_atomic_block, len(connection.savepoint_ids)))
+
+    outside = len(connection.savepoint_ids)
+    post_save.connect(look, sender=Job)
+    try:
+        take_in(drawn(), name="a.png", by=mia, slots=(), now=NOW)
+    finally:
+        post_save.disconnect(look, sender=Job)
+
+    assert seen == [(True, outside + 1)]
+
+
+def test_a_picture_whose_job_is_over_is_made_when_it_is_uploaded_again(live, mia):
+    left = take_in(drawn(), name="a.png", by=mia, slots=(), now=NOW)
+    Job.objects.filter(pk=left.job).update(state=Job.State.DONE)
+
+    take_in(drawn(), name="a.png", by=mia, slots=(), now=NOW)
+    tasks.prepare_pictures()
+
+    assert Picture.objects.get().state == Picture.State.READY
 
 
 def test_a_refused_upload_says_why(live, marketer):
