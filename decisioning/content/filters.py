@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -55,7 +56,12 @@ def _number(value: Any, digits: int = 0, group: str = ",", point: str = ".") -> 
 def _date(value: Any, form: str = "%Y-%m-%d", zone: str = "UTC") -> Any:
     if not isinstance(value, datetime):
         return value
-    return value.astimezone(ZoneInfo(zone)).strftime(form)
+    return value.astimezone(_zone(zone)).strftime(form)
+
+
+@lru_cache(maxsize=1024)  # read when a text is parsed, which tries its filters
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
 
 
 def _join(value: Any, between: str = ", ") -> str:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from decisioning.content.templates import parse_template
 from decisioning.schedules import (
     ZONES,
     QuietHours,
@@ -16,6 +17,7 @@ from decisioning.schedules import (
     known_zone,
     minutes,
     quiet_hours_of,
+    read_zones,
     schedule_of,
     windows_of,
 )
@@ -35,6 +37,22 @@ def offer(**more):
 
 def at(text, zone=UTC):
     return datetime.fromisoformat(text).replace(tzinfo=zone)
+
+
+def test_no_zone_is_read_in_a_request(monkeypatch):
+    read_zones()
+    content = parse_template("{{ since | date: '%H:%M', 'Asia/Kathmandu' }}", "text")
+
+    def read(name):
+        raise AssertionError(f"{name} is read from a file")
+
+    monkeypatch.setattr("decisioning.schedules.ZoneInfo", read)
+    monkeypatch.setattr("decisioning.content.filters.ZoneInfo", read)
+    quiet = QuietHours("UTC", windows_of((HoursSpec(days=(0,), starts="22:00", ends="07:00"),)))
+
+    for zone in ZONES:
+        quiet.hold(at("2026-12-01T12:00"), zone)
+    assert content.fill({"since": at("2026-12-01T12:00")}) == "17:45"
 
 
 def test_an_offer_runs_while_both_it_and_its_campaign_do():
