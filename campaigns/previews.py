@@ -17,7 +17,7 @@ from campaigns.mapping import Refused
 from campaigns.models import Change, Preview
 from campaigns.stages import OPEN
 from decisioning.ingestion.backfill import BackfillStalled, backfill
-from decisioning.previews import LONGEST, drop_preview, put_preview, sign_preview
+from decisioning.previews import LONGEST, MOST_HELD, drop_preview, put_preview, sign_preview
 from decisioning.releases import want_aggregates
 from decisioning.rules.canonical import decode_release, digest
 from decisioning.rules.compiler import CompileError, compile_release
@@ -26,7 +26,7 @@ from rtts_site.foundation.jobs import Job
 
 Report = Callable[[int, int, str], None]
 JOB_KIND: Final = "campaigns.preview"
-MOST_ACTIVE: Final = 20  # in the whole installation
+MOST_ACTIVE: Final = MOST_HELD  # in the whole installation: each process can hold them all
 WHOLE: Final = 100
 COMPILED: Final = 20  # of WHOLE
 

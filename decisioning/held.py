@@ -1,5 +1,6 @@
 """What a process holds in memory to decide with: the live release laid out by placement, and its engine."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,6 +23,7 @@ from decisioning.schedules import (
     QuietHours,
     Schedule,
     quiet_hours_of,
+    read_zones,
     schedule_of,
 )
 from decisioning.specs import (
@@ -38,6 +40,7 @@ from decisioning.specs import (
 )
 
 Purposes = tuple[str, ...]
+GRACE_SECONDS = 15.0  # a replaced engine is closed when no request can still hold it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +132,26 @@ class Held:
         return spec is not None and may_serve(spec, purposes)
 
 
+class Retired:
+    """What was replaced by the one thread that uses this; engines are closed when no request can hold them."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, Held]] = []  # due (monotonic) and what
+
+    def add(self, held: Held) -> None:
+        self._waiting.append((time.monotonic() + GRACE_SECONDS, held))
+
+    def close_due(self) -> None:
+        now = time.monotonic()
+        for due, held in self._waiting:
+            if due <= now:
+                held.engine.close()
+        self._waiting = [one for one in self._waiting if one[0] > now]
+
+
 def hold(verified: Verified) -> Held:
     """Return a release ready to decide with. Tens of milliseconds: never in a request."""
+    read_zones()
     release = verified.release
     catalogue = Catalogue.of(release)
     layout = _Layout(

@@ -12,7 +12,7 @@ import redis
 from consent.policy import PolicySpec
 from consent.policy_store import PolicyRefused, load_live_policy
 from decisioning.arbitration.totals import closed_offers
-from decisioning.held import Held, hold
+from decisioning.held import Held, Retired, hold
 from decisioning.learning.publishing import Learned, load_learned
 from decisioning.previews import Shelf
 from decisioning.releases import (
@@ -34,7 +34,6 @@ from rtts_site.foundation.redis_clients import Down
 logger = logging.getLogger("decisioning")
 
 POLL_SECONDS = 0.5
-GRACE_SECONDS = 15.0  # a replaced engine is closed when no request can still hold it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,8 @@ class ReleaseHolder:
         self._directory = directory
         self._refused: tuple[str, str] = ("", "")  # seal and why
         self._last_policy: PolicySpec | None = None
-        self._retired: list[tuple[float, Held]] = []
+        self._retired = Retired()
         self._stop = threading.Event()
-        self._wake = threading.Event()
-        self.previews.wake = self._wake.set
         self._thread: threading.Thread | None = None
 
     @property
@@ -87,18 +84,17 @@ class ReleaseHolder:
             self.load_from_disk()
         self._thread = threading.Thread(target=self._run, name="releases", daemon=True)
         self._thread.start()
+        self.previews.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self._stop.set()
-        self._wake.set()
+        self.previews.stop()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        while not self._stop.is_set():
-            self._wake.wait(POLL_SECONDS)
-            self._wake.clear()
+        while not self._stop.wait(POLL_SECONDS):
             self.poll()
 
     def poll(self) -> None:
@@ -111,7 +107,6 @@ class ReleaseHolder:
             self._look_for_stops,
             self._look_for_release,
             self._look_for_values,
-            self._look_for_previews,
         )
         for look in looks:
             try:
@@ -122,7 +117,7 @@ class ReleaseHolder:
             except Exception:
                 # The thread must outlive whatever a poll meets, or the process never learns of a policy again.
                 logger.exception("release.poll_failed")
-        self._close_retired()
+        self._retired.close_due()
 
     def _look_for_policy(self) -> None:
         self._swap(replace(self.current, policy=self._newest_policy()))
@@ -141,10 +136,6 @@ class ReleaseHolder:
         offers = self.current.held.offers.values() if self.current.held else ()
         closed = closed_offers(self._client, offers, now_ms=int(time.time() * 1000))
         self._swap(replace(self.current, learned=learned, closed=closed))
-
-    def _look_for_previews(self) -> None:
-        due = time.monotonic() + GRACE_SECONDS
-        self._retired += [(due, held) for held in self.previews.refresh()]
 
     def _newest(self, fields: dict[bytes, bytes]) -> Held | None:
         held = self.current.held
@@ -201,13 +192,6 @@ class ReleaseHolder:
             metrics.RELEASE_VERSION.set(current.held.version)
             logger.info("release.loaded version=%s", current.held.version)
             if before.held is not None:
-                self._retired.append((time.monotonic() + GRACE_SECONDS, before.held))
+                self._retired.add(before.held)
         if current.policy is not None and current.policy is not before.policy:
             metrics.POLICY_VERSION.set(current.policy.version)
-
-    def _close_retired(self) -> None:
-        now = time.monotonic()
-        for due, held in self._retired:
-            if due <= now:
-                held.engine.close()
-        self._retired = [one for one in self._retired if one[0] > now]

@@ -3,9 +3,9 @@
 import base64
 import hashlib
 import hmac
+import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -14,14 +14,19 @@ import msgspec
 import redis
 from django.conf import settings
 
-from decisioning.held import Held, hold
+from decisioning.held import Held, Retired, hold
 from decisioning.releases import ARTIFACT_KEY, PREVIEWED_KEY, ReleaseRefused, Verified
 from decisioning.rules.artifact import Artifact, decode_artifact, encode_artifact
 from decisioning.rules.canonical import canonical, decode_release, digest
 from decisioning.specs import ReleaseSpec
+from rtts_site.foundation.redis_clients import Down
+
+logger = logging.getLogger("decisioning")
 
 PREVIEWS_KEY: Final = "release:previews"  # hash: id -> packed Sealed
-MOST_HELD: Final = 4  # in one process; who asked last stays
+MOST_HELD: Final = 20  # in one process: as many as may be active, so that none displaces another …
+IDLE_SECONDS: Final = 600.0  # … and none that nobody asked for since
+POLL_SECONDS: Final = 0.5
 LONGEST: Final = timedelta(days=7)
 PREFIX: Final = "rtts_pv_"
 ID_BYTES: Final = 8
@@ -164,7 +169,7 @@ class Shelved:
 
 
 class Shelf:
-    """The previews that were asked for lately; filled by the thread that keeps the release current."""
+    """The previews that were asked for lately; filled by a thread of its own, as each takes long to lay out."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
@@ -174,15 +179,44 @@ class Shelf:
             str, tuple[float, str]
         ] = {}  # id -> when it was looked for, and why not
         self._lock = threading.Lock()
-        self.wake: Callable[[], object] = lambda: None
+        self._retired = Retired()
+        self._stopped = False
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Keep the shelf filled from now on."""
+        self._thread = threading.Thread(target=self._run, name="previews", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stopped:
+            self._wake.wait(POLL_SECONDS)
+            self._wake.clear()
+            try:
+                self.refresh()
+            except Down as error:
+                logger.debug("previews.look_unanswered error=%s", type(error).__name__)
+            except Exception:
+                # The thread must outlive whatever it meets, or no preview is loaded or ended again.
+                logger.exception("previews.look_failed")
 
     def find(self, preview_id: str) -> Shelved | None:
         """Return a preview; None where it is not here yet: it then is at the next look, if it is at all."""
         with self._lock:
+            is_new = preview_id not in self._asked
             self._asked[preview_id] = time.monotonic()
+        if is_new:
+            self._wake.set()
         found = self._shelved.get(preview_id)
         if found is None:
-            self.wake()
             return None
         return found if found.sealed.expires_at_ms > time.time() * 1000 else None
 
@@ -191,23 +225,33 @@ class Shelf:
         at, why = self._missing.get(preview_id, (0.0, ""))
         return why if at > since else ""
 
-    def refresh(self) -> list[Held]:
-        """Look for what was asked for, let go of what is gone, and return what nobody decides with any more."""
-        with self._lock:
-            latest = sorted(self._asked, key=lambda one: self._asked[one], reverse=True)[:MOST_HELD]
-            self._asked = {one: self._asked[one] for one in latest}
+    def refresh(self) -> None:
+        """Look for what was asked for, and let go of what is gone or nobody asks for any more."""
         started = time.monotonic()
+        latest = self._latest(started)
         packed: Any = self._client.hmget(PREVIEWS_KEY, latest) if latest else []
         shelved: dict[str, Shelved] = {}
         missing: dict[str, tuple[float, str]] = {}
         for preview_id, body in zip(latest, packed, strict=True):
             try:
                 shelved[preview_id] = self._take(preview_id, body)
-            except (ReleaseRefused, PreviewRefused) as error:
+            except (ReleaseRefused, PreviewRefused, msgspec.MsgspecError) as error:
                 missing[preview_id] = (started, str(error))
         before, self._shelved, self._missing = self._shelved, shelved, missing
+        with self._lock:  # what is not there is looked for again when it is asked for again
+            self._asked = {one: at for one, at in self._asked.items() if one not in missing}
         kept = {id(one.held) for one in shelved.values()}
-        return [one.held for one in before.values() if id(one.held) not in kept]
+        for one in before.values():
+            if id(one.held) not in kept:
+                self._retired.add(one.held)
+        self._retired.close_due()
+
+    def _latest(self, now: float) -> list[str]:
+        with self._lock:
+            used = {one: at for one, at in self._asked.items() if at > now - IDLE_SECONDS}
+            latest = sorted(used, key=lambda one: used[one], reverse=True)[:MOST_HELD]
+            self._asked = {one: used[one] for one in latest}
+        return latest
 
     def _take(self, preview_id: str, body: bytes | None) -> Shelved:
         if body is None:

@@ -49,6 +49,7 @@ def asked(redis, token):
 
     async def ask():
         this_process().holder.poll()
+        this_process().holder.previews.refresh()
         return await making.decide(key, "ana", "web.hero", options={"preview": token})
 
     return making.run(ask())

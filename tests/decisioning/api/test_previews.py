@@ -1,18 +1,25 @@
 """A preview's token shows a change before it is published, reserves nothing, and is told apart in the log."""
 
 import secrets
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import settings
 
+from campaigns.previews import MOST_ACTIVE
 from consent import people
 from decisioning.api.process import this_process
 from decisioning.decision_log import archive
+from decisioning.held import hold
+from decisioning.holder import ReleaseHolder
 from decisioning.messages import row_decoder
 from decisioning.models import DecisionRecord, ShownRecord
 from decisioning.previews import (
     PREVIEWS_KEY,
     PreviewRefused,
+    Shelf,
     drop_ended,
     drop_preview,
     put_preview,
@@ -160,7 +167,7 @@ def test_a_preview_ends_is_revoked_and_may_be_for_one_person(kept, redis):
     other, own = making.run(ask("ben", bound)), making.run(ask("ana", bound))
     making.run(ask("ana", token))
     drop_preview(redis, put_id)
-    this_process().holder.poll()
+    this_process().holder.previews.refresh()
     revoked = making.run(ask("ana", token))
 
     assert (over.status, other.status, revoked.status) == (403, 403, 403)
@@ -182,6 +189,48 @@ def test_what_was_altered_is_not_shown(kept, redis):
         return await making.decide(key, options={"preview": token})
 
     assert making.run(ask()).status in (403, 503)
+
+
+def test_loading_a_preview_holds_up_nothing_else(kept, redis, monkeypatch):
+    preview_id, _token = put(redis)
+    let_go, began = threading.Event(), threading.Event()
+
+    def slowly(verified):
+        began.set()
+        assert let_go.wait(10)
+        return hold(verified)
+
+    monkeypatch.setattr("decisioning.previews.hold", slowly)
+    holder = ReleaseHolder(redis, settings.RTTS_VAR / "slow")
+    holder.start()
+    try:
+        assert holder.previews.find(preview_id) is None
+        assert began.wait(5)
+        making.publish(redis, changed(), version=2)
+        waited = time.monotonic()
+        while holder.current.held.version != 2 and time.monotonic() - waited < 3:
+            time.sleep(0.02)
+        assert holder.current.held.version == 2
+        assert holder.previews.find(preview_id) is None
+    finally:
+        let_go.set()
+        holder.stop()
+
+
+def test_none_of_the_previews_in_use_displaces_another(kept, redis):
+    spec, until = changed(), ends()
+    artifact = compile_release(spec)
+    shelf = Shelf(redis)
+    asked = [f"{number:016x}" for number in range(MOST_ACTIVE)]
+    for preview_id in asked:
+        put_preview(redis, preview_id, spec, artifact, expires_at=until)
+        shelf.find(preview_id)
+    shelf.refresh()
+    first = [shelf.find(preview_id) for preview_id in asked]
+    shelf.refresh()
+
+    assert all(first)
+    assert all(shelf.find(one) is known for one, known in zip(asked, first, strict=True))
 
 
 def test_previews_whose_time_has_come_are_taken_away(redis):
