@@ -56,12 +56,14 @@ class _Keeper:
         self._held: People | None = None
         self._loading = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._refolding = threading.Lock()  # held only while `_refolded` is looked at or changed
         self._refolded: OrderedDict[frozenset[str], People] = OrderedDict()
         self._live: tuple[bytes, frozenset[str]] = (b"", frozenset())
 
     def forget(self) -> None:
         self._held = None
-        self._refolded.clear()
+        with self._refolding:
+            self._refolded.clear()
         self._live = (b"", frozenset())
 
     def people(self, client: redis.Redis, *, hasty: bool) -> People:
@@ -106,12 +108,15 @@ class _Keeper:
     ) -> People:
         """Return the first people with aggregates that workers do not keep, folded from history."""
         key = frozenset(family.key for spec in specs for family in families_of(spec))
-        held = self._refolded.get(key)
+        with self._refolding:
+            held = self._refolded.get(key)
         age = time.monotonic() - held.loaded_at if held else STEADY_S
         if held is None or held.token != sample.token or age >= STEADY_S:
-            held = self._refolded[key] = _with_history(sample, specs, now=now)
-            while len(self._refolded) > _KEPT_REFOLDED:
-                self._refolded.popitem(last=False)
+            held = _with_history(sample, specs, now=now)
+            with self._refolding:
+                self._refolded[key] = held
+                while len(self._refolded) > _KEPT_REFOLDED:
+                    self._refolded.popitem(last=False)
         return held
 
     def live_families(self, client: redis.Redis) -> frozenset[str]:

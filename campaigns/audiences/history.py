@@ -1,6 +1,7 @@
 """The only place that records how many people live segments and offers find: daily, at publishing, when counted exactly."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,6 +10,7 @@ import redis
 from django.utils.safestring import SafeString
 from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext as _
+from redis.exceptions import LockError
 
 from campaigns.audiences.counting import find, text_of
 from campaigns.audiences.estimates import Estimate
@@ -44,12 +46,14 @@ def record_due(client: redis.Redis, *, now: datetime) -> int:
     version = live.values_list("version", flat=True).first()
     if version is None:
         return 0
-    if not client.set(LOCK_KEY, 1, nx=True, ex=LOCK_S):
+    lock = client.lock(LOCK_KEY, timeout=LOCK_S)
+    if not lock.acquire(blocking=False):
         return 0
     try:
         return _record_due(client, version, now=now)
     finally:
-        client.delete(LOCK_KEY)
+        with suppress(LockError):  # it took longer: another worker's now
+            lock.release()
 
 
 def _record_due(client: redis.Redis, version: int, *, now: datetime) -> int:

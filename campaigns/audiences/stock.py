@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 import redis
+from redis.exceptions import LockError
 
 from campaigns.audiences.counting import Found, find
 from campaigns.audiences.estimates import Estimate, estimate
@@ -68,7 +69,8 @@ def take_stock(client: redis.Redis, *, digest: str, now: datetime) -> bool:
     made: Any = client.hmget(STOCK_KEY, DIGEST_FIELD, MADE_FIELD)
     age = now.timestamp() - float(made[1] or 0)
     is_new = made[0] == digest.encode() and age < OLD_S
-    if is_new or not client.set(LOCK_KEY, 1, nx=True, ex=LOCK_S):
+    lock = client.lock(LOCK_KEY, timeout=LOCK_S)
+    if is_new or not lock.acquire(blocking=False):
         return False
     try:
         body = zlib.compress(msgspec.msgpack.encode(_counted(client, now=now)))
@@ -79,7 +81,8 @@ def take_stock(client: redis.Redis, *, digest: str, now: datetime) -> bool:
         }
         client.hset(STOCK_KEY, mapping=fields)
     finally:
-        client.delete(LOCK_KEY)
+        with suppress(LockError):  # it took longer: another worker's now
+            lock.release()
     return True
 
 
@@ -113,28 +116,31 @@ def live_trees(*kinds: Kind) -> dict[str, Node]:
 
 
 class _Reader:
-    """The newest stock, decoded once in each process."""
+    """The newest stock, decoded once in each process; threads share it, so each answer is of one stock."""
 
     def __init__(self) -> None:
-        self._made: bytes | None = None
-        self._stock = Stock((), {})
-        self._places: tuple[People | None, list[int]] = (None, [])
+        self._read: tuple[bytes | None, Stock] = (None, Stock((), {}))  # when it was made, and it
+        self._placed: tuple[Stock, People | None, list[int]] = (Stock((), {}), None, [])
 
     def read(self, client: redis.Redis) -> Stock:
         made: Any = client.hget(STOCK_KEY, MADE_FIELD)
-        if made != self._made:
-            body: Any = client.hget(STOCK_KEY, BODY_FIELD)
-            packed = zlib.decompress(body) if body else b""
-            self._stock = msgspec.msgpack.decode(packed, type=Stock) if packed else Stock((), {})
-            self._made, self._places = made, (None, [])
-        return self._stock
+        known, stock = self._read
+        if made == known:
+            return stock
+        body: Any = client.hget(STOCK_KEY, BODY_FIELD)
+        packed = zlib.decompress(body) if body else b""
+        stock = msgspec.msgpack.decode(packed, type=Stock) if packed else Stock((), {})
+        self._read = made, stock
+        return stock
 
     def places(self, stock: Stock, people: People) -> list[int]:
         """Return where each person of the stock stands in a sample, -1 for who is not in it."""
-        if self._places[0] is not people:
+        of, among, places = self._placed
+        if of is not stock or among is not people:
             numbers = {person: number for number, person in enumerate(people.persons)}
-            self._places = people, [numbers.get(person, -1) for person in stock.persons]
-        return self._places[1]
+            places = [numbers.get(person, -1) for person in stock.persons]
+            self._placed = stock, people, places
+        return places
 
 
 _reader = _Reader()

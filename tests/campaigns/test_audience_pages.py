@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from campaigns import drafts, sampling, simulation
 from campaigns.audiences import exact, history, stock, tasks
+from campaigns.audiences.people import People
 from campaigns.candidates import candidate_of
 from campaigns.models import AudienceRecord, ExactCount, ExactRange, Item
 from campaigns.models.items import Kind
@@ -117,6 +118,28 @@ def test_overlaps_are_named_and_linked(town, redis, marketer):  # noqa: F811
 def _spend(profile):
     cell = profile.attributes.get("spend")
     return 1e9 if cell is None else cell.value
+
+
+def test_a_worker_that_took_too_long_leaves_another_s_lock(town, redis, monkeypatch):
+    counted = stock._counted
+
+    def slowly(client, *, now):
+        client.set(stock.LOCK_KEY, "another's")  # its own ran out meanwhile
+        return counted(client, now=now)
+
+    monkeypatch.setattr(stock, "_counted", slowly)
+
+    assert stock.take_stock(redis, digest="a", now=timezone.now())
+    assert redis.get(stock.LOCK_KEY) == b"another's"
+
+
+def test_the_places_of_one_stock_are_not_given_for_another():
+    reader = stock._Reader()
+    few, many = stock.Stock(("p",), {}), stock.Stock(("p", "q", "r"), {})
+    people = People({}, population=0)
+
+    assert reader.places(many, people) == [-1, -1, -1]
+    assert reader.places(few, people) == [-1]
 
 
 def test_a_segment_does_not_overlap_with_itself(town, marketer):  # noqa: F811
