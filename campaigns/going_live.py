@@ -8,7 +8,7 @@ from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from campaigns import reach, stopping
-from campaigns.candidates import conflicts
+from campaigns.candidates import candidate_from, candidate_of, conflicts
 from campaigns.drafts import author_ids, drafts_of, void_approvals
 from campaigns.models import Change, Event, Item, Release
 from campaigns.notifying import telling
@@ -143,7 +143,10 @@ def _rebuild(change: Change, *, now: datetime) -> None:
 def _reached(change: Change) -> reach.Reach:
     # Measured when it was submitted: nobody waits here for a count of people.
     before = candidate_for(change)
-    return before.reach if before else {}
+    if before is None or not before.reach:
+        return {}
+    earlier = candidate_from(before.revisions.select_related("item"))
+    return reach.kept(before.reach, earlier, candidate_of(change))
 
 
 def _return(change: Change, why: str, *, now: datetime) -> None:

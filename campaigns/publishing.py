@@ -81,7 +81,6 @@ def note(
     )
 
 
-@transaction.atomic
 def submit(change: Change, *, by: AbstractUser, now: datetime) -> Release:
     """Freeze the candidate of a draft change and ask for review.
 
@@ -90,13 +89,22 @@ def submit(change: Change, *, by: AbstractUser, now: datetime) -> Release:
         NotPossible: the change is empty, no draft, or written on what is no longer live.
     """
     _require(by, "submit_change")
-    change = _locked(change, Change.State.DRAFT)
+    measured = content_digest(drafts_of(change))
+    reached = reach.measure(change, now=now)  # before anything is locked
+    with transaction.atomic():
+        change = _locked(change, Change.State.DRAFT)
+        if content_digest(drafts_of(change)) != measured:
+            reached = {}  # edited meanwhile: may reach everybody
+        return _submit(change, by=by, reached=reached, now=now)
+
+
+def _submit(change: Change, *, by: AbstractUser, reached: reach.Reach, now: datetime) -> Release:
     if not changed_drafts(change):
         raise NotPossible(_("Nothing is changed: edit something first."))
     stale = conflicts(change)
     if stale:
         raise NotPossible(conflict_words(stale))
-    candidate = freeze(change, reached=reach.measure(change, now=now), now=now)
+    candidate = freeze(change, reached=reached, now=now)
     change.state = Change.State.IN_REVIEW
     change.submitted_by_id, change.submitted_at = by.pk, now
     change.save(update_fields=["state", "submitted_by", "submitted_at"])

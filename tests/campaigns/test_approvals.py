@@ -2,14 +2,16 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied
 
-from campaigns import approvals, drafts, going_live, inbox, publishing
+from campaigns import approvals, drafts, going_live, inbox, publishing, reach
 from campaigns.models import Approval, ApprovalRule, Change
 from campaigns.models.items import Kind
 from campaigns.publishing import NotPossible
 from decisioning.specs import OfferSpec, SegmentSpec
-from tests.campaigns.conftest import GOLD, NOW, person, save, variant
+from tests.campaigns.conftest import GOLD, NOW, go_live, person, save, variant
 from tests.campaigns.test_authoring import browser
 from tests.campaigns.test_pages import crowd, put_person  # noqa: F401 - a fixture
+
+SILVER = {"all": [{"attribute": "tier", "is": "eq", "value": "silver"}]}
 
 
 def submitted(author, kind=Kind.SEGMENT, spec=None, condition=GOLD):
@@ -147,6 +149,54 @@ def test_large_audiences_need_more(live, mia, crowd, above, needed):  # noqa: F8
 
     assert publishing.candidate_for(change).reach == {"segment:silver": 4}
     assert standing.needs[0].count == needed
+
+
+def test_size_is_forgotten_when_what_it_rests_on_goes_live_otherwise(
+    live,
+    mia,
+    max_,
+    ada,
+    crowd,  # noqa: F811
+):
+    ApprovalRule.objects.create(kind="offer", approvers=2, above_people=10**9)
+    mine = [{"segment": "gold"}]
+    spec = OfferSpec(
+        key="mine", name="Mine", purposes=("ads",), variants=(variant(),), eligibility={"all": mine}
+    )
+    change = submitted(mia, Kind.OFFER, spec)
+    measured = publishing.candidate_for(change).reach
+    for condition, reached in ((GOLD, measured), (SILVER, {"offer:mine": None})):
+        other = drafts.open_change(max_, now=NOW, title="Other")
+        spec = SegmentSpec(key="gold", name=f"Gold {reached}", condition=condition)
+        save(other, Kind.SEGMENT, spec, author=max_)
+        publishing.submit(other, by=max_, now=NOW)
+        go_live(other, by=ada)
+
+        assert publishing.candidate_for(change).reach == reached
+    assert measured["offer:mine"] is not None
+    assert "may reach everybody" in str(approvals.standing_of(change).needs[0].because)
+
+
+def test_draft_that_is_saved_while_it_is_measured_may_reach_everybody(
+    live,
+    mia,
+    crowd,  # noqa: F811
+    monkeypatch,
+):
+    ApprovalRule.objects.create(kind="segment", approvers=2, above_people=10**9)
+    change = drafts.open_change(mia, now=NOW, title="Mine")
+    save(change, Kind.SEGMENT, SegmentSpec(key="new", name="N", condition=SILVER), author=mia)
+    measure = reach.measure
+
+    def edited_meanwhile(*args, **more):
+        found = measure(*args, **more)
+        save(change, Kind.SEGMENT, SegmentSpec(key="new", name="N", condition=GOLD), author=mia)
+        return found
+
+    monkeypatch.setattr(reach, "measure", edited_meanwhile)
+    publishing.submit(change, by=mia, now=NOW)
+
+    assert approvals.standing_of(change).needs[0].count == 2
 
 
 def test_what_has_no_audience_reaches_everybody(live, mia, redis):
