@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AbstractUser, AnonymousUser, User
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
@@ -83,21 +84,23 @@ def switch_change(author: AbstractUser, change: Change) -> None:
     OpenChange.objects.update_or_create(user_id=author.pk, defaults={"change": change})
 
 
-def rename_change(change: Change, title: str) -> None:
-    """Give a change another title.
+@transaction.atomic
+def rename_change(change: Change, title: str, *, by: AbstractUser) -> Change:
+    """Give a change another title; whoever is no author of it only while it is a draft.
 
     Raises:
         ChangeClosed: it takes no more edits.
+        PermissionDenied: it is in review or approved, and not theirs.
         Refused: no title.
     """
-    if not change.is_editable:
-        raise ChangeClosed(
-            _("“{change}” is {state}.").format(change=change, state=change.get_state_display())
-        )
+    change = _editable(change)
+    if change.state != Change.State.DRAFT and not is_author(by, change):
+        raise PermissionDenied(_("Your role does not allow this; ask an admin for it."))
     if not title.strip():
         raise Refused(FieldError("title", _("Give the change a title.")))
     change.title = title.strip()[:120]
     change.save(update_fields=["title"])
+    return change
 
 
 def ensure_change(author: AbstractUser, *, now: datetime) -> Change:

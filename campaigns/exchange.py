@@ -71,6 +71,14 @@ def _thing(row: Revision) -> dict[str, Any]:
     return thing | {"body": row.body} | ({"details": details} if details else {})
 
 
+def kinds_in(document: object) -> set[str]:
+    """Return the kinds of things that a document names."""
+    things = document.get("things") if isinstance(document, dict) else None
+    rows = things if isinstance(things, list) else []
+    named = {str(row.get("kind")) for row in rows if isinstance(row, dict)}
+    return named & set(PROXIES)
+
+
 def import_document(
     document: object, *, author: AbstractUser, title: str, now: datetime, dry_run: bool = False
 ) -> Imported:

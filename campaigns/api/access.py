@@ -1,5 +1,6 @@
 """Who may manage through the API: a signed-in person by their role, or a program by its key's scope."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
 import pghistory
@@ -13,6 +14,7 @@ from rest_framework.views import APIView
 from campaigns.checking import Finding
 from campaigns.drafts import KEY_ACCOUNT, ChangeClosed, NobodyAnswers, StaleDraft
 from campaigns.mapping import FieldError, Refused
+from campaigns.models import PROXIES
 from campaigns.publishing import NotPossible, NotPublishable
 from rtts_site.foundation.api_access import ApiKeyAuthentication, KeyedView
 from rtts_site.foundation.api_keys import MANAGEMENT, KeyRecord
@@ -55,6 +57,18 @@ class ManagementView(KeyedView):
         """Whose Idempotency-Keys these are."""
         auth = self.request.auth
         return auth.id if isinstance(auth, KeyRecord) else f"user:{self.request.user.pk}"
+
+    def require_kinds(self, kinds: Iterable[str]) -> None:
+        """Ask of a person what the forms ask: that their role changes things of these kinds.
+
+        Raises:
+            PermissionDenied: it does not.
+        """
+        if isinstance(self.request.auth, KeyRecord):
+            return
+        needed = {f"campaigns.change_{PROXIES[kind]._meta.model_name}" for kind in kinds}
+        if not self.request.user.has_perms(needed):
+            raise PermissionDenied("Your role does not allow this.")
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -100,7 +100,8 @@ class ChangeView(ManagementView):
     def put(self, request: Request, pk: int) -> Response:
         change = get_object_or_404(Change, pk=pk)
         check_version(request, _version(change), exists=True)
-        drafts.rename_change(change, said_in(OpenForm, request)["title"])
+        title = said_in(OpenForm, request)["title"]
+        change = drafts.rename_change(change, title, by=self.actor)
         return with_version(request, _told(change), _version(change))
 
 

@@ -53,6 +53,7 @@ class ImportView(ManagementView):
     @repeatable
     def post(self, request: Request) -> Response:
         said = said_in(ImportForm, request)
+        self.require_kinds(exchange.kinds_in(said["document"]))
         done = exchange.import_document(
             said["document"],
             author=self.actor,

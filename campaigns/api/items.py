@@ -156,6 +156,7 @@ class WithdrawView(ManagementView):
     def post(self, request: Request, kind: str, key: str) -> Response:
         said = said_in(ArchiveForm, request)
         item = find_item(kind, key)
+        self.require_kinds([item.kind])
         change = target_of(self, said.get("change"))
         if drafts.draft_of(item, change) is None:
             raise Problem(409, "Not possible now", f"“{change}” says nothing of “{item}”.")
@@ -180,6 +181,7 @@ def save(
     view: ManagementView, request: Request, draft: drafts.Draft, pk: int | None, status: int = 200
 ) -> Response:
     """Append a draft to a change where the version is the expected one, and answer with the thing."""
+    view.require_kinds([draft.kind])
     change = target_of(view, pk)
     item = Item.objects.filter(kind=draft.kind, key=draft.key).first()
     current = drafts.seen(item, change) if item else ":"

@@ -155,7 +155,7 @@ def _take_out(request: HttpRequest, change: Change) -> object:
 
 
 def _rename(request: HttpRequest, change: Change) -> None:
-    drafts.rename_change(change, text_of(request, "title", most=120))
+    drafts.rename_change(change, text_of(request, "title", most=120), by=user_of(request))
 
 
 STEPS: dict[str, tuple[Step, str, Any]] = {  # step, permission, what is said afterwards

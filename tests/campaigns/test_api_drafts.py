@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 
 from campaigns import drafts, exchange, publishing
@@ -10,7 +12,7 @@ from campaigns.models import Change, Item
 from campaigns.models.items import Kind
 from decisioning.specs import SegmentSpec
 from rtts_site.foundation.key_issuing import issue
-from tests.campaigns.conftest import GOLD, NOW, go_live, save
+from tests.campaigns.conftest import GOLD, NOW, go_live, person, save
 from tests.campaigns.test_api import post, put, segment
 from tests.campaigns.test_authoring import browser
 
@@ -378,3 +380,28 @@ def test_schema_names_every_address(web):
 
     for path in ("/v1/import", "/v1/export", "/v1/changes/{id}/comments", "Idempotency-Key"):
         assert path in schema, path
+
+
+def test_role_writes_over_the_api_only_what_its_forms_let_it(live):
+    group = Group.objects.create(name="Segment makers")
+    names = ["view_item", "change_change", "add_change", "change_segment"]
+    group.permissions.set(
+        Permission.objects.filter(content_type__app_label="campaigns", codename__in=names)
+    )
+    client = browser(person("sam", "Segment makers"))
+    document = exchange.export_live()
+    offer = next(one for one in document["things"] if one["kind"] == "offer")
+
+    assert put(client, "segments/gold", segment()).status_code == 200
+    assert put(client, "offers/winter-sale", {"body": offer["body"]}).status_code == 403
+    assert post(client, "import", {"document": document, "title": "All"}).status_code == 403
+
+
+def test_who_wrote_nothing_of_it_renames_no_change_in_review(live, mia, max_):
+    change = drafts.open_change(mia, now=NOW, title="Mine")
+    save(change, Kind.SEGMENT, SegmentSpec(key="new", name="New", condition=GOLD), author=mia)
+    publishing.submit(change, by=mia, now=NOW)
+
+    with pytest.raises(PermissionDenied):
+        drafts.rename_change(change, "Other", by=max_)
+    assert drafts.rename_change(change, "Better", by=mia).title == "Better"
