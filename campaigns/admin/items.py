@@ -7,7 +7,6 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -32,7 +31,6 @@ ENDS = ("name", "key", "description", "why", "seen")
 
 class ItemAdmin(ChoosesVersion, ItemLists):
     change_form_template = "campaigns/change_form.html"
-    object_history_template = "campaigns/history.html"
     save_on_top = False
 
     def has_delete_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
@@ -162,14 +160,7 @@ class ItemAdmin(ChoosesVersion, ItemLists):
         item = self.get_object(request, object_id)
         if item is None:
             raise Http404(_("There is no such thing."))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("History of {item}").format(item=item),
-            "item": item,
-            "opts": self.opts,
-            "entries": list(_history(item, wording.names_of(candidate_of(None)))),
-        }
-        return TemplateResponse(request, "campaigns/history.html", context)
+        return HttpResponseRedirect(reverse("admin:rtts-history", args=["item", item.pk]))
 
     def message_user(
         self,
@@ -197,18 +188,3 @@ def _users(candidate: Candidate, item: Item) -> list[tuple[Linked, list[str]]]:
         label = LABELS.get(use.field) or use.field.replace("_", " ").capitalize()
         fields.setdefault((use.kind, use.key), []).append(str(label))
     return sorted((link, fields[name]) for name, link in linked(fields).items())
-
-
-def _history(item: Item, names: wording.Names) -> list[dict[str, Any]]:
-    revisions = list(
-        item.revisions.select_related("author", "change", "base", "item").order_by("-number")[:100]
-    )
-    earlier = {revision.number: revision for revision in revisions}
-    return [
-        {
-            "revision": revision,
-            "is_live": revision.pk == item.live_revision_id,
-            "lines": told_of(earlier.get(revision.number - 1), revision, names).lines,
-        }
-        for revision in revisions
-    ]

@@ -27,7 +27,9 @@ def test_stop_is_one_post_and_reaches_redis(sale, mia, ada, redis):
     )
 
     assert b"stopped everywhere within 2 seconds" in answer.content
-    assert load_stops(redis, known=Stops()).things == {"offer:winter-sale": str(Stop.objects.get().pk)}
+    assert load_stops(redis, known=Stops()).things == {
+        "offer:winter-sale": str(Stop.objects.get().pk)
+    }
     assert "Stopped: Winter sale" in browser(ada).get("/admin/").content.decode()
     assert Notice.objects.filter(user=ada, event="thing.stopped").exists()
 
@@ -143,9 +145,28 @@ def test_stop_and_lift_over_the_api(sale, mia, ada, redis):
 
     stopped = ask(mia, "stop", "Wrong price")
     assert stopped.status_code == 201
-    assert load_stops(redis, known=Stops()).things == {"offer:winter-sale": str(Stop.objects.get().pk)}
+    assert load_stops(redis, known=Stops()).things == {
+        "offer:winter-sale": str(Stop.objects.get().pk)
+    }
     assert ask(mia, "stop", "Again").status_code == 409
     assert ask(mia, "lift", "Mended").status_code == 403
     assert ask(ada, "lift", "Mended").json()["lifted_at"]
     assert load_stops(redis, known=Stops()).things == {}
     assert ask(ada, "lift", "Again").status_code == 404
+
+
+def test_pages_of_what_runs_lead_to_its_stop_and_its_one_history(sale, mia):
+    client = browser(mia)
+    page = client.get(f"/admin/campaigns/offer/{sale.pk}/change/").content.decode()
+
+    assert f"/admin/stops/?item={sale.pk}" in page
+    answer = client.get(f"/admin/campaigns/offer/{sale.pk}/history/")
+    assert answer["Location"] == f"/admin/history/item/{sale.pk}/"
+
+
+def test_page_of_a_change_leads_to_its_history_and_its_export(sale, mia):
+    change = sale.live_revision.change_id
+    page = browser(mia).get(f"/admin/changes/{change}/").content.decode()
+
+    assert f"/admin/history/change/{change}/" in page
+    assert f"/admin/changes/{change}/export/" in page
