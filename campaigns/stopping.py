@@ -121,7 +121,9 @@ def push(client: redis.Redis) -> bool:
 
 def not_in_force() -> str:
     """Return what to do where Redis keeps a newer list."""
-    return _("It is recorded, but not in force: Redis keeps a newer list. Ask an admin to check the clocks.")
+    return _(
+        "It is recorded, but not in force: Redis keeps a newer list. Ask an admin to check the clocks."
+    )
 
 
 def _list() -> Stops:
