@@ -10,18 +10,20 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns import csv_files, drafts, tags
+from campaigns import csv_files, drafts, tags, wording
 from campaigns.candidates import Candidate, candidate_of
 from campaigns.checking import check_some
 from campaigns.csv_files import Row, RowError, Said, Table
 from campaigns.drafts import Draft
 from campaigns.mapping import Refused, body_of, parse
-from campaigns.models import Change, CsvImport, Item
+from campaigns.models import Change, CsvImport, Item, Revision
+from campaigns.review import Told, told_of
 from rtts_site.foundation.jobs import Job
 
 JOB_KIND: Final = "campaigns.import"
 AT_ONCE: Final = 300  # rows that a request reads and saves itself; more are a job
 SHOWN_ERRORS: Final = 200
+SHOWN_ROWS: Final = 50  # before and after
 STEP: Final = 100  # rows between two reports
 Report = Callable[[int, int, str], None]
 
@@ -40,6 +42,7 @@ class Reading:
     tagged: dict[str, list[str]] = field(default_factory=dict)  # key -> tags
     errors: list[RowError] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
+    befores: dict[str, Said] = field(default_factory=dict)  # of what is changed, by key
 
     def outcome(self) -> dict[str, Any]:
         """Return what is kept of it for the page."""
@@ -52,7 +55,13 @@ class Reading:
             "wrong": len({error.row for error in self.errors}),
             "errors": [[error.row, error.column, error.message] for error in shown],
             "more_errors": max(0, len(self.errors) - SHOWN_ERRORS),
-            "examples": [*self.new, *self.changed][:10],
+            "rows": [
+                [
+                    {"body": said.body, "details": said.details}
+                    for said in (self.befores[draft.key], draft)
+                ]
+                for draft in [one for one in self.drafts if one.key in self.befores][:SHOWN_ROWS]
+            ],
         }
 
 
@@ -152,6 +161,8 @@ def _compare(reading: Reading, kind: str, said: Said, before: Said | None) -> No
         reading.same += 1
         return
     (reading.changed if before else reading.new).append(key)
+    if before:
+        reading.befores[key] = before
     why = _("Imported from a file")
     reading.drafts.append(Draft(kind=kind, key=key, body=said.body, details=said.details, why=why))
 
@@ -273,6 +284,19 @@ def give_up(job: Job) -> None:
     """Mark a file whose job failed."""
     pk = int(job.subject.removeprefix("import:"))
     CsvImport.objects.filter(pk=pk).update(state=CsvImport.State.FAILED)
+
+
+def changed_rows(row: CsvImport, candidate: Candidate) -> list[Told]:
+    """Return the first of what a file changes, each before and after, in the reader's words."""
+    names = wording.names_of(candidate)
+    return [
+        told_of(_revision(row.kind, before), _revision(row.kind, after), names)
+        for before, after in row.outcome.get("rows", ())
+    ]
+
+
+def _revision(kind: str, said: dict[str, Any]) -> Revision:
+    return Revision(item=Item(kind=kind, key=said["body"]["key"]), **said)
 
 
 def outcome_words(outcome: dict[str, Any]) -> str:

@@ -110,11 +110,15 @@ def _mine(request: HttpRequest, pk: int) -> CsvImport:
 def read(request: HttpRequest, pk: int) -> HttpResponse:
     row = _mine(request, pk)
     opts = PROXIES[row.kind]._meta
+    is_read = row.state == CsvImport.State.READ
+    told = importing.changed_rows(row, candidate_of(current_change(row.user))) if is_read else []
     job = Job.objects.filter(pk=row.job).first() if row.job else None
     context = {
         "row": row,
         "job": job if row.state in ("reading", "saving") else None,
         "words": importing.outcome_words(row.outcome) if row.outcome else "",
+        "told": told,
+        "more": row.outcome["changed"] - len(told) if is_read else 0,
         "list_url": reverse(f"admin:campaigns_{opts.model_name}_changelist"),
         "list_name": capfirst(opts.verbose_name_plural),
     }

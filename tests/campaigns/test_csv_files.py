@@ -356,6 +356,15 @@ def published_meanwhile(mia, ada, **said):
     go_live(change, by=ada)
 
 
+def test_the_dry_run_shows_each_value_before_and_after(live, mias):
+    row = sent(mias, f"{HEADER}\ntier,Level,text,ads\nshoe,Shoe,number,ads\n")
+
+    page = mias.get(reverse("admin:rtts-import-read", args=[row.pk])).content.decode()
+
+    assert '<del class="removed">Tier</del>' in page
+    assert '<ins class="added">Level</ins>' in page
+
+
 def test_an_older_file_overwrites_nothing_unseen(live, mias, mia, ada):
     url = reverse("admin:rtts-export", args=["campaigns.attribute"])
     older = mias.get(url).content.decode("utf-8-sig")
