@@ -106,7 +106,9 @@ def test_what_one_placement_filled_in_is_not_shown_by_another(kept):
     held = hold(load_released(kept, digest(spec)))
     weighing = Weighing(
         ask=Ask(making.person_of("ana"), ()),
-        state=PersonState({"first_name": "Ana"}, ConsentView(version=0, fenced=False, trusted=True)),
+        state=PersonState(
+            {"first_name": "Ana"}, ConsentView(version=0, fenced=False, trusted=True)
+        ),
         held=held,
         policy=None,
         now=datetime.now(UTC),
