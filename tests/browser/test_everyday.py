@@ -101,7 +101,7 @@ def test_a_filter_is_kept_and_columns_are_remembered(visit):
         page = visitor.page
         visitor.open(f"{OFFERS}?state=live")
         page.locator("#keep-filter summary").press("Enter")
-        page.locator("#id_name").fill(name)
+        page.get_by_label("Name", exact=True).fill(name)
         page.get_by_label("Show on Home, too").check()
         page.get_by_role("button", name="Keep", exact=True).press("Enter")
         page.get_by_text("Kept.").wait_for()
