@@ -5,6 +5,8 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import sync_playwright
 
+# What htmx writes where a newer request takes the place of one under way, as it is told to.
+OVERTAKEN = ("htmx:afterRequest, ", "htmx:sendAbort, ")
 LIGHT = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
 
 
@@ -32,7 +34,7 @@ class Visitor:
         self.page.on("request", self._note_request)
 
     def _note(self, message):
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and not message.text.startswith(OVERTAKEN):
             self.errors.append(message.text)
 
     def _note_request(self, request):

@@ -284,7 +284,11 @@ def press_until(page, key, name):
 def test_author_and_approver_need_no_pointer(visit, stack):
     with visit("marketer") as visitor:
         page = visitor.page
-        visitor.open("/admin/changes/new/")
+        visitor.open("/admin/review/")
+        page.locator("#new-title").focus()
+        page.keyboard.type("Without a pointer")
+        page.keyboard.press("Enter")
+        page.get_by_text("Your next edits go into it").wait_for()
         visitor.open(ADD)
         page.locator("#id_name").focus()
         page.keyboard.type("Made without a pointer")
