@@ -58,6 +58,7 @@ def _remove_everything():
     shutil.rmtree(VAR, ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items):
     """Let one worker run all that shares the running product, first; another file by file."""
     for item in items:
