@@ -258,7 +258,7 @@ def test_every_list_and_page_opens(live, mia, marketer, approver):
     urls = [reverse(name) for name in names]
     urls += [change_url(item) for item in Item.objects.all()]
     urls += [add_url(kind) for kind in PROXIES]
-    urls += [reverse("admin:campaigns_segment_history", args=[item_of("segment").pk])]
+    urls += [reverse("admin:rtts-history", args=["item", item_of("segment").pk])]
     urls += [reverse("admin:rtts-review"), reverse("admin:campaigns_change_changelist")]
     urls += [reverse("admin:campaigns_release_changelist"), reverse("admin:index")]
     urls += [reverse("admin:rtts-release", args=[live.pk])]
