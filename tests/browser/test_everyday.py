@@ -60,6 +60,7 @@ def test_search_goes_by_keyboard_alone(visit):
         assert visitor.errors == []
 
 
+@pytest.mark.long
 def test_a_thing_is_tagged_copied_and_filtered(visit):
     tag = f"T{uuid.uuid4().hex[:6]}"
     with visit("marketer") as visitor:

@@ -281,6 +281,7 @@ def press_until(page, key, name):
     page.keyboard.press("Enter")
 
 
+@pytest.mark.long
 def test_author_and_approver_need_no_pointer(visit, stack):
     with visit("marketer") as visitor:
         page = visitor.page
@@ -371,6 +372,7 @@ def test_a_choice_made_during_a_swap_stays(builder):
     assert rows(builder).first.get_by_label("Comparison").input_value() == "gte"
 
 
+@pytest.mark.long
 def test_a_template_is_a_start(builder):
     builder.get_by_text("Start from a template").click()
     builder.get_by_role("button", name="Abandoned basket").click()
@@ -380,6 +382,7 @@ def test_a_template_is_a_start(builder):
     assert rows(builder).count() == 1
 
 
+@pytest.mark.long
 def test_values_seen_so_far_are_offered(builder):
     row = add_condition(builder, "attribute:home_store")
     with builder.expect_response("**/rule-builder/values?*"):
@@ -406,6 +409,7 @@ def sign_in_elsewhere(visitor, stack):
     other.close()
 
 
+@pytest.mark.long
 def test_after_signing_in_elsewhere_the_rule_goes_on(visit, stack):
     with visit("marketer") as visitor:
         page = visitor.page
