@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 LOOKS = (
     {"color_scheme": "light"},
     {"color_scheme": "dark"},
-    {"viewport": {"width": 390, "height": 844}},
+    pytest.param({"viewport": {"width": 390, "height": 844}}, marks=pytest.mark.long),
 )
 OFFERS = "/admin/campaigns/offer/"
 
