@@ -12,6 +12,7 @@ from typing import Literal
 
 from django.utils.translation import gettext as _
 
+from decisioning.rules.words import HEADINGS
 from decisioning.specs import Condition
 
 Mark = Literal["", "added", "removed", "changed", "moved"]
@@ -109,7 +110,9 @@ def _nodes(
         _tell_parents(parent, content)
         return
     children = condition[kind]
-    node = _Node(kind, heading(kind) if children else words(condition), content, "", indent, parent)
+    node = _Node(
+        kind, _(HEADINGS[kind]) if children else words(condition), content, "", indent, parent
+    )
     yield node
     for child in children:
         yield from _nodes(child, words, node, indent + 1)
@@ -125,15 +128,6 @@ def _subject(leaf: Condition) -> str:
     return next(
         (f"{key}:{leaf[key]}" for key in ("attribute", "event", "segment") if key in leaf), ""
     )
-
-
-def heading(kind: str) -> str:
-    """Return what stands above the members of a group."""
-    return {
-        "all": _("All of these must be true"),
-        "any": _("At least one of these must be true"),
-        "none": _("None of these may be true"),
-    }[kind]
 
 
 def _pair(old: list[_Node], new: list[_Node]) -> None:

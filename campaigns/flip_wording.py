@@ -1,14 +1,13 @@
 """The only place that says in words what would have to be otherwise for an offer to be shown, and what a count is of."""
 
-from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from campaigns.flips import Flip, Step
+from campaigns.wording import clock
 from consent.policy import PolicySpec
 from decisioning.arbitration import reasons
 from decisioning.rules.catalogue import Catalogue
@@ -84,7 +83,9 @@ class FlipWords:
         lines += [self.consent(purpose) for purpose in step.consents]
         lines += [self.signal(signal) for signal in step.signals]
         if step.at is not None:
-            lines.append(_("From {moment}").format(moment=moment(step.at, self.zone)))
+            lines.append(
+                _("From {moment}").format(moment=f"{clock(step.at, self.zone)} {self.zone}")
+            )
         return lines
 
     def consent(self, purpose: str) -> str:
@@ -190,12 +191,6 @@ class FlipWords:
 def no_flip(code: str) -> str:
     """Return why nothing was found that would show an offer."""
     return str(_NO_FLIP.get(code, ""))
-
-
-def moment(at: datetime, zone: str) -> str:
-    """Return a time in a zone, the zone named."""
-    local = at.astimezone(ZoneInfo(zone))
-    return f"{date_format(local, 'j M Y H:i')} {zone}"
 
 
 def _property(spec: AggregateSpec) -> str:

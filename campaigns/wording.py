@@ -116,8 +116,12 @@ def moment(value: str | None, zone: str) -> str:
     """Return an instant as people in a zone read it, e.g. "1 Dec 2026 09:00 Europe/Berlin"."""
     if not value:
         return NOTHING
-    local = datetime.fromisoformat(value).astimezone(ZoneInfo(zone))
-    return f"{date_format(local, 'MOMENT_FORMAT')} {zone}"
+    return f"{clock(datetime.fromisoformat(value), zone)} {zone}"
+
+
+def clock(at: datetime, zone: str) -> str:
+    """Return what a clock in a zone shows, e.g. "1 Dec 2026 09:00"."""
+    return date_format(at.astimezone(ZoneInfo(zone)), "MOMENT_FORMAT")
 
 
 def percent(share: float, *, places: int = 2) -> str:

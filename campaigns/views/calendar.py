@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Final, Literal, cast, get_args
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -170,7 +170,7 @@ class Told:
 
     def _when(self, bar: Bar) -> str:
         zone = bar.campaign.time_zone
-        starts, ends = (clock_words(one, zone) for one in (bar.starts, bar.ends))
+        starts, ends = (wording.clock(one, zone) if one else "" for one in (bar.starts, bar.ends))
         if bar.campaign.clock == "person":
             zone = _("each person's clock")
         if not starts and not ends:
@@ -197,17 +197,9 @@ class Told:
                 {"name": campaign.name, "url": self.addresses.get(campaign.key, "")}
                 for campaign in (one.one, one.other)
             ],
-            "starts": clock_words(one.starts, zone),
-            "ends": clock_words(one.ends, zone),
+            "starts": wording.clock(one.starts, zone),
+            "ends": wording.clock(one.ends, zone),
         }
-
-
-def clock_words(moment: datetime | None, zone: str) -> str:
-    """Return what a clock in a zone shows, e.g. "3 Dec 2026 09:00"; "" for None."""
-    if moment is None:
-        return ""
-    local = moment.astimezone(ZoneInfo(zone))
-    return f"{date_format(local, 'j M Y')} {local:%H:%M}"
 
 
 def quiet_words(channel: ChannelSpec) -> str:

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from campaigns.cells import guarded
 from campaigns.history import Asked, Entry, history_of
 from campaigns.models import ApprovalRule, Change, Item, Webhook
 from campaigns.views.pages import page, user_of
@@ -24,7 +25,6 @@ SUBJECTS: dict[str, tuple[type[Model], str]] = {
     "key": (ApiKey, "foundation.view_apikey"),
     "user": (User, "auth.view_user"),
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @require_GET
@@ -97,10 +97,5 @@ def _csv(entries: list[Entry], name: str) -> HttpResponse:
     writer.writerow(["at", "who", "what", "why", "differences", "request"])
     for entry in entries:
         row = _plain(entry) | {"differences": " | ".join(entry.lines)}
-        writer.writerow([_safe(str(cell)) for cell in row.values()])
+        writer.writerow([guarded(str(cell)) for cell in row.values()])
     return answer
-
-
-def _safe(cell: str) -> str:
-    # A spreadsheet would run it.
-    return f"'{cell}" if cell.startswith(FORMULA) else cell

@@ -15,7 +15,7 @@ from decisioning.rules.truth import Explanation, Truth
 from decisioning.rules.value_words import quoted
 from decisioning.specs import Condition
 
-_HEADINGS: Final = {
+HEADINGS: Final = {  # what stands above the members of a group
     "all": _("All of these must be true"),
     "any": _("At least one of these must be true"),
     "none": _("None of these may be true"),
@@ -86,7 +86,7 @@ def _lines(
 
 def _heading(node: Node, catalogue: Catalogue, phrases: Phrases) -> str:
     if isinstance(node, Group) and node.children:
-        return phrases.gettext(_HEADINGS[node.kind])
+        return phrases.gettext(HEADINGS[node.kind])
     return sentence(node, catalogue, phrases)
 
 
