@@ -15,7 +15,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import bulk, drafts, finding, saved_lists, tags, wording
+from campaigns import drafts, finding, saved_lists, tags, wording
+from campaigns.bulk import acts
 from campaigns.candidates import candidate_of
 from campaigns.models import Change, Item, Revision
 from campaigns.views.bulk import start
@@ -148,7 +149,7 @@ class ItemLists(admin.ModelAdmin[Item]):
         kind = self.model.KIND
         return {
             name: (partial(_start, act=name), name, act.label)
-            for name, act in bulk.ACTS.items()
+            for name, act in acts.ACTS.items()
             if kind in act.kinds
         }
 
@@ -156,7 +157,7 @@ class ItemLists(admin.ModelAdmin[Item]):
 def _start(
     model_admin: ItemLists, request: HttpRequest, queryset: QuerySet[Item], *, act: str
 ) -> HttpResponse:
-    chosen = queryset.order_by("name", "pk").values_list("pk", flat=True)[: bulk.MOST]
+    chosen = queryset.order_by("name", "pk").values_list("pk", flat=True)[: acts.MOST]
     return start(request, model_admin.model.KIND, act, list(chosen))
 
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns.bulk import ACTS
+from campaigns.bulk.acts import ACTS
 from campaigns.candidates import Candidate
 from campaigns.forms.fields import choices, with_blank
 from campaigns.forms.schedules import LocalTimeField, in_zone, zone_field

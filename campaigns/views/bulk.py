@@ -12,7 +12,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from campaigns import bulk, drafts
+from campaigns import drafts
+from campaigns.bulk import acts, scenes
+from campaigns.bulk.plans import Effect, Plan
 from campaigns.candidates import candidate_of
 from campaigns.forms.bulk import MOST_IDS, ActForm
 from campaigns.linking import Linked, linked
@@ -23,14 +25,14 @@ from campaigns.views.pages import REFUSALS, needs, page, user_of
 @require_POST
 @needs("view_change")
 def bulk_act(request: HttpRequest, kind: str, act: str) -> HttpResponse:
-    if kind not in PROXIES or act not in bulk.ACTS or kind not in bulk.ACTS[act].kinds:
+    if kind not in PROXIES or act not in acts.ACTS or kind not in acts.ACTS[act].kinds:
         raise Http404(_("There is no such act."))
     name = PROXIES[kind]._meta.model_name
     if not user_of(request).has_perm(f"campaigns.change_{name}"):
         raise PermissionDenied(_("Your role does not edit these."))
     things = request.POST.get("things", "")[:MOST_IDS].split(",")
     chosen = [int(pk) for pk in things if pk.isascii() and pk.isdigit() and len(pk) < 19]
-    items = list(Item.objects.filter(kind=kind, pk__in=chosen).order_by("name", "pk")[: bulk.MOST])
+    items = list(Item.objects.filter(kind=kind, pk__in=chosen).order_by("name", "pk")[: acts.MOST])
     return _answer(request, kind, act, items)
 
 
@@ -43,12 +45,12 @@ def start(request: HttpRequest, kind: str, act: str, things: list[int]) -> HttpR
 def _answer(request: HttpRequest, kind: str, act: str, items: list[Item]) -> HttpResponse:
     change = drafts.current_change(request.user)
     candidate = candidate_of(change)
-    asked = "step" in request.POST or not bulk.ACTS[act].asks
+    asked = "step" in request.POST or not acts.ACTS[act].asks
     form = ActForm(request.POST if asked else None, act=act, candidate=candidate)
     context: dict[str, Any] = {"form": form, "act": act, "kind": kind, "items": items}
     if items and asked and form.is_valid():
-        scene = bulk.scene_of(items, candidate=candidate, change=change, said=form.cleaned_data)
-        made = bulk.plan(act, scene)
+        scene = scenes.scene_of(items, candidate=candidate, change=change, said=form.cleaned_data)
+        made = acts.plan(act, scene)
         if request.POST.get("step") == "do" and made.ready:
             if request.POST.get("shown") == made.digest:
                 return _do(request, kind, made, scene)
@@ -59,19 +61,19 @@ def _answer(request: HttpRequest, kind: str, act: str, items: list[Item]) -> Htt
 
 def bulk_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     model = PROXIES[context["kind"]]
-    act = bulk.ACTS[context["act"]]
+    act = acts.ACTS[context["act"]]
     more = {
         "label": act.label,
         "list_name": capfirst(model._meta.verbose_name_plural),
         "list_url": _list_url(context["kind"]),
         "things": ",".join(str(item.pk) for item in context["items"]),
-        "is_draft": context["act"] not in bulk.TAGGING,
-        "most": bulk.MOST,
+        "is_draft": context["act"] not in acts.TAGGING,
+        "most": acts.MOST,
     }
     return page(request, "campaigns/bulk.html", context | more, title=str(act.label))
 
 
-def _rows(plan: bulk.Plan) -> list[tuple[bulk.Effect, list[Linked]]]:
+def _rows(plan: Plan) -> list[tuple[Effect, list[Linked]]]:
     """Return what is done, then what is refused, each with links to who stands in the way."""
     links = linked({(use.kind, use.key) for effect in plan.refused for use in effect.users})
     return [
@@ -80,15 +82,15 @@ def _rows(plan: bulk.Plan) -> list[tuple[bulk.Effect, list[Linked]]]:
     ]
 
 
-def _do(request: HttpRequest, kind: str, made: bulk.Plan, scene: bulk.Scene) -> HttpResponse:
+def _do(request: HttpRequest, kind: str, made: Plan, scene: scenes.Scene) -> HttpResponse:
     user, now = user_of(request), timezone.now()
     change = drafts.ensure_change(user, now=now) if made.drafts else None
     try:
-        count = bulk.carry_out(made, scene, change=change, by=user, now=now)
+        count = acts.carry_out(made, scene, change=change, by=user, now=now)
     except REFUSALS as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(_list_url(kind))
-    words = bulk.ACTS[made.act].done(count)
+    words = acts.ACTS[made.act].done(count)
     if change is None:
         messages.success(request, words)
         return HttpResponseRedirect(_list_url(kind))

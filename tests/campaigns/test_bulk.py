@@ -3,7 +3,8 @@
 import pytest
 from django.urls import reverse
 
-from campaigns import bulk, cloning, drafts, publishing, tags
+from campaigns import cloning, drafts, publishing, tags
+from campaigns.bulk import acts, scenes
 from campaigns.candidates import candidate_of
 from campaigns.mapping import body_of
 from campaigns.models import Change, Item, Revision
@@ -45,16 +46,16 @@ def shop(change, mia):
 
 
 def scene(change, *items, **said):
-    return bulk.scene_of(items, candidate=candidate_of(change), change=change, said=said)
+    return scenes.scene_of(items, candidate=candidate_of(change), change=change, said=said)
 
 
 def planned(act, change, *items, **said):
-    return bulk.plan(act, scene(change, *items, **said))
+    return acts.plan(act, scene(change, *items, **said))
 
 
 def done(act, change, mia, *items, **said):
     made = scene(change, *items, **said)
-    return bulk.carry_out(bulk.plan(act, made), made, change=change, by=mia, now=NOW)
+    return acts.carry_out(acts.plan(act, made), made, change=change, by=mia, now=NOW)
 
 
 def test_every_reference_is_known():
