@@ -1,6 +1,6 @@
 """The only place that writes authored things to a JSON document and reads them back into a change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from campaigns.models.items import Kind
 
 FORMAT = "rtts-export-1"
 MOST = 10_000  # things in a document
-FIELDS = frozenset({"kind", "key", "body", "details", "removed"})
+FIELDS = frozenset({"kind", "key", "body", "details", "removed", "version"})
 DETAILS = frozenset({"description", "time_zone"})
 ORDER = {kind: number for number, kind in enumerate(PROXIES)}
 
@@ -32,6 +32,16 @@ class RowFinding:
     row: int
     pointer: str  # JSON pointer into the document, e.g. "/things/3/body/eligibility"
     message: str
+    is_stale: bool = False  # nothing is wrong with it, but another revision went live meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A thing of a document that can be read."""
+
+    number: int
+    draft: drafts.Draft
+    expect: str | None  # what `drafts.seen` has to give; None: the document does not say
 
 
 @dataclass(slots=True)
@@ -45,22 +55,35 @@ class Imported:
     is_refused: bool = False
 
 
-def export_live() -> Document:
-    """Return everything that is live; three queries."""
+def export_live(*, versions: bool = False) -> Document:
+    """Return everything that is live; three queries.
+
+    With `versions` each thing names the revision it was read at, and is refused where another went live before it
+    is imported: for editing here, not for another installation.
+    """
     release = live_release()
     said = {"version": release.version, "digest": release.digest} if release else None
-    return _document(live_revisions().values(), release=said)
+    read = live_revisions().values()
+    return _document(read, {row.pk: row.pk for row in read} if versions else {}, release=said)
 
 
-def export_change(change: Change) -> Document:
+def export_change(change: Change, *, versions: bool = False) -> Document:
     """Return what a change says otherwise than what is live, or said once it is live itself; three queries."""
     rows = changed_drafts(change) if change.is_editable else list(drafts.drafts_of(change))
-    return _document(rows, change={"title": change.title, "state": change.state})
+    is_live = change.state == Change.State.LIVE
+    read = {row.pk: (None if row.removed else row.pk) if is_live else row.base_id for row in rows}
+    about = {"title": change.title, "state": change.state}
+    return _document(rows, read if versions else {}, change=about)
 
 
-def _document(rows: Any, **about: Any) -> Document:
-    ordered = sorted(rows, key=lambda row: (ORDER[row.item.kind], row.item.key))
-    return {"format": FORMAT, **about, "things": [_thing(row) for row in ordered]}
+def _document(rows: Iterable[Revision], read: Mapping[int, int | None], **about: Any) -> Document:
+    """Return a document of revisions; `read` has what was live of their things when they were written."""
+    ordered = sorted(rows, key=lambda row: (ORDER[Kind(row.item.kind)], row.item.key))
+    things = [
+        _thing(row) | ({"version": f":{read[row.pk] or ''}"} if row.pk in read else {})
+        for row in ordered
+    ]
+    return {"format": FORMAT, **about, "things": things}
 
 
 def _thing(row: Revision) -> dict[str, Any]:
@@ -84,7 +107,8 @@ def import_document(
 ) -> Imported:
     """Save every thing of a document that is not live as it stands there into a new change, all or nothing.
 
-    The change is reviewed like any other; `dry_run` leaves nothing behind.
+    The change is reviewed like any other; `dry_run` leaves nothing behind. A thing that names its version is refused
+    where another revision went live since.
     """
     done = Imported()
     rows = list(_read(document, done))
@@ -98,7 +122,7 @@ def import_document(
     return done
 
 
-def _read(document: object, done: Imported) -> Iterator[tuple[int, drafts.Draft]]:
+def _read(document: object, done: Imported) -> Iterator[Row]:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         _refuse(done, -1, "/format", _("Use a document with the format “%s”.") % FORMAT)
         return
@@ -107,19 +131,27 @@ def _read(document: object, done: Imported) -> Iterator[tuple[int, drafts.Draft]
         _refuse(done, -1, "/things", _("Give a list of at most %s things.") % f"{MOST:,}")
         return
     seen: set[tuple[str, str]] = set()
-    for row, thing in enumerate(things):
+    for number, thing in enumerate(things):
         wrong = _wrong(thing)
         if not wrong and (thing["kind"], thing["key"]) in seen:
             wrong = "key", _("This thing is in the document twice.")
         if wrong:
-            _refuse(done, row, f"/things/{row}/{wrong[0]}".rstrip("/"), wrong[1])
+            _refuse(done, number, f"/things/{number}/{wrong[0]}".rstrip("/"), wrong[1])
             continue
         seen.add((thing["kind"], thing["key"]))
-        yield row, _draft(thing)
+        yield Row(number, _draft(thing), _expected(thing))
 
 
-def _refuse(done: Imported, row: int, pointer: str, message: str) -> None:
-    done.findings.append(RowFinding(row, pointer, message))
+def _expected(thing: dict[str, Any]) -> str | None:
+    # A new change has no drafts yet: only what is live can be newer than what was read.
+    version = thing.get("version")
+    return None if version is None else f":{version.rpartition(':')[2]}"
+
+
+def _refuse(
+    done: Imported, row: int, pointer: str, message: str, *, is_stale: bool = False
+) -> None:
+    done.findings.append(RowFinding(row, pointer, message, is_stale))
     done.is_refused = True
 
 
@@ -136,6 +168,8 @@ def _wrong(thing: object) -> tuple[str, str] | None:
         return "key", _("Give the key as text.")
     if thing.get("removed") not in (None, True, False):
         return "removed", _("Use true or false.")
+    if not isinstance(thing.get("version", ""), str):
+        return "version", _("Give the version that was read as text, or leave it out.")
     if not thing.get("removed") and not isinstance(thing.get("body"), dict):
         return "body", _("Give what the thing says as an object.")
     return _wrong_details(thing.get("details", {}))
@@ -162,7 +196,7 @@ def _draft(thing: dict[str, Any]) -> drafts.Draft:
 
 
 def _save(
-    rows: list[tuple[int, drafts.Draft]],
+    rows: list[Row],
     done: Imported,
     *,
     author: AbstractUser,
@@ -172,21 +206,32 @@ def _save(
     live = {(row.item.kind, row.item.key): row for row in live_revisions().values()}
     done.change = drafts.open_change(author, now=now, title=title[:120])
     numbers: dict[tuple[str, str], int] = {}
-    for number, draft in rows:
-        if _is_live(draft, live.get((draft.kind, draft.key))):
+    for row in rows:
+        place = row.draft.kind, row.draft.key
+        if _is_live(row.draft, live.get(place)):
             done.same += 1
-            continue
-        try:
-            drafts.save_draft(done.change, draft, author=author, now=now)
-        except Refused as refused:
-            for error in refused.errors:
-                _refuse(done, number, _pointer(number, error.field), error.message)
-            continue
-        done.saved.append(f"{draft.kind}:{draft.key}")
-        numbers[draft.kind, draft.key] = number
+        elif _save_row(done.change, row, done, author=author, now=now):
+            done.saved.append(":".join(place))
+            numbers[place] = row.number
     if not done.is_refused:
         done.findings += _candidate_findings(done.change, numbers)
     return not done.is_refused
+
+
+def _save_row(
+    change: Change, row: Row, done: Imported, *, author: AbstractUser, now: datetime
+) -> bool:
+    try:
+        drafts.save_draft(change, row.draft, author=author, now=now, expect=row.expect)
+    except Refused as refused:
+        for error in refused.errors:
+            _refuse(done, row.number, _pointer(row.number, error.field), error.message)
+        return False
+    except drafts.StaleDraft as stale:
+        pointer = f"/things/{row.number}/version"
+        _refuse(done, row.number, pointer, str(stale), is_stale=True)
+        return False
+    return True
 
 
 def _is_live(draft: drafts.Draft, live: Revision | None) -> bool:

@@ -5,16 +5,24 @@ from typing import Any, ClassVar
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from campaigns import exchange
 from campaigns.api.access import ManagementView
 from campaigns.api.forms import ImportAnswer, ImportForm
-from campaigns.api.reading import IDEMPOTENCY_KEY, repeatable, said_in
+from campaigns.api.reading import IDEMPOTENCY_KEY, asked_for, repeatable, said_in
 from campaigns.models import Change
 from rtts_site.foundation.problems import FieldProblem, Problem
+
+VERSIONS = OpenApiParameter(
+    "versions",
+    str,
+    enum=["true", "false"],
+    description="`true`: each thing names the `version` it is read at, which its import heeds. "
+    "Leave it out for a document that another installation is to import.",
+)
 
 
 class ExportView(ManagementView):
@@ -22,9 +30,13 @@ class ExportView(ManagementView):
 
     permissions: ClassVar[dict[str, str]] = {"GET": "view_item"}
 
-    @extend_schema(summary="Export everything that is live", responses=OpenApiTypes.OBJECT)
-    def get(self, _request: Request) -> Response:
-        return Response(exchange.export_live())
+    @extend_schema(
+        summary="Export everything that is live",
+        parameters=[VERSIONS],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request) -> Response:
+        return Response(exchange.export_live(versions=_wants_versions(request)))
 
 
 class ChangeExportView(ManagementView):
@@ -32,9 +44,14 @@ class ChangeExportView(ManagementView):
 
     permissions: ClassVar[dict[str, str]] = {"GET": "view_change"}
 
-    @extend_schema(summary="Export a change", responses=OpenApiTypes.OBJECT)
-    def get(self, _request: Request, pk: int) -> Response:
-        return Response(exchange.export_change(get_object_or_404(Change, pk=pk)))
+    @extend_schema(summary="Export a change", parameters=[VERSIONS], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, pk: int) -> Response:
+        change = get_object_or_404(Change, pk=pk)
+        return Response(exchange.export_change(change, versions=_wants_versions(request)))
+
+
+def _wants_versions(request: Request) -> bool:
+    return asked_for(request, "versions", ["true", "false"]) == "true"
 
 
 class ImportView(ManagementView):
@@ -45,7 +62,9 @@ class ImportView(ManagementView):
     @extend_schema(
         summary="Import a document as a change",
         description="All or nothing: 422 names each wrong row. What is live as it stands is left out. "
-        "`findings` are what would keep the change from being submitted. `dry_run` leaves nothing behind.",
+        "`findings` are what would keep the change from being submitted. `dry_run` leaves nothing behind. "
+        "A thing that names the `version` it was read at is refused with 412 where another revision of it went "
+        "live meanwhile; one without is saved over whatever is live.",
         parameters=[IDEMPOTENCY_KEY],
         request=ImportForm,
         responses={200: ImportAnswer, 201: ImportAnswer},
@@ -70,6 +89,8 @@ def _refusal(done: exchange.Imported) -> Problem:
     errors = [
         FieldProblem(pointer=f"/document{one.pointer}", detail=one.message) for one in done.findings
     ]
+    if all(one.is_stale for one in done.findings):
+        return Problem(412, "Changed meanwhile", done.findings[0].message, errors=errors)
     first = errors[0]
     words = f"{first['pointer']}: {first['detail']}"
     return Problem(422, "Request not valid", words, errors=errors)

@@ -69,7 +69,10 @@ class ResolveForm(StrictSerializer):
 
 class ImportForm(StrictSerializer):
     title = serializers.CharField(max_length=120, help_text="Of the change that is made.")
-    document = serializers.DictField(help_text="As `GET /v1/export` gives it.")
+    document = serializers.DictField(
+        help_text="As `GET /v1/export` gives it. A thing may name the `version` it was read at, as an export with "
+        "`versions=true` or reading one thing gives it."
+    )
     dry_run = serializers.BooleanField(required=False, default=False)
 
 

@@ -301,6 +301,7 @@ def document_of(things):
         ({"kind": "segment", "key": 3, "body": {}}, "/document/things/0/key"),
         ({"kind": "segment", "key": "a"}, "/document/things/0/body"),
         ({"kind": "segment", "key": "a", "body": {}, "x": 1}, "/document/things/0/x"),
+        ({"kind": "segment", "key": "a", "body": {}, "version": 1}, "/document/things/0/version"),
         (
             {"kind": "segment", "key": "a", "body": {"name": "A"}},
             "/document/things/0/body/condition",
@@ -317,6 +318,48 @@ def test_wrong_rows_are_named_and_nothing_is_saved(web, thing, pointer):
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer
     assert not Change.objects.filter(title="x").exists()
+
+
+def renamed(document, name):
+    gold = next(one for one in document["things"] if one["kind"] == "segment")
+    return document_of([gold | {"body": gold["body"] | {"name": name}}])
+
+
+def test_import_is_refused_where_the_thing_went_live_meanwhile(web, mia, ada):
+    document = web.get("/v1/export?versions=true").json()
+    first = post(web, "import", {"title": "One", "document": renamed(document, "One")}).json()
+    change = Change.objects.get(pk=first["change"])
+    read = web.get(f"/v1/changes/{change.pk}/export?versions=true").json()["things"]
+    publishing.submit(change, by=mia, now=NOW)
+    go_live(change, by=ada)
+    before = Change.objects.count()
+
+    late = post(web, "import", {"title": "Two", "document": renamed(document, "Two")})
+    careless = everything(web)
+    newest = web.get(f"/v1/changes/{change.pk}/export?versions=true").json()
+    again = post(web, "import", {"title": "Two", "document": renamed(newest, "Two")})
+
+    assert late.status_code == 412
+    assert late.json()["title"] == "Changed meanwhile"
+    assert late.json()["errors"][0]["pointer"] == "/document/things/0/version"
+    assert read[0]["version"] == renamed(document, "One")["things"][0]["version"]
+    assert "version" not in careless["things"][0]
+    assert again.status_code == 201
+    assert Change.objects.count() == before + 1
+
+
+def test_version_of_one_thing_holds_in_a_document(web):
+    put(web, "segments/gold", segment())
+    version = web.get("/v1/catalogue/segments/gold").json()["version"]
+    thing = {"kind": "segment", "key": "gold", "body": segment()["body"], "version": version}
+    new = {"kind": "segment", "key": "new", "body": segment()["body"], "version": ":"}
+
+    taken = post(web, "import", {"title": "x", "document": document_of([thing, new])})
+    there = document_of([thing | {"version": ":"}])
+    late = post(web, "import", {"title": "x", "document": there})
+
+    assert taken.status_code == 201, taken.json()
+    assert late.status_code == 412
 
 
 def test_what_would_stop_a_submit_is_told_by_row(web):
