@@ -190,9 +190,9 @@ def is_changed(draft: Revision) -> bool:
     return draft.removed or (draft.body, draft.details) != (live.body, live.details)
 
 
-def review_digest(release: str, policy: str, content: str) -> str:
-    """Return the digest over all that a reviewer reads: release, consent policy and the revisions themselves."""
-    said = f"{release} {policy} {content}"
+def review_digest(release: str, policy: str, content: str, *, title: str) -> str:
+    """Return the digest over all that a reviewer reads: release, policy, the revisions themselves, the title."""
+    said = f"{release} {policy} {content} {title}"
     return f"sha256:{hashlib.sha256(said.encode()).hexdigest()}"
 
 

@@ -85,21 +85,26 @@ def switch_change(author: AbstractUser, change: Change) -> None:
 
 
 @transaction.atomic
-def rename_change(change: Change, title: str, *, by: AbstractUser) -> Change:
-    """Give a change another title; whoever is no author of it only while it is a draft.
+def rename_change(change: Change, title: str, *, by: AbstractUser, now: datetime) -> Change:
+    """Give a change another title, which is reviewed with it; whoever is no author of it only while it is a draft.
 
     Raises:
         ChangeClosed: it takes no more edits.
         PermissionDenied: it is in review or approved, and not theirs.
         Refused: no title.
+        NobodyAnswers: a key renames it that nobody answers for.
     """
     change = _editable(change)
     if change.state != Change.State.DRAFT and not is_author(by, change):
         raise PermissionDenied(_("Your role does not allow this; ask an admin for it."))
     if not title.strip():
         raise Refused(FieldError("title", _("Give the change a title.")))
-    change.title = title.strip()[:120]
-    change.save(update_fields=["title"])
+    title = title.strip()[:120]
+    if title != change.title:
+        change.title = title
+        change.save(update_fields=["title"])
+        change.authors.add(*_with_issuer(by))
+        _void_approval(change, _("The title was edited; submit it again."), author=by, now=now)
     return change
 
 
@@ -159,7 +164,7 @@ def save_draft(
         raise StaleDraft(draft_of(item, change) or item.live_revision)
     revision = _append(item, change, draft, author=author, now=now)
     change.authors.add(*_with_issuer(author))
-    _void_approval(change, item, author=author, now=now)
+    _void_approval(change, _edited(item), author=author, now=now)
     return revision
 
 
@@ -199,7 +204,7 @@ def save_drafts(
     )
     change.authors.add(*_with_issuer(author))
     if items:
-        _void_approval(change, items[0], author=author, now=now)
+        _void_approval(change, _edited(items[0]), author=author, now=now)
     return revisions
 
 
@@ -295,7 +300,13 @@ def _append(
     )
 
 
-def _void_approval(change: Change, item: Item, *, author: AbstractUser, now: datetime) -> None:
+def _edited(item: Item) -> str:
+    return _("{kind} “{item}” was edited; submit it again.").format(
+        kind=Kind(item.kind).label.capitalize(), item=item
+    )
+
+
+def _void_approval(change: Change, why: str, *, author: AbstractUser, now: datetime) -> None:
     if change.state == Change.State.DRAFT:
         return
     void_approvals(change, now=now)
@@ -303,9 +314,7 @@ def _void_approval(change: Change, item: Item, *, author: AbstractUser, now: dat
         change=change,
         author_id=author.pk,
         verdict=ReviewComment.Verdict.VOIDED,
-        text=_("{kind} “{item}” was edited; submit it again.").format(
-            kind=Kind(item.kind).label.capitalize(), item=item
-        ),
+        text=why,
         created_at=now,
     )
 

@@ -154,7 +154,7 @@ def freeze(change: Change, *, reached: reach.Reach, now: datetime) -> Release:
         policy=encode_policy(policy),
         policy_digest=policy.digest,
         base_policy=in_force.digest if in_force else "",
-        review_digest=review_digest(digest, policy.digest, content),
+        review_digest=review_digest(digest, policy.digest, content, title=change.title),
         reach=reached,
         created_at=now,
     )

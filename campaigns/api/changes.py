@@ -1,5 +1,6 @@
 """The management API of changes: open, read, discuss, submit, approve, send back, publish; the rules of the pages hold."""
 
+import hashlib
 from typing import Any, ClassVar
 
 from django.shortcuts import get_object_or_404
@@ -93,6 +94,7 @@ class ChangeView(ManagementView):
 
     @extend_schema(
         summary="Give a change another title",
+        description="The title is reviewed too: a change in review or approved goes back to draft.",
         parameters=[IF_MATCH],
         request=OpenForm,
         responses=ChangeAnswer,
@@ -101,12 +103,13 @@ class ChangeView(ManagementView):
         change = get_object_or_404(Change, pk=pk)
         check_version(request, _version(change), exists=True)
         title = said_in(OpenForm, request)["title"]
-        change = drafts.rename_change(change, title, by=self.actor)
+        change = drafts.rename_change(change, title, by=self.actor, now=timezone.now())
         return with_version(request, _told(change), _version(change))
 
 
 def _version(change: Change) -> str:
-    return f"{change.state}:{content_digest(drafts.drafts_of(change))[7:39]}"
+    said = f"{content_digest(drafts.drafts_of(change))} {change.title}"
+    return f"{change.state}:{hashlib.sha256(said.encode()).hexdigest()[:32]}"
 
 
 def _change(change: Change) -> dict[str, Any]:

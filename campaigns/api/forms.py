@@ -154,7 +154,8 @@ class ChangeAnswer(serializers.Serializer[object]):
     approved_by = serializers.CharField(allow_null=True)
     candidate_digest = serializers.CharField(allow_null=True, help_text="Of the release to be.")
     review_digest = serializers.CharField(
-        allow_null=True, help_text="Of release, consent policy and revisions; it is approved."
+        allow_null=True,
+        help_text="Of release, consent policy, revisions and title; it is approved.",
     )
     version = serializers.CharField(required=False, help_text="Send it as If-Match.")
     approvals = NeedAnswer(many=True, required=False)

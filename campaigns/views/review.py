@@ -155,7 +155,8 @@ def _take_out(request: HttpRequest, change: Change) -> object:
 
 
 def _rename(request: HttpRequest, change: Change) -> None:
-    drafts.rename_change(change, text_of(request, "title", most=120), by=user_of(request))
+    title = text_of(request, "title", most=120)
+    drafts.rename_change(change, title, by=user_of(request), now=timezone.now())
 
 
 STEPS: dict[str, tuple[Step, str, Any]] = {  # step, permission, what is said afterwards

@@ -446,5 +446,45 @@ def test_who_wrote_nothing_of_it_renames_no_change_in_review(live, mia, max_):
     publishing.submit(change, by=mia, now=NOW)
 
     with pytest.raises(PermissionDenied):
-        drafts.rename_change(change, "Other", by=max_)
-    assert drafts.rename_change(change, "Better", by=mia).title == "Better"
+        drafts.rename_change(change, "Other", by=max_, now=NOW)
+    assert drafts.rename_change(change, "Better", by=mia, now=NOW).title == "Better"
+
+
+def test_title_is_reviewed_like_any_edit(web, mia, ada):
+    put(web, "segments/silver", segment())
+    change = drafts.current_change(mia)
+    read = post(web, f"changes/{change.pk}/submit").json()
+    approver = browser(ada)
+
+    tag = web.get(f"/v1/changes/{change.pk}").headers["ETag"]
+    same = put_title(web, change, read["title"])
+    other = put_title(web, change, "Free money for all")
+    late = put_title(web, change, "Later", headers={"If-Match": tag})
+    asked = {"digest": read["review_digest"]}
+    in_draft = post(approver, f"changes/{change.pk}/approve", asked)
+    again = post(web, f"changes/{change.pk}/submit").json()
+    unread = post(approver, f"changes/{change.pk}/approve", asked)
+
+    assert same["state"] == "in_review"
+    assert other["state"] == "draft"
+    assert late["status"] == 412
+    assert (in_draft.status_code, unread.status_code) == (409, 409)
+    assert again["review_digest"] != read["review_digest"]
+    assert change.comments.filter(verdict="voided", text__contains="title").count() == 1
+
+
+def put_title(client, change, title, **more):
+    return client.put(
+        f"/v1/changes/{change.pk}",
+        json.dumps({"title": title}),
+        content_type="application/json",
+        **more,
+    ).json()
+
+
+def test_who_names_a_change_does_not_approve_it(live, mia, max_):
+    change = drafts.open_change(mia, now=NOW, title="Mine")
+
+    drafts.rename_change(change, "Ours", by=max_, now=NOW)
+
+    assert drafts.is_author(max_, change)
