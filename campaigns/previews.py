@@ -15,11 +15,11 @@ from campaigns.candidates import candidate_of, content_digest, live_release
 from campaigns.drafts import drafts_of
 from campaigns.mapping import Refused
 from campaigns.models import Change, Preview
-from campaigns.stages import OPEN
+from campaigns.stages import OPEN, NothingToTry, spec_of
 from decisioning.ingestion.backfill import BackfillStalled, backfill
 from decisioning.previews import LONGEST, MOST_HELD, drop_preview, put_preview, sign_preview
 from decisioning.releases import want_aggregates
-from decisioning.rules.canonical import decode_release, digest
+from decisioning.rules.canonical import digest
 from decisioning.rules.compiler import CompileError, compile_release
 from decisioning.specs import ReleaseSpec
 from rtts_site.foundation.jobs import Job
@@ -35,7 +35,7 @@ class PreviewImpossible(Exception):
     """A preview cannot be made; the message says what to do."""
 
 
-REFUSALS = (PreviewImpossible, Refused, CompileError, BackfillStalled)
+REFUSALS = (PreviewImpossible, NothingToTry, Refused, CompileError, BackfillStalled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ def prepare_preview(
     """Compile what a preview shows, complete its counts, and give it to every process.
 
     Raises:
-        PreviewImpossible, Refused, CompileError, BackfillStalled: it cannot be shown.
+        PreviewImpossible, NothingToTry, Refused, CompileError, BackfillStalled: it cannot be shown.
     """
     if preview.has_ended(now):
         raise PreviewImpossible(_("It was revoked, or its time is over."))
@@ -125,7 +125,7 @@ def prepare_preview(
     live = live_release()
     spec = candidate_of(preview.change).spec
     if live is not None:
-        spec = no_looser(spec, decode_release(bytes(live.spec)))
+        spec = no_looser(spec, spec_of(live))
     artifact = compile_release(spec)
     words = "Completing what is counted of events"
     report(COMPILED, WHOLE, words)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.candidates import candidate_of, live_release
 from campaigns.models import Change, Release
-from consent.policy import PolicySpec, decode_policy
+from consent.policy import PolicyError, PolicySpec, decode_policy
 from consent.policy_store import live_policy
 from decisioning.arbitration.totals import closed_offers
 from decisioning.held import Held, hold
@@ -25,8 +25,8 @@ from decisioning.profiles.folding import fold
 from decisioning.profiles.live_set import load_live
 from decisioning.profiles.profile import Profile
 from decisioning.releases import Verified
-from decisioning.rules.artifact import Artifact, decode_artifact
-from decisioning.rules.canonical import decode_release, digest
+from decisioning.rules.artifact import Artifact, ArtifactError, decode_artifact
+from decisioning.rules.canonical import CanonicalError, decode_release, digest
 from decisioning.rules.compiler import compile_release
 from decisioning.specs import AggregateSpec, ReleaseSpec
 from decisioning.stops import Stops, load_stops
@@ -41,7 +41,7 @@ OPEN: Final = (
 
 
 class NothingToTry(Exception):
-    """There is no release to decide with; the message says what to do."""
+    """There is no release to decide with, or none that this version reads; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def staged(client: redis.Redis, under: Under = None) -> Iterator[Stage]:
     release is asked under the policy in force.
 
     Raises:
-        NothingToTry: nothing was published yet.
+        NothingToTry: nothing was published yet, or another version wrote it.
         Refused: the change cannot become a release.
         CompileError: it is past what the engine can hold.
     """
@@ -93,9 +93,32 @@ def _subject(under: Under) -> tuple[str, Verified, PolicySpec | None]:
     release = under or live_release()
     if release is None:
         raise NothingToTry(_("Nothing was published yet: approve and publish a change first."))
-    spec = decode_release(bytes(release.spec))
-    policy = live_policy() or decode_policy(bytes(release.policy))
-    return str(release), _verified(release.version or 0, spec, _artifact(release, spec)), policy
+    spec = spec_of(release)
+    verified = _verified(release.version or 0, spec, _artifact(release, spec))
+    return str(release), verified, _policy_of(release)
+
+
+def spec_of(release: Release) -> ReleaseSpec:
+    """Return what a release says.
+
+    Raises:
+        NothingToTry: another version of the product wrote it.
+    """
+    try:
+        return decode_release(bytes(release.spec))
+    except CanonicalError as error:
+        raise NothingToTry(
+            _("This version cannot read {release}: publish it again.").format(release=release)
+        ) from error
+
+
+def _policy_of(release: Release) -> PolicySpec:
+    try:
+        return live_policy() or decode_policy(bytes(release.policy))
+    except PolicyError as error:
+        raise NothingToTry(
+            _("This version cannot read the consent policy: publish it again.")
+        ) from error
 
 
 def _verified(version: int, spec: ReleaseSpec, artifact: Artifact) -> Verified:
@@ -103,7 +126,10 @@ def _verified(version: int, spec: ReleaseSpec, artifact: Artifact) -> Verified:
 
 
 def _artifact(release: Release, spec: ReleaseSpec) -> Artifact:
-    return decode_artifact(bytes(release.artifact)) if release.artifact else compile_release(spec)
+    if release.artifact:
+        with suppress(ArtifactError):  # of another version: what it was compiled from still stands
+            return decode_artifact(bytes(release.artifact))
+    return compile_release(spec)
 
 
 def unkept(client: redis.Redis, artifact: Artifact) -> tuple[AggregateSpec, ...]:

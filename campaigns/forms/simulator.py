@@ -18,13 +18,12 @@ from campaigns.forms.people import PersonField
 from campaigns.forms.schedules import LocalTimeField, in_zone, zone_field
 from campaigns.mapping import Refused
 from campaigns.models import Change, Release
-from campaigns.stages import OPEN, Under
+from campaigns.stages import OPEN, NothingToTry, Under, spec_of
 from campaigns.trials import Question, Saying
 from consent.people import Identifier, person_id
 from consent.policy import PolicySpec
 from consent.policy_store import live_policy
 from decisioning.messages import ConsentAsk, PlacementAsk
-from decisioning.rules.canonical import decode_release
 from decisioning.rules.conditions import Catalogue, ConditionError, aggregates, parse
 from decisioning.specs import AggregateSpec, ReleaseSpec
 
@@ -112,13 +111,11 @@ class SimulatorForm(forms.Form):
 
     @cached_property
     def spec(self) -> ReleaseSpec:
-        """The release whose names the form offers; empty where a change cannot become one."""
+        """The release whose names the form offers; empty where there is none that can be read."""
         under = self.subject
-        if isinstance(under, Release):
-            return decode_release(bytes(under.spec))
         try:
-            return candidate_of(under).spec
-        except Refused as error:
+            return spec_of(under) if isinstance(under, Release) else candidate_of(under).spec
+        except (NothingToTry, Refused) as error:
             self.trouble = str(error)
             return ReleaseSpec()
 

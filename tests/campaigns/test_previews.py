@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns import previews, tasks
-from campaigns.models import Preview
+from campaigns.models import Preview, Release
 from campaigns.models.items import Kind
 from consent import people
 from consent.policy import PurposeSpec
@@ -113,6 +113,17 @@ def test_what_cannot_be_previewed_is_refused(live, change, mia):
     change.state = "live"
     with pytest.raises(previews.PreviewImpossible):
         opened(change, mia)
+
+
+def test_a_live_release_of_another_version_is_said_in_words(redis, live, change, mia):
+    Release.objects.exclude(version=None).update(spec=b'{"format":999}')
+    preview = opened(change, mia)
+
+    tasks.prepare_previews()
+
+    job = Job.objects.get(pk=preview.job)
+    assert job.state == Job.State.FAILED
+    assert "publish it again" in job.message
 
 
 def test_the_beat_makes_ready_and_ends(redis, change, mia):

@@ -6,7 +6,8 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 
-from campaigns import drafts
+from campaigns import drafts, publishing
+from campaigns.models import Release
 from campaigns.models.items import Kind
 from campaigns.stages import staged
 from campaigns.trials import Question, try_out
@@ -16,7 +17,7 @@ from consent.people import Identifier, person_id
 from consent.policy import State, Status
 from decisioning.arbitration import reasons
 from decisioning.messages import ConsentAsk, PlacementAsk
-from decisioning.specs import CampaignSpec, CapSpec, OfferSpec
+from decisioning.specs import CampaignSpec, CapSpec, OfferSpec, SegmentSpec
 from rtts_site.foundation.redis_clients import server_run_id
 from tests.campaigns.conftest import NOW, go_live, person, save, variant
 from tests.campaigns.test_authoring import browser, marketer  # noqa: F401 - a fixture
@@ -200,6 +201,17 @@ def test_a_past_release_answers_as_it_did(live, mia, ada, redis):
     assert (now.told.code, then.told.code) == (reasons.SHOWN, reasons.NOT_ELIGIBLE)
 
 
+def of_another_version(**fields):
+    Release.objects.exclude(version=None).update(**fields)
+
+
+def test_rules_that_another_version_compiled_are_compiled_again(live, redis):
+    trust(redis)
+    of_another_version(artifact=b'{"format":999}')
+
+    assert ask(redis, consent={"ads": "allow"})["winter-sale"].told.code == reasons.NOT_ELIGIBLE
+
+
 # The page
 
 
@@ -222,6 +234,26 @@ def test_page_tells_reasons_flips_and_the_request(live, redis, marketer):  # noq
     assert '"user_id": "c-1"' in answer.context["curl"]
     assert "c-1" not in answer.context["link"]
     assert RecordRead.objects.get().what == "simulator"
+
+
+def test_page_says_that_a_release_is_of_another_version(live, mia, ada, redis, marketer):  # noqa: F811
+    trust(redis)
+    change = drafts.open_change(mia, now=NOW)
+    save(change, Kind.SEGMENT, SegmentSpec(key="rich", name="Rich", condition=RICH), author=mia)
+    publishing.submit(change, by=mia, now=NOW)
+    go_live(change, by=ada)
+    of_another_version(spec=b'{"format":999}')
+    past = Release.objects.get(state=Release.State.RETIRED)
+
+    for fields in ({}, {"under": f"release-{past.pk}"}):
+        answer = marketer.post(reverse(URL), posted(**fields))
+
+        assert answer.status_code == 200
+        assert "publish it again" in answer.content.decode()
+    shown = marketer.post(reverse("admin:rtts-simulator-fields"), {"under": f"release-{past.pk}"})
+    viewers = marketer.get(reverse("admin:rtts-viewers", args=["winter-sale"]))
+    assert shown.status_code == 200
+    assert "publish it again" in viewers.content.decode()
 
 
 def test_page_takes_somebody_made_up(live, redis, marketer):  # noqa: F811
