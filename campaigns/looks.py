@@ -54,7 +54,7 @@ class Part:
 
     key: str  # "headline"
     kind: str  # "text", "html", "picture", "link"
-    value: Any  # text, SafeString, {"src", "alt", "width", "height"}
+    value: Any  # text, SafeString, {"src", "sha256", "alt", "width", "height"}
     pieces: tuple[tuple[str, bool], ...] = ()  # text and whether it is a token without a value
 
 
@@ -255,10 +255,12 @@ def _local(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return a picture at its address on this site, whatever stands in front of it for others."""
     picture = picture_of(value)
     if picture is None:
-        return {**value, "src": "/media/" + str(value["src"]).removeprefix(settings.MEDIA_URL)}
+        name = str(value["src"]).removeprefix(settings.MEDIA_URL)
+        return {**value, "src": f"/media/{name}", "sha256": name.partition("/")[0]}
     width, height = picture.size(picture.widths[0])
     name = name_of(picture.sha256, width, "webp")
-    return {"src": f"/media/{name}", "alt": picture.alt, "width": width, "height": height}
+    said = {"alt": picture.alt, "width": width, "height": height}
+    return {"src": f"/media/{name}", "sha256": picture.sha256, **said}
 
 
 def _allowed(tag: str, name: str, value: str) -> str | None:

@@ -140,6 +140,12 @@ def digests_in(body: Any) -> set[str]:
     return set(_DIGEST.findall(body))
 
 
+def prepared(digests: Iterable[str]) -> set[str]:
+    """Return those of some pictures that can be shown."""
+    ready = Picture.objects.filter(sha256__in=digests, state=Picture.State.READY)
+    return set(ready.values_list("sha256", flat=True))
+
+
 def used() -> set[str]:
     """Return the digests of pictures that any revision refers to; earlier releases may come back.
 
@@ -184,8 +190,7 @@ def unready(bodies: Bodies) -> Iterator[tuple[str, str, str, str]]:
     asked = frozenset[str]().union(*found.values())
     if not asked:
         return
-    ready = Picture.objects.filter(sha256__in=asked, state=Picture.State.READY)
-    missing = asked - set(ready.values_list("sha256", flat=True))
+    missing = asked - prepared(asked)
     for (kind, key), digests in sorted(found.items()):
         if digests & missing:
             field = "variants" if kind == Kind.OFFER else "fallback"

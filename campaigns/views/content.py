@@ -19,7 +19,8 @@ from campaigns.drafts import current_change
 from campaigns.forms import FORMS, author_of
 from campaigns.forms.content import TEXTS, content_of
 from campaigns.forms.variants import fit_of
-from campaigns.looks import looks_of
+from campaigns.images.library import prepared
+from campaigns.looks import Placed, looks_of
 from campaigns.mapping import Refused
 from campaigns.models.items import Kind
 from campaigns.views.pages import needs, user_of
@@ -105,7 +106,12 @@ def _looks(request: HttpRequest, offer: OfferSpec, release: ReleaseSpec) -> dict
         return {"problem": str(error)}
     except Down:
         return {"problem": _("The people cannot be read now; try again in a moment.")}
-    return {"placements": looks}
+    return {"placements": looks, "prepared": prepared(_pictures(looks))}
+
+
+def _pictures(placements: list[Placed]) -> set[str]:
+    looks = (look for placed in placements for look in placed.looks)
+    return {part.value["sha256"] for look in looks for part in look.parts if part.kind == "picture"}
 
 
 def _offer_of(form: Any) -> OfferSpec:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
 
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
@@ -86,7 +87,8 @@ def picture_field(request: HttpRequest, name: str) -> HttpResponse:
         known = Picture.objects.filter(sha256=digest) if DIGEST.fullmatch(digest) else None
         picture = known.first() if known is not None else None
     context = picture_context(name, picture) | {"problem": problem}
-    return render(request, "campaigns/forms/picture.html", context)
+    answer = render(request, "campaigns/forms/picture.html", context)
+    return trigger_client_event(answer, "picture-changed", after="settle")
 
 
 @require_POST

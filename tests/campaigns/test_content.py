@@ -7,12 +7,14 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import drafts, sampling
+from campaigns import drafts, sampling, tasks
+from campaigns.images import library
 from campaigns.models import Item
 from campaigns.models.items import Kind
 from consent.models import RecordRead
 from decisioning.specs import AttributeSpec
 from tests.campaigns.conftest import NOW, save
+from tests.campaigns.images.test_pictures import photograph
 from tests.campaigns.posting import fields_of
 from tests.decisioning import making
 
@@ -182,6 +184,21 @@ def test_the_preview_asks_no_other_site_for_anything(offer_page, marketer, peopl
 
     (shown,) = set(re.findall(r'<div class="look-html">(.*?)</div>', text))
     assert shown == '<p>Hi<img alt="x"></p>'
+
+
+def test_a_picture_is_shown_once_it_is_prepared(offer_page, marketer, mia, people):
+    picture = library.take_in(photograph(), name="tent.jpg", by=mia, slots=[], now=NOW)
+    data = fields_of(marketer.get(offer_page.url))
+    data |= {"variants-0-content_picture": picture.sha256, "variants-0-content_alt": "A tent"}
+    url = reverse("admin:rtts-content-preview")
+
+    before = marketer.post(url, data).content.decode()
+    tasks.prepare_pictures()
+    after = marketer.post(url, data).content.decode()
+
+    assert "The picture is being prepared." in before
+    assert "<img" not in before
+    assert f'src="/media/{picture.sha256}/' in after
 
 
 def test_a_value_that_may_not_be_said_is_not_shown(offer_page, marketer, mia, people):
