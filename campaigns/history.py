@@ -6,6 +6,7 @@ Authored things tell it by their revisions; what is edited in place by the event
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from django.apps import apps
@@ -14,6 +15,7 @@ from django.db.models import Model
 from django.urls import reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from campaigns import wording
 from campaigns.candidates import candidate_of
@@ -97,6 +99,7 @@ def _of_item(item: Item) -> Iterator[Entry]:
         before = row
     yield from _published(item)
     yield from _stops(item)
+    yield from _tagged(item)
 
 
 _VERBS: dict[str, Callable[[], str]] = {
@@ -131,6 +134,31 @@ def _stops(item: Item) -> Iterator[Entry]:
             yield Entry(stop.lifted_at, who, _("emergency stop lifted"), stop.lifted_why)
 
 
+def _tagged(item: Item) -> Iterator[Entry]:
+    """Tell each edit of the tags, which are kept beside the revisions; an event row has those before it."""
+    model = apps.get_model("campaigns", "TagsEvent")
+    rows = list(model._default_manager.filter(pgh_obj_id=item.pk).order_by("pgh_id"))
+    users = _names(rows)
+    now = Item.objects.values_list("tags", flat=True).get(pk=item.pk)
+    for row, (before, after) in zip(
+        rows, pairwise([*(one.tags for one in rows), now]), strict=True
+    ):
+        yield _by(row, _tag_words(before, after), users)
+
+
+def _tag_words(before: list[str], after: list[str]) -> str:
+    added = [tag for tag in after if tag not in before]
+    taken = [tag for tag in before if tag not in after]
+    said = []
+    if added:
+        words = ngettext("tag %(tags)s added", "tags %(tags)s added", len(added))
+        said.append(words % {"tags": ", ".join(added)})
+    if taken:
+        words = ngettext("tag %(tags)s removed", "tags %(tags)s removed", len(taken))
+        said.append(words % {"tags": ", ".join(taken)})
+    return "; ".join(said)
+
+
 def _of_change(change: Change) -> Iterator[Entry]:
     said = ReviewComment.objects.filter(change=change).select_related("author")
     for row in said:
@@ -150,10 +178,13 @@ def _of_rows(event_model: str, subject: Model) -> Iterator[Entry]:
 
 
 def _entry(row: Row, what: str, users: dict[int, str]) -> Entry:
+    verb = _LABELS.get(row.pgh_label, _LABELS["update"])()
+    return _by(row, f"{verb}: {what}" if what else verb, users)
+
+
+def _by(row: Row, words: str, users: dict[int, str]) -> Entry:
     context = row.pgh_context or {}
     who = users.get(int(context.get("user") or 0), "")
-    verb = _LABELS.get(row.pgh_label, _LABELS["update"])()
-    words = f"{verb}: {what}" if what else verb
     return Entry(row.pgh_created_at, who, words, request=str(context.get("request", "")))
 
 
@@ -226,10 +257,7 @@ def _of_user(user: User) -> Iterator[Entry]:
     for row in rows:
         words = _("role %(role)s given") if row.pgh_label == "given" else _("role %(role)s taken")
         role = groups.get(row.group_id, str(row.group_id))
-        context = row.pgh_context or {}
-        who = users.get(int(context.get("user") or 0), "")
-        request = str(context.get("request", ""))
-        yield Entry(row.pgh_created_at, who, words % {"role": role}, request=request)
+        yield _by(row, words % {"role": role}, users)
 
 
 def _reader(event_model: str) -> Callable[[Any], Iterator[Entry]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+import pghistory
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -255,8 +256,9 @@ def save(row: CsvImport, *, now: datetime, report: Report | None = None) -> None
         return
     if reading.drafts:
         row.change = _save_drafts(row, reading, now=now)
-    for key, kept in reading.tagged.items():
-        tags.set_tags(Item.objects.get(kind=row.kind, key=key), kept)
+    with pghistory.context(user=row.user_id):  # a worker may do this for them
+        for key, kept in reading.tagged.items():
+            tags.set_tags(Item.objects.get(kind=row.kind, key=key), kept)
     # What the file said is in the drafts now.
     row.text, row.state = "", CsvImport.State.SAVED
     row.save(update_fields=["change", "text", "state"])

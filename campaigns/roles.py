@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
+from django.apps import apps as installed
+from django.apps.registry import Apps
 from django.contrib.auth.management import create_permissions
-from django.db.models import Q
+from django.db.models import Max, Q, QuerySet
 
 AUTHORED = (
     *("attribute", "eventtype", "channel", "placement", "picture", "segment", "offer"),
@@ -36,15 +38,36 @@ ROLES: dict[str, Q] = {
 }
 
 
-def create_roles(*, using: str, **_: Any) -> None:
-    """Create the groups that are missing; one that exists is left as its admins made it."""
-    from django.contrib.auth.models import Group, Permission
+def create_roles(*, using: str, apps: Apps = installed, **_: Any) -> None:
+    """Give each role what this version adds to it; what admins added or took away by hand stays so.
 
+    Runs after each migrate. What a role was given once is remembered, and never given again.
+    """
+    try:
+        remembered = apps.get_model("campaigns", "GivenPermission")
+    except LookupError:  # migrated back to before it
+        return
     # Permissions of the other apps may be created only after this runs.
     for label in ("auth", "foundation", "consent", "decisioning", "campaigns"):
-        config: AppConfig = apps.get_app_config(label)
+        config: AppConfig = installed.get_app_config(label)
         create_permissions(config, verbosity=0, using=using)
+    groups = apps.get_model("auth", "Group")._default_manager.using(using)
+    known = _newest_known(groups.filter(name__in=ROLES))
     for name, rule in ROLES.items():
-        group, created = Group.objects.using(using).get_or_create(name=name)
-        if created:
-            group.permissions.set(Permission.objects.using(using).filter(rule))
+        group, created = groups.get_or_create(name=name)
+        given = remembered._default_manager.using(using).filter(role=group)
+        _give(group, rule, given, newer_than=0 if created or given.exists() else known)
+
+
+def _newest_known(roles: QuerySet[Any]) -> int:
+    """Return the newest permission that any role has: what came later no admin can have taken away."""
+    return roles.aggregate(newest=Max("permissions"))["newest"] or 0
+
+
+def _give(group: Any, rule: Q, given: QuerySet[Any], *, newer_than: int) -> None:
+    every = group.permissions.model._default_manager.using(given.db).filter(rule)
+    new = list(every.exclude(pk__in=given.values("permission")))
+    group.permissions.add(*(one for one in new if one.pk > newer_than))
+    given.model._default_manager.using(given.db).bulk_create(
+        given.model(role=group, permission=one) for one in new
+    )

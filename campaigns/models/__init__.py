@@ -25,12 +25,14 @@ from campaigns.models.pictures import Picture, StoredFile
 from campaigns.models.previews import Preview
 from campaigns.models.releases import Release
 from campaigns.models.revisions import Revision
+from campaigns.models.roles import GivenPermission
 from campaigns.models.stops import Stop
 from campaigns.models.tracked import (
     TrackedApiKey,
     TrackedApprovalRule,
     TrackedChange,
     TrackedRole,
+    TrackedTags,
     TrackedUser,
     TrackedWebhook,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "ExactCount",
     "ExactRange",
     "Experiment",
+    "GivenPermission",
     "Item",
     "Kind",
     "ListColumns",
@@ -76,6 +79,7 @@ __all__ = [
     "TrackedApprovalRule",
     "TrackedChange",
     "TrackedRole",
+    "TrackedTags",
     "TrackedUser",
     "TrackedWebhook",
     "Webhook",

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 
 from campaigns.models.approvals import ApprovalRule
 from campaigns.models.changes import Change
+from campaigns.models.items import Item
 from campaigns.models.notices import Webhook
 from rtts_site.foundation.models import ApiKey
 
@@ -35,6 +36,20 @@ USER_FIELDS = ["id", "username", "is_active", "is_staff", "is_superuser"]
 @tracked(fields=CHANGE_FIELDS, model_name="ChangeEvent")
 class TrackedChange(Change):
     """A change."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+
+# The tags before each edit: what was tagged before its history began is known too.
+@tracked(
+    pghistory.UpdateEvent("tagged", row=pghistory.Old, condition=pghistory.AnyChange("tags")),
+    fields=["id", "tags"],
+    model_name="TagsEvent",
+)
+class TrackedTags(Item):
+    """The tags of a thing."""
 
     class Meta:
         proxy = True

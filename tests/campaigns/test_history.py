@@ -92,6 +92,22 @@ def test_change_tells_its_story_and_states(live, mia, ada):
     assert "commented" in whats
 
 
+def test_tags_tell_who_gave_and_took_which(gold, mia, max_):
+    Item.objects.filter(pk=gold.pk).update(tags=["Old"])
+    for who, said in ((mia, "Old, Winter sale, Q4"), (max_, "Q4")):
+        browser(who).post(f"/admin/items/{gold.pk}/tags/", {"tags": said})
+
+    told = [(one.who, one.what) for one in history_of(gold) if "tag" in one.what]
+
+    assert told == [
+        ("max", "tags Old, Winter sale removed"),
+        ("mia", "tags Q4, Winter sale added"),
+        ("", "tag Old added"),
+    ]
+    page = browser(mia).get(f"/admin/history/item/{gold.pk}/").content.decode()
+    assert "Tags Old, Winter sale removed" in page
+
+
 def test_roles_of_users_are_recorded_with_who_gave_them(db):
     boss, cleo = person("root", "Admin"), person("cleo", "Analyst")
     group = Group.objects.get(name="Approver")
