@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns import tokens
 from campaigns.mapping import PLACES, is_everyone
@@ -13,6 +14,7 @@ from campaigns.models.items import Kind
 from decisioning.rules.conditions import Catalogue, ConditionError, aggregates, attributes, parse
 from decisioning.rules.phrases import anew
 from decisioning.specs import (
+    ArmSpec,
     CampaignSpec,
     Condition,
     ExperimentSpec,
@@ -21,6 +23,22 @@ from decisioning.specs import (
     ReleaseSpec,
 )
 from rtts_site.foundation.language import ACTIVE
+
+# What only one of the experiments that somebody is in can decide.
+CLASHES: Final = {
+    "variants": gettext_lazy(
+        "Experiment “{other}” chooses the variant of “{offer}” too, and only one of them can:"
+        " archive one, or leave this offer to it."
+    ),
+    "eligibility": gettext_lazy(
+        "Experiment “{other}” has conditions for “{offer}” too, and only one of them can count:"
+        " archive one, or leave this offer to it."
+    ),
+    "weights": gettext_lazy(
+        "Experiment “{other}” changes the weights of this campaign too, and only one of them can:"
+        " archive one, or leave the weights to it."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +230,32 @@ def _experiment_findings(release: ReleaseSpec, catalogue: Catalogue) -> Iterator
         if campaign:
             yield from _arm_findings(experiment, campaign, offers)
             yield from _arm_conditions(experiment, campaign, offers, catalogue)
+    yield from _clashes(release)
+
+
+def _clashes(release: ReleaseSpec) -> Iterator[Finding]:
+    """Yield what several experiments of a campaign replace: for who is in both only their keys would decide."""
+    names = {one.key: one.name for one in release.experiments}
+    offers = {one.key: one.name for one in release.offers}
+    replaced: dict[tuple[str, str, str], dict[str, int]] = {}  # -> the arm, by experiment
+    for experiment in release.experiments:
+        for index, arm in enumerate(experiment.arms):
+            for field, offer in _replaced(arm):
+                place = experiment.campaign, field, offer
+                replaced.setdefault(place, {}).setdefault(experiment.key, index)
+    for (_campaign, field, offer), arms in replaced.items():
+        for key, index in arms.items():
+            others = [names[other] for other in arms if other != key]
+            if others:
+                text = CLASHES[field].format(other=others[0], offer=offers.get(offer, offer))
+                yield Finding(Kind.EXPERIMENT, key, f"arms[{index}].{field}", text)
+
+
+def _replaced(arm: ArmSpec) -> Iterator[tuple[str, str]]:
+    yield from (("variants", offer) for offer in arm.variants)
+    yield from (("eligibility", offer) for offer in arm.eligibility)
+    if arm.weights:
+        yield "weights", ""
 
 
 def _arm_conditions(

@@ -99,13 +99,25 @@ def of_offer(
 ) -> list[Oddity]:
     """Return what is odd about an offer's condition, alone and in each of its campaigns."""
     place = Place("offer", offer.key, "eligibility", offer.eligibility)
+    return of_shown(place, offer, campaigns, catalogue, now=now)
+
+
+def of_shown(
+    place: Place,
+    offer: OfferSpec,
+    campaigns: Iterable[CampaignSpec],
+    catalogue: Catalogue,
+    *,
+    now: datetime,
+) -> list[Oddity]:
+    """Return what is odd about a condition by which an offer is shown, its own or an arm's."""
     found = of_condition(place, catalogue, now=now)
-    tree = read(offer.eligibility, catalogue)
+    tree = read(place.condition, catalogue)
     if tree is None or any(one.code.startswith("never") for one in found):
         return found
     found += _unseen(place, tree, offer, catalogue, now=now)
     for campaign in campaigns:
-        found += _together(offer, tree, campaign, catalogue, now=now)
+        found += _together(place, tree, campaign, catalogue, now=now)
     return found
 
 
@@ -137,7 +149,7 @@ def _unseen(
 
 
 def _together(
-    offer: OfferSpec, tree: Node, campaign: CampaignSpec, catalogue: Catalogue, *, now: datetime
+    place: Place, tree: Node, campaign: CampaignSpec, catalogue: Catalogue, *, now: datetime
 ) -> list[Oddity]:
     shared = read(campaign.eligibility, catalogue)
     if shared is None or not leaves_of(shared) or not leaves_of(tree):
@@ -148,7 +160,7 @@ def _together(
     if not clash or alone:
         return []
     args = {"campaign": campaign.name}
-    return [Oddity("never_in_campaign", "offer", offer.key, "eligibility", args)]
+    return [Oddity("never_in_campaign", place.kind, place.key, place.field, args)]
 
 
 def leaves_of(tree: Node) -> bool:

@@ -6,7 +6,32 @@ from functools import cached_property
 from typing import Any
 
 from decisioning.rules.catalogue import Catalogue
-from decisioning.specs import CampaignSpec, OfferSpec, ReleaseSpec
+from decisioning.specs import CampaignSpec, Condition, ExperimentSpec, OfferSpec, ReleaseSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCondition:
+    """The condition that stands in for an offer's own in an arm."""
+
+    experiment: ExperimentSpec
+    arm: str
+    offer: str
+    condition: Condition
+    field: str  # "arms[0].eligibility"
+    row: int  # among those of the arm
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Return what a finding about it has to name."""
+        return {"row": self.row, "in_arm": self.arm, "for_offer": self.offer}
+
+
+def arm_conditions(experiment: ExperimentSpec) -> Iterator[ArmCondition]:
+    """Yield the conditions of an experiment's arms as its page lists them."""
+    for index, arm in enumerate(experiment.arms):
+        for row, (offer, condition) in enumerate(arm.eligibility.items()):
+            field = f"arms[{index}].eligibility"
+            yield ArmCondition(experiment, arm.key, offer, condition, field, row)
 
 
 @dataclass(frozen=True)
@@ -34,6 +59,13 @@ class Layout:
     def _things(self) -> dict[tuple[str, str], Any]:
         kinds = ("attribute", "placement", "segment", "offer", "campaign", "experiment")
         return {(kind, one.key): one for kind in kinds for one in getattr(self.release, f"{kind}s")}
+
+    @cached_property
+    def arm_conditions(self) -> list[ArmCondition]:
+        """Return the conditions of all arms."""
+        return [
+            one for experiment in self.release.experiments for one in arm_conditions(experiment)
+        ]
 
     @cached_property
     def _campaigns(self) -> dict[str, list[CampaignSpec]]:

@@ -18,6 +18,7 @@ from campaigns.analysis import links, matching
 from campaigns.analysis.findings import Oddity
 from campaigns.analysis.languages import LANGUAGES
 from campaigns.analysis.layout import Layout
+from campaigns.analysis.measuring import Measured
 from campaigns.analysis.telling import RANK, SAYINGS, Told, tell_all
 from campaigns.analysis.whole import Surroundings, of_release, of_thing, signed, without_echoes
 from campaigns.candidates import Candidate, candidate_of, changed_drafts, live_release
@@ -89,7 +90,7 @@ def analyse(subject: str, *, now: datetime, report: Report) -> Analysis:
     if not candidate.findings():
         measured, population = _measure(layout, now=now, report=report)
         sampled = measured.sampled
-        found += signed(layout, matching.Measured(layout, measured, now).oddities())
+        found += signed(layout, Measured(layout, measured, now).oddities())
     if change is not None and settings.RTTS_FOLLOW_LINKS:
         report(99, 100, FOLLOWING)
         found += signed(layout, links.follow(_touched_offers(change, layout)))

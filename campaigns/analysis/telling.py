@@ -93,6 +93,10 @@ SAYINGS: Final[dict[str, Saying]] = {
         _("Of {people} people nobody meets its conditions and its campaign's."),
         _("Widen who may see it."),
     ),
+    "arm_for_nobody": _caution(
+        _("Of {people} people nobody meets these conditions and the campaign's."),
+        _("Change the number or the conditions of this arm."),
+    ),
     "never_wins": _caution(
         _("It never wins: for each of its people another offer ranks above it, mostly “{winner}”."),
         _("Raise its priority, or limit how often the other one is shown."),
@@ -178,6 +182,10 @@ SAYINGS: Final[dict[str, Saying]] = {
         _("All arms show the same, so there is nothing to compare."),
         _("Give one arm another variant, weight or condition."),
     ),
+    "experiment_beside": _caution(
+        _("“{experiment}” runs in the same campaign: what somebody in both is shown counts for one of them only."),
+        _("Let one run after the other, or move it to a campaign of its own."),
+    ),
     "experiment_idle": _caution(
         _("Nobody takes part: its traffic is 0."), _("Raise the traffic, or archive it.")
     ),
@@ -261,6 +269,8 @@ def tell(oddity: Oddity, names: wording.Names) -> Told:
         what += " " + ngettext(
             "It shares people with {count} more offer.", "It shares people with {count} more offers.", more
         ).format(count=more)  # fmt: skip
+    if "in_arm" in oddity.args:
+        what = gettext("Arm “{in_arm}”, offer “{for_offer}”: {what}").format(what=what, **said)
     name = names.of(oddity.kind, oddity.key)
     return Told(oddity, saying.severity, name, what, str(saying.do).format(**said))
 
@@ -315,5 +325,6 @@ _MAKERS: Final[dict[str, Callable[[Any, wording.Names], str]]] = {
     "starts": _day,
     "ends": _day,
     "attribute": lambda value, names: value,
+    "for_offer": lambda value, names: names.of(Kind.OFFER, value),
     "purpose": lambda value, names: names.of(Kind.PURPOSE, value),
 }

@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from campaigns.analysis.findings import Oddity
 from campaigns.analysis.layout import Layout
-from decisioning.specs import ArmSpec, CampaignSpec, CapSpec, ExperimentSpec, OfferSpec
+from decisioning.specs import ArmSpec, CampaignSpec, CapSpec, OfferSpec
 
 PERSONAL_TERMS: Final = ("depth", "recency")  # they count nothing for an offer without purposes
 
 
 def of_uses(layout: Layout) -> Iterator[Oddity]:
-    """Yield what is there for nothing; offers and experiments are looked at one by one."""
+    """Yield what is there for nothing; offers are looked at one by one."""
     used = set(_segments_used(layout))
     for segment in layout.release.segments:
         if segment.key not in used:
@@ -87,44 +87,3 @@ def _outdoes(one: CapSpec, other: CapSpec) -> bool:
 
 def _said(cap: CapSpec) -> dict[str, Any]:
     return {"limit": cap.limit, "counts": cap.counts, "scope": cap.scope, "window_s": cap.window_s}
-
-
-def of_experiment(experiment: ExperimentSpec, layout: Layout) -> Iterator[Oddity]:
-    """Yield that an experiment can show nothing."""
-    if experiment.traffic <= 0:
-        yield Oddity("experiment_idle", "experiment", experiment.key, "traffic")
-        return
-    running = [arm for arm in experiment.arms if arm.share > 0]
-    if len(running) == 1:
-        args = {"arm": running[0].key}
-        yield Oddity("one_arm", "experiment", experiment.key, "arms", args)
-        return
-    campaign = next((c for c in layout.release.campaigns if c.key == experiment.campaign), None)
-    if campaign is not None and _alike(running, campaign, layout):
-        yield Oddity("arms_alike", "experiment", experiment.key, "arms")
-
-
-def _alike(arms: list[ArmSpec], campaign: CampaignSpec, layout: Layout) -> bool:
-    """Return whether all arms do the same; what an arm leaves out is as the campaign has it."""
-    others = [name for name in ArmSpec.__slots__ if name not in ("key", "share")]
-    said = [_effect(arm, campaign, layout, others) for arm in arms]
-    return all(one == said[0] for one in said)
-
-
-def _effect(
-    arm: ArmSpec, campaign: CampaignSpec, layout: Layout, fields: list[str]
-) -> dict[str, Any]:
-    effect = {name: getattr(arm, name) for name in fields}
-    weights = {key: weight for key, weight in (arm.weights or campaign.weights).items() if weight}
-    whole = sum(weights.values()) or 1
-    excluded = sorted(set(arm.excluded_offers) & set(campaign.offers))
-    shown = {
-        offer.key: arm.variants.get(offer.key, offer.variants[0].key)
-        for offer in layout.offers_of(campaign)
-        if offer.variants and offer.key not in excluded
-    }
-    return effect | {
-        "weights": {key: round(weight / whole, 9) for key, weight in weights.items()},
-        "excluded_offers": excluded,
-        "variants": shown,
-    }

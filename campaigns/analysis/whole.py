@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from campaigns.analysis import conditions, contents, schedules, uses
+from campaigns.analysis import conditions, contents, experiments, schedules, uses
 from campaigns.analysis.findings import Oddity, marked
 from campaigns.analysis.layout import Layout
 from campaigns.analysis.tact import unsayable
 
 NEVER = frozenset({"never", "never_beside", "never_in_campaign", "unseen_never"})
+ECHOES = frozenset({"segment_empty", "offer_for_nobody", "arm_for_nobody"})
 Report = Callable[[int, int], None]  # done, of so many
 
 
@@ -36,8 +37,8 @@ def of_thing(layout: Layout, kind: str, key: str, around: Surroundings) -> list[
     elif kind == "campaign":
         found = _of_campaign(layout, key, around)
     elif kind == "experiment":
-        mine = (one for one in layout.release.experiments if one.key == key)
-        found = (odd for one in mine for odd in uses.of_experiment(one, layout))
+        mine = layout.thing(kind, key)
+        found = experiments.of_experiment(mine, layout, now=around.now) if mine else ()
     return list(signed(layout, found))
 
 
@@ -86,9 +87,12 @@ def of_release(layout: Layout, around: Surroundings, report: Report) -> list[Odd
 
 def without_echoes(found: list[Oddity]) -> list[Oddity]:
     """Return the findings without those that follow from another: of what is never true nobody is found."""
-    never = {(one.kind, one.key) for one in found if one.code in NEVER}
-    echoes = ("segment_empty", "offer_for_nobody")
-    return [one for one in found if one.code not in echoes or (one.kind, one.key) not in never]
+    never = {_condition_of(one) for one in found if one.code in NEVER}
+    return [one for one in found if one.code not in ECHOES or _condition_of(one) not in never]
+
+
+def _condition_of(one: Oddity) -> tuple[str, ...]:
+    return one.kind, one.key, one.field, one.args.get("for_offer", "")
 
 
 def signed(layout: Layout, found: Iterable[Oddity]) -> Iterator[Oddity]:

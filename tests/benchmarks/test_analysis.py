@@ -6,7 +6,8 @@ import time
 import pytest
 
 from campaigns.analysis.layout import Layout
-from campaigns.analysis.matching import Measured, match
+from campaigns.analysis.matching import match
+from campaigns.analysis.measuring import Measured
 from campaigns.analysis.whole import of_release, of_thing
 from decisioning.rules.compiler import compile_release, compile_segments
 from decisioning.specs import PlacementSpec, SegmentSpec

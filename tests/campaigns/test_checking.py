@@ -96,6 +96,14 @@ def test_experiment_arms_fit_the_campaign():
     ]
 
 
+def test_conditions_of_an_arm_name_what_is_there():
+    gone = {"winter-sale": {"segment": "no-such"}}
+    arms = (ArmSpec(key="a", share=0.5), ArmSpec(key="b", share=0.5, eligibility=gone))
+    spec = ExperimentSpec(key="e", name="E", campaign="winter", salt="s", arms=arms)
+
+    assert found((Kind.EXPERIMENT, spec)) == [("e", "arms[1].eligibility")]
+
+
 def test_salts_are_never_shared():
     arms = (ArmSpec(key="a", share=0.5), ArmSpec(key="b", share=0.5))
     one = ExperimentSpec(key="e1", name="E", campaign="winter", salt="s", arms=arms)
@@ -103,6 +111,35 @@ def test_salts_are_never_shared():
     assert found((Kind.EXPERIMENT, one), (Kind.EXPERIMENT, replace(one, key="e2"))) == [
         ("e2", "salt")
     ]
+
+
+EVERYONE = {"attribute": "tier", "is": "is_set"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "field"),
+    [
+        ({"variants": {"winter-sale": "a"}}, {"variants": {"winter-sale": "a"}}, "variants"),
+        ({"eligibility": {"winter-sale": EVERYONE}}, {"eligibility": {"winter-sale": {}}}, "eligibility"),
+        ({"weights": {"value": 1.0}}, {"weights": {"priority": 1.0}}, "weights"),
+        ({"variants": {"winter-sale": "a"}}, {"excluded_offers": ("winter-sale",)}, None),
+        ({"variants": {"winter-sale": "a"}}, {"eligibility": {"winter-sale": {}}}, None),
+    ],
+)  # fmt: skip
+def test_two_experiments_never_replace_the_same(one, other, field):
+    def tried(key, **acts):
+        arms = (ArmSpec(key="a", share=0.5), ArmSpec(key="b", share=0.5, **acts))
+        return ExperimentSpec(key=key, name=key, campaign="winter", salt=key, arms=arms)
+
+    both = (Kind.EXPERIMENT, tried("e1", **one)), (Kind.EXPERIMENT, tried("e2", **other))
+    told = check(release_spec(bodies(*both)), PURPOSES)
+
+    assert [(one.key, one.field) for one in told] == (
+        [("e1", f"arms[1].{field}"), ("e2", f"arms[1].{field}")] if field else []
+    )
+    assert all("“e2”" in one.message for one in told[:1])
+    assert all("“e1”" in one.message for one in told[1:])
+    assert found(both[0]) == []
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ ARGS = {
     "ratio": "2.1",
     "language": "qq",
     "arm": "a",
+    "experiment": "Other",
     "cap": {"limit": 3, "counts": "impression", "scope": "person", "window_s": 86_400},
 }
 

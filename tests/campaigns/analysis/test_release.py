@@ -8,6 +8,7 @@ from tests.campaigns.analysis.making import (
     NOW,
     arm,
     around,
+    attribute,
     campaign,
     experiment,
     odd,
@@ -105,6 +106,63 @@ def test_retired_purposes_are_named():
 )
 def test_experiments_that_compare_nothing_are_found(found, expected):
     assert odd(release(experiments=(found,))) == ([(expected, "test")] if expected else [])
+
+
+GIVEN = {
+    "never_beside": {"all": [spends("gt", 500), spends("lt", 200)]},
+    "always": {"any": [{"attribute": "tier", "is": "is_set"}, {"attribute": "tier", "is": "is_not_set"}]},
+    "useless_beside": {"all": [spends("gt", 5), spends("gt", 2)]},
+    "never_in_campaign": spends("lt", 5),
+    "unseen_never": {"attribute": "old", "is": "eq", "value": "x"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", GIVEN)
+def test_the_conditions_of_arms_are_examined_as_offers_are(code):
+    retired = attribute("old", purposes=("gone",))
+    found = experiment(arm("a"), arm("b", eligibility={"sale": GIVEN[code]}))
+    given = release(
+        attributes=(*release().attributes, retired),
+        campaigns=(campaign(eligibility=spends("gt", 10)),),
+        experiments=(found,),
+    )
+
+    (odd,) = of_thing(Layout(given), "experiment", "test", around())
+
+    assert (odd.code, odd.kind, odd.key, odd.field) == (code, "experiment", "test", "arms[1].eligibility")  # fmt: skip
+    assert (odd.args["in_arm"], odd.args["for_offer"], odd.args["row"]) == ("b", "sale", 0)
+
+
+def test_what_is_odd_about_an_offers_own_condition_is_said_there():
+    never = GIVEN["never_beside"]
+    arms = (arm("a", eligibility={"sale": never}), arm("b", eligibility={"sale": GOLD}))
+    given = release(offers=(offer(eligibility=never),), experiments=(experiment(*arms),))
+
+    assert odd(given) == [("never_beside", "sale")]
+
+
+def test_arms_with_the_offers_own_condition_are_alike():
+    found = experiment(arm("a", eligibility={"sale": GOLD}), arm("b"))
+
+    assert odd(release(experiments=(found,))) == [("arms_alike", "test")]
+
+
+def test_experiments_of_one_campaign_share_what_is_counted():
+    def both(one, other, **more):
+        second = replace(other, key="second", name="Second", salt="t", **more)
+        return odd(release(experiments=(one, second)))
+
+    without = experiment(arm("a", excluded_offers=("sale",)), arm("b"))
+    weighing = experiment(arm("a", weights={"value": 1.0}), arm("b"))
+    asking = experiment(arm("a", eligibility={"sale": spends("gt", 5)}), arm("b"))
+
+    assert both(without, weighing) == [
+        ("experiment_beside", "second"),
+        ("experiment_beside", "test"),
+    ]
+    assert both(without, weighing, traffic=0) == [("experiment_idle", "second")]
+    assert both(without, weighing, campaign="other") == []
+    assert both(asking, asking) == []
 
 
 @pytest.mark.parametrize(

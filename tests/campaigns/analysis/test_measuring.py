@@ -1,5 +1,7 @@
 from campaigns.analysis.layout import Layout
-from campaigns.analysis.matching import Measured, keys_read, match, outlasts
+from campaigns.analysis.matching import keys_read, match
+from campaigns.analysis.measuring import Measured
+from campaigns.analysis.ranking import outlasts
 from decisioning.rules.compiler import compile_release, compile_segments
 from decisioning.specs import CapSpec, PlacementSpec, SegmentSpec
 from tests.campaigns.analysis.making import (
@@ -131,6 +133,32 @@ def test_what_asks_the_request_is_not_judged_by_people():
     )
 
     assert odd(given) == {}
+
+
+def in_arms(*conditions, **more):
+    """Return a release whose offer an experiment shows by other conditions, one for each arm."""
+    arms = (arm(f"at-{place}", eligibility={"sale": one}) for place, one in enumerate(conditions))
+    return release(
+        offers=(offer(**{"eligibility": GOLD} | more),), experiments=(experiment(*arms),)
+    )
+
+
+def test_an_arm_that_finds_nobody_is_found():
+    given = in_arms(spends("gt", 10), spends("gt", 5_000))
+
+    assert odd(given) == {
+        ("arm_for_nobody", "test"): {
+            "people": 10, "row": 0, "in_arm": "at-1", "for_offer": "sale"
+        }
+    }  # fmt: skip
+    assert odd(in_arms({"attribute": "device", "is": "eq", "value": "tv"})) == {}
+
+
+def test_whom_an_arm_finds_are_people_of_the_offer():
+    given = in_arms(spends("gt", 10), spends("gt", 50), eligibility=spends("gt", 5_000))
+
+    assert odd(given) == {}
+    assert keys_read(given) == {"tier", "spend"}
 
 
 def test_tokens_that_many_lack_are_found_with_their_share():
