@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from campaigns.models import Change, Item, Release, Revision
 from campaigns.models.items import Kind
 from campaigns.uses import Name, references
-from decisioning.rules.operators import OPERATORS
+from decisioning.rules.operators.registry import OPERATORS
 
 MOST_TERMS: Final = 8
 KEPT_TEXTS: Final = 50_000  # of revisions, in each process

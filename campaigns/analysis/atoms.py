@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final, Literal
 
-from decisioning.rules.operators import matches_pattern
+from decisioning.rules.operators.texts import matches_pattern
 from decisioning.rules.tree import Leaf
 from decisioning.rules.values import distance_km
 

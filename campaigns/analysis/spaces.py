@@ -7,7 +7,7 @@ from math import floor, inf
 from typing import Any, Final
 
 from campaigns.analysis.atoms import Atom, combinations, pieces_of
-from decisioning.rules.operators import Family, Symbol
+from decisioning.rules.operators.operator import Family, Symbol
 from decisioning.rules.tree import Leaf
 from decisioning.rules.values import VersionKey
 

@@ -9,7 +9,8 @@ from campaigns.rule_builder.form_tree import Node
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import READS
 from decisioning.rules.constants import ConstantKind
-from decisioning.rules.operators import OPERATORS, Family, Operator
+from decisioning.rules.operators.operator import Family, Operator
+from decisioning.rules.operators.registry import OPERATORS
 from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec
 
 Sort = Literal["attribute", "event", "segment", ""]

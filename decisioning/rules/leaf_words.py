@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.durations import grain_seconds
-from decisioning.rules.operators import COMPLEMENT, IGNORING_CASE
+from decisioning.rules.operators.operator import COMPLEMENT, IGNORING_CASE
 from decisioning.rules.phrases import Phrases
 from decisioning.rules.phrases import gettext_noop as _
 from decisioning.rules.tree import Leaf, Node, load

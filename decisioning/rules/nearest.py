@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
-from decisioning.rules.operators import TYPE_OF
+from decisioning.rules.operators.registry import TYPE_OF
 from decisioning.rules.substitutes import ABSENT, edges_in_time, substitutes
 from decisioning.rules.tree import Denied, Group, Leaf, Node, leaves, to_nnf
 from decisioning.rules.truth import Truth, evaluate

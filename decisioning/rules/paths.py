@@ -6,7 +6,8 @@ from itertools import product
 from math import prod
 from typing import Any, Final
 
-from decisioning.rules.operators import COMPLEMENT, TYPE_OF, Symbol
+from decisioning.rules.operators.operator import COMPLEMENT, Symbol
+from decisioning.rules.operators.registry import TYPE_OF
 from decisioning.rules.tree import Denied, Group, Leaf, Node, to_plain
 from decisioning.specs import Condition, ValueType
 

@@ -8,7 +8,8 @@ from decisioning.rules import limits
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.constants import CONSTANTS
 from decisioning.rules.durations import parse_duration
-from decisioning.rules.operators import OPERATORS, Family
+from decisioning.rules.operators.operator import Family
+from decisioning.rules.operators.registry import OPERATORS
 from decisioning.rules.phrases import Filled
 from decisioning.rules.phrases import gettext_noop as _
 from decisioning.rules.tree import (

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from decisioning.rules.durations import parse_duration
-from decisioning.rules.operators import DAY_S
+from decisioning.rules.operators.operator import DAY_S
 from decisioning.rules.tree import Leaf
 from decisioning.rules.values import parse_date
 

@@ -7,7 +7,8 @@ from typing import Any, Final, Literal, TypedDict, Unpack
 
 import rfc8785
 
-from decisioning.rules.operators import OPERATORS, TYPE_OF, Family, Operator
+from decisioning.rules.operators.operator import Family, Operator
+from decisioning.rules.operators.registry import OPERATORS, TYPE_OF
 from decisioning.rules.values import Facts, conform
 from decisioning.specs import AggregateSpec, Condition
 

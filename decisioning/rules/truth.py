@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from decisioning.rules.operators import TYPE_OF
+from decisioning.rules.operators.registry import TYPE_OF
 from decisioning.rules.tree import Denied, Group, Leaf, Node, SegmentUse
 from decisioning.rules.values import Facts, typed
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import parse
 from decisioning.rules.leaf_words import Speaker
-from decisioning.rules.operators import IGNORING_CASE, Operator
+from decisioning.rules.operators.operator import IGNORING_CASE, Operator
 from decisioning.rules.phrases import ENGLISH, Phrases
 from decisioning.rules.phrases import gettext_noop as _
 from decisioning.rules.tree import Denied, Group, Leaf, Node, SegmentUse

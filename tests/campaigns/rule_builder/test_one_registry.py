@@ -16,7 +16,7 @@ from decisioning.rules.compiler import AUDIENCE, compile_trees
 from decisioning.rules.conditions import Truth, evaluate, parse
 from decisioning.rules.constants import CONSTANTS
 from decisioning.rules.engine import Engine
-from decisioning.rules.operators import OPERATORS
+from decisioning.rules.operators.registry import OPERATORS
 from decisioning.rules.words import outline, sentence
 from decisioning.specs import SegmentSpec
 from tests.campaigns.rule_builder.catalogue import CATALOGUE

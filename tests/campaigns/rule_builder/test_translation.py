@@ -7,7 +7,7 @@ from campaigns.rule_builder.stored import read_condition
 from campaigns.rule_builder.translation import check, to_number, write_condition
 from decisioning.rules.conditions import FOR_EVER, FUNCTIONS, READS, parse
 from decisioning.rules.constants import CONSTANTS
-from decisioning.rules.operators import OPERATORS
+from decisioning.rules.operators.registry import OPERATORS
 from tests.campaigns.rule_builder.catalogue import CATALOGUE, FIRST
 
 ATTRIBUTES = [

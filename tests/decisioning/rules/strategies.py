@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from decisioning.rules.conditions import FOR_EVER, FUNCTIONS, READS, Catalogue
 from decisioning.rules.durations import parse_duration
-from decisioning.rules.operators import OPERATORS, TYPE_OF
+from decisioning.rules.operators.registry import OPERATORS, TYPE_OF
 from decisioning.rules.values import parse_date
 from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec, SegmentSpec, ValueType
 

@@ -9,7 +9,7 @@ from decisioning.rules.compiler import AUDIENCE, compile_trees
 from decisioning.rules.conditions import parse
 from decisioning.rules.constants import CONSTANTS
 from decisioning.rules.engine import Engine, EngineError
-from decisioning.rules.operators import OPERATORS
+from decisioning.rules.operators.registry import OPERATORS
 from decisioning.rules.tree import Group, make_leaf
 from tests.decisioning.rules.strategies import (
     CATALOGUE,

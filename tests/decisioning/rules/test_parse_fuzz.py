@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from decisioning.rules.conditions import ConditionError, explain, parse
 from decisioning.rules.constants import CONSTANTS
-from decisioning.rules.operators import OPERATORS
+from decisioning.rules.operators.registry import OPERATORS
 from decisioning.rules.words import explanation_words, outline, sentence
 from tests.decisioning.rules.strategies import CATALOGUE, HOSTILE, NOW, WRONG, conditions
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from decisioning.rules import limits
 from decisioning.rules.durations import grain_seconds, parse_duration
 from decisioning.rules.literals import literal
-from decisioning.rules.operators import matches_pattern
+from decisioning.rules.operators.texts import matches_pattern
 from decisioning.rules.phrases import ENGLISH
 from decisioning.rules.value_words import seconds_words
 from decisioning.rules.values import distance_km, version_key

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decisioning.rules.conditions import Catalogue, Leaf, evaluate, explain, parse
-from decisioning.rules.operators import OPERATORS, TYPE_OF
+from decisioning.rules.operators.registry import OPERATORS, TYPE_OF
 from decisioning.rules.phrases import ENGLISH
 from decisioning.rules.values import typed
 from decisioning.rules.words import explanation_words, label_of, outline, sentence

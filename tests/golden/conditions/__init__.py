@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from decisioning.rules.conditions import Catalogue, Node, conform, parse
-from decisioning.rules.operators import TYPE_OF
+from decisioning.rules.operators.registry import TYPE_OF
 from decisioning.rules.tree import leaves
 from decisioning.rules.values import parse_date
 from decisioning.specs import ReleaseSpec
