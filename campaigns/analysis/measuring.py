@@ -1,4 +1,4 @@
-"""The only place that says what is odd about whom a release's rules found: who meets what, and who always loses; pure."""
+"""The only place that says what is odd about whom a release's rules found: who meets what, and who always loses."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseStopPolling
 
-from campaigns import csv_files, exporting, importing
+from campaigns import csv_files, dry_runs, exporting, importing
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
 from campaigns.models import PROXIES, CsvImport, Item
@@ -111,12 +111,12 @@ def read(request: HttpRequest, pk: int) -> HttpResponse:
     row = _mine(request, pk)
     opts = PROXIES[row.kind]._meta
     is_read = row.state == CsvImport.State.READ
-    told = importing.changed_rows(row, candidate_of(current_change(row.user))) if is_read else []
+    told = dry_runs.changed_rows(row, candidate_of(current_change(row.user))) if is_read else []
     job = Job.objects.filter(pk=row.job).first() if row.job else None
     context = {
         "row": row,
         "job": job if row.state in ("reading", "saving") else None,
-        "words": importing.outcome_words(row.outcome) if row.outcome else "",
+        "words": dry_runs.outcome_words(row.outcome) if row.outcome else "",
         "told": told,
         "more": row.outcome["changed"] - len(told) if is_read else 0,
         "list_url": reverse(f"admin:campaigns_{opts.model_name}_changelist"),
