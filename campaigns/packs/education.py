@@ -83,12 +83,5 @@ EDUCATION = Pack(
             link_url="/try",
         ),
     ),
-    campaigns=(
-        campaign(
-            "enrolments",
-            "Enrolments",
-            *("tutor-hour", "next-step", "try-a-lesson"),
-            goal="Enrolled",
-        ),
-    ),
+    campaign=campaign("enrolments", "Enrolments", goal="Enrolled"),
 )

@@ -97,12 +97,5 @@ FINANCE = Pack(
             link_url="/security",
         ),
     ),
-    campaigns=(
-        campaign(
-            "applications",
-            "Applications",
-            *("finish-application", "talk-to-us", "safe-sign-in"),
-            goal="Application Submitted",
-        ),
-    ),
+    campaign=campaign("applications", "Applications", goal="Application Submitted"),
 )

@@ -84,12 +84,5 @@ HEALTH = Pack(
             link_url="/check-up",
         ),
     ),
-    campaigns=(
-        campaign(
-            "programmes",
-            "Programmes",
-            *("call-back", "gentle-start", "check-up"),
-            goal="Programme Joined",
-        ),
-    ),
+    campaign=campaign("programmes", "Programmes", goal="Programme Joined"),
 )

@@ -85,12 +85,5 @@ NEWS = Pack(
             link_url="/briefing",
         ),
     ),
-    campaigns=(
-        campaign(
-            "subscriptions",
-            "Subscriptions",
-            *("trial-month", "welcome-back", "briefing"),
-            goal="Subscription Started",
-        ),
-    ),
+    campaign=campaign("subscriptions", "Subscriptions", goal="Subscription Started"),
 )

@@ -1,7 +1,7 @@
 """What a starter pack is, and the parts that most packs share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.utils.functional import Promise
@@ -43,10 +43,11 @@ class Pack:
     placements: tuple[PlacementSpec, ...]
     segments: tuple[SegmentSpec, ...]
     offers: tuple[OfferSpec, ...]
-    campaigns: tuple[CampaignSpec, ...]
+    campaign: CampaignSpec  # of all its offers
 
     def parts(self) -> Iterator[tuple[Kind, Any]]:
         """Yield everything in it, what others refer to first."""
+        keys = tuple(one.key for one in self.offers)
         for kind, specs in (
             (Kind.PURPOSE, PURPOSES),
             (Kind.ATTRIBUTE, (*self.attributes, *CONTEXT)),
@@ -55,7 +56,7 @@ class Pack:
             (Kind.PLACEMENT, self.placements),
             (Kind.SEGMENT, self.segments),
             (Kind.OFFER, self.offers),
-            (Kind.CAMPAIGN, self.campaigns),
+            (Kind.CAMPAIGN, (replace(self.campaign, offers=keys),)),
         ):
             for spec in specs:
                 yield kind, spec
@@ -216,6 +217,6 @@ def offer(key: str, name: str, *placements: str, to: str = "", **content: str) -
     )
 
 
-def campaign(key: str, name: str, *offers: str, goal: str) -> CampaignSpec:
-    """Return a campaign with these offers."""
-    return CampaignSpec(key=key, name=name, offers=offers, goal_event=goal, holdout_share=0.05)
+def campaign(key: str, name: str, *, goal: str) -> CampaignSpec:
+    """Return a campaign that keeps some people out, to measure against; the pack gives it its offers."""
+    return CampaignSpec(key=key, name=name, offers=(), goal_event=goal, holdout_share=0.05)

@@ -85,12 +85,5 @@ SHOP = Pack(
             link_url="/delivery",
         ),
     ),
-    campaigns=(
-        campaign(
-            "win-back",
-            "Win back",
-            *("basket-reminder", "come-back", "free-delivery"),
-            goal="Order Completed",
-        ),
-    ),
+    campaign=campaign("win-back", "Win back", goal="Order Completed"),
 )

@@ -83,9 +83,5 @@ STREAMING = Pack(
             link_url="/plans",
         ),
     ),
-    campaigns=(
-        campaign(
-            "keep", "Keep watching", "go-on-watching", "stay", "family-plan", goal="Plan Changed"
-        ),
-    ),
+    campaign=campaign("keep", "Keep watching", goal="Plan Changed"),
 )

@@ -96,12 +96,5 @@ TRAVEL = Pack(
             link_url="/changes",
         ),
     ),
-    campaigns=(
-        campaign(
-            "bookings",
-            "More bookings",
-            *("finish-booking", "weekend-away", "free-changes"),
-            goal="Booking Completed",
-        ),
-    ),
+    campaign=campaign("bookings", "More bookings", goal="Booking Completed"),
 )
