@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns import tokens
-from campaigns.mapping import PLACES, is_everyone
+from campaigns.body_rules import is_everyone
+from campaigns.mapping import PLACES
 from campaigns.models.items import Kind
 from decisioning.rules.conditions import Catalogue, ConditionError, aggregates, attributes, parse
 from decisioning.rules.phrases import anew

@@ -9,8 +9,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns import drafts, limits
+from campaigns.body_rules import FieldError
 from campaigns.drafts import Draft
-from campaigns.mapping import FieldError, Refused
+from campaigns.mapping import Refused
 from campaigns.models import Change, Item, Revision
 from campaigns.models.items import Kind
 

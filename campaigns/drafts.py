@@ -12,7 +12,8 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
-from campaigns.mapping import FieldError, Refused, body_of, parse, with_clean_html
+from campaigns.body_rules import FieldError
+from campaigns.mapping import Refused, body_of, parse, with_clean_html
 from campaigns.models import PROXIES, Change, Item, OpenChange, ReviewComment, Revision
 from campaigns.models.items import Kind
 from rtts_site.foundation.models import ApiKey

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from campaigns.audiences.counting import find, text_of
+from campaigns.body_rules import is_everyone
 from campaigns.candidates import Candidate, candidate_of, changed_drafts
-from campaigns.mapping import Refused, is_everyone
+from campaigns.mapping import Refused
 from campaigns.models import ApprovalRule, Change
 from campaigns.models.items import Kind
 from campaigns.sampling import load_people

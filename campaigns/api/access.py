@@ -11,9 +11,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from campaigns.body_rules import FieldError
 from campaigns.checking import Finding
 from campaigns.drafts import KEY_ACCOUNT, ChangeClosed, NobodyAnswers, StaleDraft
-from campaigns.mapping import FieldError, Refused
+from campaigns.mapping import Refused
 from campaigns.models import PROXIES
 from campaigns.publishing import NotPossible, NotPublishable
 from rtts_site.foundation.api_access import ApiKeyAuthentication, KeyedView

@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns import drafts, wording
+from campaigns.body_rules import FieldError
 from campaigns.candidates import Candidate, with_body
 from campaigns.checking import check_one
 from campaigns.forms.fields import label_by_name
 from campaigns.forms.rows import RowsField
-from campaigns.mapping import Body, FieldError, Refused, body_of, parse
+from campaigns.mapping import Body, Refused, body_of, parse
 from campaigns.models import Change, Item, Revision
 
 NOT_IN_BODY = frozenset({"description", "time_zone", "why", "seen"})

@@ -6,9 +6,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.body_rules import LANGUAGE
 from campaigns.forms.catalogue import CONTENT_TYPES
 from campaigns.forms.content import content_fields, content_of, fill_content, take_out_unsafe
-from campaigns.mapping import LANGUAGE, Bodies, Body
+from campaigns.mapping import Bodies, Body
 from campaigns.models.items import Kind
 from decisioning.content.fitting import DEVICE, NETWORKS
 

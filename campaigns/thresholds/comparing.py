@@ -12,9 +12,10 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from campaigns import drafts, limits
+from campaigns.body_rules import FieldError
 from campaigns.candidates import Candidate, with_body
 from campaigns.checking import check_one
-from campaigns.mapping import FieldError, Refused, body_of, parse
+from campaigns.mapping import Refused, body_of, parse
 from campaigns.models import Item, Revision
 from campaigns.models.items import Kind
 from campaigns.rule_builder.form_tree import Node, freeze, thaw
