@@ -34,6 +34,7 @@ from decisioning.releases import Verified
 from decisioning.rules.canonical import digest
 from decisioning.rules.compiler import compile_release
 from decisioning.specs import CampaignSpec, OfferSpec, PlacementSpec, ReleaseSpec
+from rtts_site.foundation.language import ACTIVE
 
 PEOPLE: Final = 3
 SEARCHED: Final = 2_000  # sampled people looked through for three whom the offer finds
@@ -150,7 +151,7 @@ class _Showing:
         variant, missing, content = self.content(candidate, facts)
         spec = candidate.variants[variant] if variant else next(iter(candidate.variants.values()))
         parts = tuple(_parts(content, spec.content_type, missing=missing))
-        return Look(person, variant, fit_words(spec.fit), marks, missing, parts)
+        return Look(person, variant, fit_words(spec.fit, ACTIVE), marks, missing, parts)
 
     def permits(self, candidate: Candidate, ask: Ask, state: PersonState) -> bool:
         """Return whether the person's consent lets the offer say what is known of them."""

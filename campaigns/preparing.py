@@ -18,8 +18,10 @@ from decisioning.rules.artifact import Artifact, decode_artifact, encode_artifac
 from decisioning.rules.canonical import decode_release, digest_of
 from decisioning.rules.check import self_test
 from decisioning.rules.compiler import CompileError, compile_release
+from decisioning.rules.phrases import Filled
 from decisioning.specs import ReleaseSpec
 from rtts_site.foundation.redis_clients import redis_client
+from rtts_site.foundation.texts import words_of
 
 Report = Callable[[int, int, str], None]  # done, total, what is being done
 WHOLE = 100
@@ -50,7 +52,7 @@ def prepare_release(release: Release, *, report: Report, now: Callable[[], datet
     try:
         return _prepare(client, release, report=report, now=now)
     except REFUSALS as error:
-        abandon(release, why=str(error), now=now())
+        abandon(release, why=words_of(error), now=now())
 
 
 def abandon(release: Release, *, why: str, now: datetime) -> NoReturn:
@@ -59,7 +61,7 @@ def abandon(release: Release, *, why: str, now: datetime) -> NoReturn:
     Raises:
         NotPrepared: always.
     """
-    going_live.give_up(release, why=why, now=now)
+    going_live.give_up(release, why=str(why), now=now)
     raise NotPrepared(why)
 
 
@@ -67,7 +69,13 @@ def _prepare(
     client: redis.Redis, release: Release, *, report: Report, now: Callable[[], datetime]
 ) -> Release:
     if release.state != Release.State.PREPARING:
-        raise NotPrepared(f"{release} is {release.get_state_display()}, not being prepared.")
+        raise NotPrepared(
+            Filled(
+                _("{release} is {state}, not being prepared."),
+                release=release,
+                state=Filled(str(release.state)),
+            )
+        )
     spec = _approved_spec(release)
     report(0, WHOLE, _("Compiling the rules"))
     artifact = compile_release(spec)
@@ -80,14 +88,15 @@ def _prepare(
     release.save(update_fields=["artifact", "artifact_digest"])
     live = going_live.take_live(release, now=now())
     push_live(client, now=now())
-    report(WHOLE, WHOLE, f"Release {live.version} is live")
+    said = Filled(_("Release {version} is live"), version=live.version)
+    report(WHOLE, WHOLE, said)
     return live
 
 
 def _approved_spec(release: Release) -> ReleaseSpec:
     spec = bytes(release.spec)
     if not digest_of(spec) == release.digest == release.approved_digest:
-        raise NotPrepared("What is stored is not what was approved: submit the change again.")
+        raise NotPrepared(_("What is stored is not what was approved: submit the change again."))
     return decode_release(spec)
 
 
@@ -100,7 +109,10 @@ def _test(client: redis.Redis, artifact: Artifact, spec: ReleaseSpec, *, now: da
     found = self_test(artifact, spec, [{}, *known.values()], now.timestamp())
     if found:
         raise NotPrepared(
-            f"The compiled rules and their meaning differ for {found[0].rule}: nothing was published."
+            Filled(
+                _("The compiled rules and their meaning differ for {rule}: nothing was published."),
+                rule=found[0].rule,
+            )
         )
 
 

@@ -10,6 +10,7 @@ import redis
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from campaigns.candidates import candidate_of, content_digest, live_release
 from campaigns.drafts import drafts_of
@@ -121,13 +122,13 @@ def prepare_preview(
     if preview.has_ended(now):
         raise PreviewImpossible(_("It was revoked, or its time is over."))
     drafts = list(drafts_of(preview.change))
-    report(0, WHOLE, "Compiling the rules")
+    report(0, WHOLE, gettext_noop("Compiling the rules"))
     live = live_release()
     spec = candidate_of(preview.change).spec
     if live is not None:
         spec = no_looser(spec, spec_of(live))
     artifact = compile_release(spec)
-    words = "Completing what is counted of events"
+    words = gettext_noop("Completing what is counted of events")
     report(COMPILED, WHOLE, words)
 
     def progress(done: int, total: int) -> None:
@@ -149,7 +150,7 @@ def prepare_preview(
     )
     preview.content, preview.prepared_at = content_digest(drafts), now
     preview.save(update_fields=["digest", "content", "prepared_at"])
-    report(WHOLE, WHOLE, "The preview is ready")
+    report(WHOLE, WHOLE, gettext_noop("The preview is ready"))
 
 
 def no_looser(spec: ReleaseSpec, live: ReleaseSpec) -> ReleaseSpec:

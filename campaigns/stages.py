@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 import redis
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from campaigns.candidates import candidate_of, live_release
 from campaigns.models import Change, Release
@@ -28,6 +29,7 @@ from decisioning.releases import Verified
 from decisioning.rules.artifact import Artifact, ArtifactError, decode_artifact
 from decisioning.rules.canonical import CanonicalError, decode_release, digest
 from decisioning.rules.compiler import compile_release
+from decisioning.rules.phrases import Filled
 from decisioning.specs import AggregateSpec, ReleaseSpec
 from decisioning.stops import Stops, load_stops
 
@@ -107,9 +109,8 @@ def spec_of(release: Release) -> ReleaseSpec:
     try:
         return decode_release(bytes(release.spec))
     except CanonicalError as error:
-        raise NothingToTry(
-            _("This version cannot read {release}: publish it again.").format(release=release)
-        ) from error
+        words = gettext_noop("This version cannot read {release}: publish it again.")
+        raise NothingToTry(Filled(words, release=release)) from error
 
 
 def _policy_of(release: Release) -> PolicySpec:

@@ -17,7 +17,7 @@ from campaigns.models import Picture, Preview, Release
 from campaigns.notifying import delivering
 from campaigns.thresholds import jobs as measuring
 from decisioning.previews import drop_ended
-from rtts_site.foundation.jobs import Job, running_job
+from rtts_site.foundation.jobs import Job, gave_up, running_job
 from rtts_site.foundation.redis_clients import redis_client
 
 SILENCE = timedelta(minutes=3)  # longer than any step goes without a report
@@ -54,8 +54,7 @@ def prepare(job_id: int) -> None:
         if job is not None:
             release = Release.objects.get(job=str(job.pk))
             if job.attempts > TRIES and release.state == Release.State.PREPARING:
-                why = f"Tried {TRIES} times: {job.message}"
-                preparing.abandon(release, why=why, now=timezone.now())
+                preparing.abandon(release, why=gave_up(job, TRIES), now=timezone.now())
             preparing.prepare_release(release, report=job.report, now=timezone.now)
 
 
@@ -78,7 +77,7 @@ def prepare_preview(job_id: int) -> None:
         if job is None or preview is None:
             return
         if job.attempts > TRIES:
-            raise previews.PreviewImpossible(f"Tried {TRIES} times: {job.message}")
+            raise previews.PreviewImpossible(gave_up(job, TRIES))
         now = timezone.now()
         previews.prepare_preview(redis_client(), preview, report=job.report, now=now)
 
@@ -104,7 +103,7 @@ def prepare_picture(job_id: int) -> None:
             return
         try:
             if job.attempts > TRIES:
-                raise NotAPicture(f"Tried {TRIES} times: {job.message}")
+                raise NotAPicture(gave_up(job, TRIES))
             library.make_sizes(picture, report=job.report)
         except NotAPicture:
             Picture.objects.filter(pk=picture.pk).update(state=Picture.State.FAILED)
@@ -151,7 +150,7 @@ def import_file(job_id: int) -> None:
             return
         try:
             if job.attempts > TRIES:
-                raise importing.NotImported(f"Tried {TRIES} times: {job.message}")
+                raise importing.NotImported(gave_up(job, TRIES))
             importing.run(job, now=timezone.now())
         except refusals:
             importing.give_up(job)

@@ -194,7 +194,7 @@ def _variant(row: Body, names: Names) -> str:
         "placements": names.all(Kind.PLACEMENT, row["placements"]),
         "content_type": row["content_type"],
         "content": plain(row["content"]),
-        "fit": fit_words(convert(row.get("fit") or {}, FitSpec)),
+        "fit": fit_words(convert(row.get("fit") or {}, FitSpec), ACTIVE),
     }
     if words["fit"]:
         return _("on {placements} ({content_type}), for {fit}: {content}").format(**words)

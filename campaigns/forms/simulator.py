@@ -26,6 +26,7 @@ from consent.policy_store import live_policy
 from decisioning.messages import ConsentAsk, PlacementAsk
 from decisioning.rules.conditions import Catalogue, ConditionError, aggregates, parse
 from decisioning.specs import AggregateSpec, ReleaseSpec
+from rtts_site.foundation.language import told
 
 MOST_EVENTS: Final = 60  # counts of events on one page
 MOST_RELEASES: Final = 50
@@ -116,7 +117,7 @@ class SimulatorForm(forms.Form):
         try:
             return spec_of(under) if isinstance(under, Release) else candidate_of(under).spec
         except (NothingToTry, Refused) as error:
-            self.trouble = str(error)
+            self.trouble = told(error)
             return ReleaseSpec()
 
     @cached_property

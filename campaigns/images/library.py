@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from campaigns.images import limits
 from campaigns.images.reading import NotAPicture, look_at, sizes
@@ -21,6 +22,7 @@ from campaigns.mapping import Bodies, Body
 from campaigns.models import Picture, Revision
 from campaigns.models.items import Kind
 from decisioning.content.pictures import FORMATS, name_of
+from decisioning.rules.phrases import Filled
 from rtts_site.foundation.jobs import Job
 
 JOB_KIND = "campaigns.picture"
@@ -54,7 +56,12 @@ def take_in(data: bytes, *, name: str, by: User, slots: Iterable[int], now: date
     if known is not None and not _is_left(known):
         return known
     if Picture.objects.count() >= limits.PICTURES:
-        raise NotAPicture(f"There are {limits.PICTURES:,} pictures: remove some that are unused.")
+        raise NotAPicture(
+            Filled(
+                gettext_noop("There are {most:,} pictures: remove some that are unused."),
+                most=limits.PICTURES,
+            )
+        )
     # A worker may take the job the moment it can be seen: the picture must be there by then.
     with transaction.atomic():
         storage().save(original_name(sha256), ContentFile(data))
@@ -112,7 +119,7 @@ def make_sizes(picture: Picture, *, report: Report) -> None:
         name = name_of(picture.sha256, width, ending)
         if not kept.exists(name):
             kept.save(name, ContentFile(made))
-        report(done, total, f"{width} pixels wide")
+        report(done, total, Filled(gettext_noop("{width} pixels wide"), width=width))
     picture.state = Picture.State.READY
     picture.save(update_fields=["state"])
     kept.delete(original_name(picture.sha256))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from campaigns.images import limits
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 
 ORIENTATION = 0x0112  # EXIF
 SIDEWAYS = frozenset({5, 6, 7, 8})
@@ -50,27 +52,32 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
     except NotAPicture:
         raise
     except UnidentifiedImageError:
-        raise NotAPicture("Upload a PNG, JPEG, WebP or GIF picture.") from None
+        raise NotAPicture(_("Upload a PNG, JPEG, WebP or GIF picture.")) from None
     except Image.DecompressionBombError:
         raise NotAPicture(_TOO_LARGE) from None
     except BROKEN as error:
-        raise NotAPicture("This picture is broken: save it anew and upload it again.") from error
+        raise NotAPicture(_("This picture is broken: save it anew and upload it again.")) from error
 
 
-_TOO_LARGE = (
-    f"Make it smaller: at most {limits.MAX_PIXELS // 1_000_000} million pixels, "
-    f"{limits.MAX_SIDE:,} on a side."
+_TOO_LARGE = Filled(
+    _("Make it smaller: at most {pixels} million pixels, {side:,} on a side."),
+    pixels=limits.MAX_PIXELS // 1_000_000,
+    side=limits.MAX_SIDE,
 )
 
 
 def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < limits.MIN_SIDE:
-        raise NotAPicture(f"Use a picture of at least {limits.MIN_SIDE} pixels on each side.")
+        raise NotAPicture(
+            Filled(
+                _("Use a picture of at least {least} pixels on each side."), least=limits.MIN_SIDE
+            )
+        )
     if max(width, height) > limits.MAX_SIDE or width * height > limits.MAX_PIXELS:
         raise NotAPicture(_TOO_LARGE)
     if getattr(image, "is_animated", False):
-        raise NotAPicture("Use a picture that does not move.")
+        raise NotAPicture(_("Use a picture that does not move."))
 
 
 def look_at(data: bytes) -> Look:
@@ -80,7 +87,9 @@ def look_at(data: bytes) -> Look:
         NotAPicture: it is no picture, too large, moving or broken.
     """
     if len(data) > limits.MAX_BYTES:
-        raise NotAPicture(f"Use a file of at most {limits.MAX_BYTES // 1024 // 1024} MB.")
+        raise NotAPicture(
+            Filled(_("Use a file of at most {most} MB."), most=limits.MAX_BYTES // 1024 // 1024)
+        )
     with _opened(data) as image:
         turned = image.getexif().get(ORIENTATION) in SIDEWAYS
         width, height = image.size

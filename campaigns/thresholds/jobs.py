@@ -8,11 +8,12 @@ from typing import Any, Final
 import msgspec
 import redis
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from campaigns.thresholds.history import Goal, read_past
 from campaigns.thresholds.measures import Measured, measure
 from campaigns.thresholds.questions import Question
-from rtts_site.foundation.jobs import Job, running_job
+from rtts_site.foundation.jobs import Job, gave_up, running_job
 from rtts_site.foundation.redis_clients import redis_client
 
 JOB_KIND: Final = "campaigns.measure_threshold"
@@ -60,20 +61,20 @@ def run(job_id: int, *, now: datetime) -> None:
         if job is None:
             return
         if job.attempts > TRIES:
-            raise NotMeasured(f"Tried {TRIES} times: {job.message}")
+            raise NotMeasured(gave_up(job, TRIES))
         asked = _load(client, job.pk)
         if asked is None:
-            job.message = "Nobody waits for this any more."
+            job.tell(gettext_noop("Nobody waits for this any more."))
             return
 
         def report(done: int, total: int) -> bool:
-            job.report(done, total, "Reading what people did")
+            job.report(done, total, gettext_noop("Reading what people did"))
             return True
 
         past = read_past(client, asked.question, asked.goal, now=now, report=report) or []
         found = msgspec.msgpack.encode(measure(past, asked.question))
         client.set(_found_key(job.pk), found, ex=KEPT_S)
-        job.message = "Measured"
+        job.tell(gettext_noop("Measured"))
 
 
 def measured_by(client: redis.Redis, job: Job) -> tuple[Question, Goal, list[Measured]] | None:

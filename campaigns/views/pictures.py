@@ -20,6 +20,7 @@ from campaigns.models import Picture
 from campaigns.models.items import Kind
 from campaigns.views.pages import needs, page, user_of
 from decisioning.content.pictures import DIGEST
+from rtts_site.foundation.language import told
 
 PAGE = 48
 RECENT = 30
@@ -71,7 +72,7 @@ def _taken_in(request: HttpRequest, field: str) -> tuple[Picture | None, str]:
             now=timezone.now(),
         )
     except NotAPicture as error:
-        return None, str(error)
+        return None, told(error)
     return picture, ""
 
 

@@ -27,6 +27,7 @@ from consent.models import RecordRead
 from consent.people import Identifier
 from decisioning.round_trips import RedisUnavailable
 from decisioning.rules.compiler import CompileError
+from rtts_site.foundation.language import told
 from rtts_site.foundation.redis_clients import Down, redis_client
 
 SEE_PEOPLE = "decisioning.view_decisionrecord"  # what lets staff read what a person was shown
@@ -78,7 +79,7 @@ def _answer(request: HttpRequest, form: SimulatorForm) -> dict[str, Any]:
             trial = try_out(client, stage, question)
             return _told(request, form, question, stage=stage, trial=trial)
     except (NothingToTry, Refused, CompileError) as error:
-        form.add_error(None, str(error))
+        form.add_error(None, told(error))
     except (*Down, RedisUnavailable):
         form.add_error(None, str(AWAY))
     return {}

@@ -18,6 +18,7 @@ from campaigns.views.pages import needs, page, user_of
 from consent.models import RecordRead
 from decisioning.round_trips import RedisUnavailable
 from decisioning.rules.compiler import CompileError
+from rtts_site.foundation.language import told
 from rtts_site.foundation.redis_clients import Down, redis_client
 
 
@@ -38,7 +39,7 @@ def viewers(request: HttpRequest, key: str) -> HttpResponse:
             context |= {"found": found, "stage": stage.name}
         _note_reading(request, found)
     except (NotOnOffer, NothingToTry, Refused, CompileError) as error:
-        context["trouble"] = str(error)
+        context["trouble"] = told(error)
     except (*Down, RedisUnavailable):
         context["trouble"] = _("The profile store does not answer now; try again shortly.")
     title = _("Who would see {offer}").format(offer=offer.name)

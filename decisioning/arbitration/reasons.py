@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from consent.policy import REASONS
+from decisioning.content.fitting import context_words
 from decisioning.rules.phrases import ENGLISH, Phrases
 from decisioning.rules.phrases import gettext_noop as _
 from decisioning.rules.value_words import seconds_words
@@ -108,6 +109,7 @@ _DETAILS: Final[dict[str, Callable[[str, Phrases], str]]] = {
     CONSENT: consent_words,
     CAP_REACHED: _limit,
     ARM_EXCLUDES: _arm,
+    NO_VARIANT: context_words,
 }
 
 

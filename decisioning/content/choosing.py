@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from decisioning.content.contents import Content, prepare
-from decisioning.content.fitting import CONTEXT, by_closeness, context_words
+from decisioning.content.fitting import CONTEXT, by_closeness, context_detail
 from decisioning.rules.visibility import may_serve
 from decisioning.specs import (
     ANY_FIT,
@@ -23,7 +23,7 @@ class NoVariant:
     """Why an offer has nothing to show here."""
 
     token: str  # that has no value; "" where no variant fits
-    context: str  # in words
+    context: str  # see `context_detail`
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Choice:
             if not lacking and content.key not in unusable:
                 return content.key
             missing = missing or lacking or ", ".join(content.types)
-        return NoVariant(missing, context_words(facts))
+        return NoVariant(missing, context_detail(facts))
 
 
 @dataclass(frozen=True, slots=True)

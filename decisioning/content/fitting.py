@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
+from decisioning.rules.phrases import Phrases
+from decisioning.rules.phrases import gettext_noop as _
+from decisioning.rules.value_words import listed
 from decisioning.rules.values import conform
 from decisioning.specs import FitSpec, ValueType
 
@@ -64,7 +67,7 @@ def preferred_languages(said: Any) -> tuple[str, ...]:
             weight = float(matched[2] or 1)
             if weight > 0:
                 found.append((-weight, place, matched[1]))
-    return tuple(dict.fromkeys(language for _, _, language in sorted(found)))
+    return tuple(dict.fromkeys(language for _weight, _place, language in sorted(found)))
 
 
 def language_rank(languages: Iterable[str], wanted: Sequence[str]) -> tuple[int, int] | None:
@@ -113,18 +116,46 @@ def by_closeness(variants: Iterable[T], facts: Mapping[str, Any]) -> list[T]:
     wanted = preferred_languages(facts.get(LANGUAGE, ()))
     ranked = ((rank(one.fit, facts, wanted), one) for one in variants)
     fitting = [(how, one) for how, one in ranked if how is not None]
-    return [one for _, one in sorted(fitting, key=lambda pair: pair[0])]
+    return [one for _how, one in sorted(fitting, key=lambda pair: pair[0])]
 
 
-def context_words(facts: Mapping[str, Any]) -> str:
-    """Return what a context says that variants are chosen by, e.g. "language fr, device_class mobile"."""
-    said = [f"{key} {facts[key]}" for key in CONTEXT if key in facts]
-    return ", ".join(said) or "nothing said of it"
+def context_detail(facts: Mapping[str, Any]) -> str:
+    """Return what a context says that variants are chosen by, as records keep it: "language fr, save_data True"."""
+    return ", ".join(f"{key} {facts[key]}" for key in CONTEXT if key in facts) or _NOTHING
 
 
-def fit_words(fit: FitSpec) -> str:
+def context_words(detail: str, phrases: Phrases) -> str:
+    """Return a `context_detail` for people, e.g. "language fr, saving data"."""
+    if detail == _NOTHING:
+        return phrases.gettext(_NOTHING)
+    return ", ".join(_context_part(part, phrases) for part in detail.split(", "))
+
+
+def _context_part(part: str, phrases: Phrases) -> str:
+    if part in _SAVING:
+        return phrases.gettext(_SAVING[part])
+    key, _space, value = part.partition(" ")
+    if key not in _NAMES:  # the rest of a value that has commas
+        return part
+    return phrases.gettext(_NAMES[key]).format(value=value)
+
+
+_NOTHING: Final = _("nothing said of it")
+_NAMES: Final = {
+    LANGUAGE: _("language {value}"),
+    DEVICE: _("device {value}"),
+    NETWORK: _("network {value}"),
+}
+_SAVING: Final = {
+    f"{SAVE_DATA} {wanted}": words
+    for wanted, words in ((True, _("saving data")), (False, _("not saving data")))
+}
+
+
+def fit_words(fit: FitSpec, phrases: Phrases) -> str:
     """Return the contexts of a fit, "" for any, e.g. "de, mobile, saving data"."""
-    said = [" or ".join(values) for values in (fit.languages, fit.devices, fit.networks) if values]
+    named = (fit.languages, fit.devices, fit.networks)
+    said = [listed(values, phrases) for values in named if values]
     if fit.save_data is not None:
-        said.append("saving data" if fit.save_data else "not saving data")
+        said.append(phrases.gettext(_SAVING[f"{SAVE_DATA} {fit.save_data}"]))
     return ", ".join(said)

@@ -18,6 +18,8 @@ from decisioning.profiles.aggregates import Aggregates, LiveSet, families_of
 from decisioning.profiles.folding import fold
 from decisioning.profiles.live_set import load_live
 from decisioning.profiles.profile import Profile, encode_profile
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 from decisioning.specs import AggregateSpec
 
 COMPLETE_KEY: Final = "aggregates:complete"  # hash: family -> generation that history was added to
@@ -86,7 +88,13 @@ def _await(what: str, done: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE_S
     while not done():
         if time.monotonic() > end:
-            raise BackfillStalled(f"{what} for {PATIENCE_S:.0f} s: see whether the workers run.")
+            raise BackfillStalled(
+                Filled(
+                    _("{what} for {seconds} s: see whether the workers run."),
+                    what=Filled(what),
+                    seconds=round(PATIENCE_S),
+                )
+            )
         time.sleep(POLL_S)
 
 
@@ -102,7 +110,7 @@ def _await_take_up(client: "redis.Redis", live: LiveSet, wanted: dict[str, int])
                 positions[partition] = known
         return True
 
-    _await("No partition took up the new aggregates", everywhere)
+    _await(_("No partition took up the new aggregates"), everywhere)
     return [
         _Target(
             key,
@@ -123,7 +131,7 @@ def _await_archived(client: "redis.Redis", targets: Sequence[_Target]) -> None:
             stream_order(positions[one].archived) >= stream_order(until[one]) for one in _PARTITIONS
         )
 
-    _await("History did not get on", everywhere)
+    _await(_("History did not get on"), everywhere)
 
 
 def _await_folded(client: "redis.Redis") -> None:
@@ -133,7 +141,7 @@ def _await_folded(client: "redis.Redis") -> None:
         positions = load_positions(client, _PARTITIONS)
         return all(stream_order(positions[one].folded) >= stream_order(last[one]) for one in last)
 
-    _await("The streams were not folded", everywhere)
+    _await(_("The streams were not folded"), everywhere)
 
 
 def _send_all(
@@ -205,4 +213,4 @@ def _send(client: "redis.Redis", records: Sequence[Record]) -> None:
             return False
         return True
 
-    _await("The streams stayed full", taken)
+    _await(_("The streams stayed full"), taken)

@@ -29,6 +29,7 @@ from decisioning.rules.conditions import (
 )
 from decisioning.rules.literals import member
 from decisioning.rules.paths import Atom, Comparison, Computed, Paths, expand
+from decisioning.rules.phrases import Filled, gettext_noop
 from decisioning.rules.tree import leaves
 from decisioning.rules.visibility import may_serve, without_hidden
 from decisioning.specs import (
@@ -99,7 +100,13 @@ def rules_of(release: ReleaseSpec) -> Rules:
         shared = _read(campaign.eligibility, catalogue, f"campaign {campaign.key}")
         for key in _offers_of(campaign):
             if key not in offers:
-                raise CompileError(f"campaign {campaign.key}: take out {key}, which is no offer")
+                raise CompileError(
+                    Filled(
+                        gettext_noop("campaign {campaign}: take out {offer}, which is no offer"),
+                        campaign=campaign.key,
+                        offer=key,
+                    )
+                )
             hidden = _hidden(release, offers[key].purposes)
             rule = f"{campaign.key}/{key}"
             named = {rule: own[key]} | {

@@ -3,6 +3,11 @@
 from datetime import date
 from typing import Final, Protocol
 
+from rtts_site.foundation import texts
+from rtts_site.foundation.texts import Filled
+
+__all__ = ["ENGLISH", "English", "Filled", "Phrases", "anew", "gettext_noop"]
+
 
 class Phrases(Protocol):
     """A language: translations of English sources, and how it writes numbers and dates.
@@ -51,25 +56,6 @@ def gettext_noop(message: str) -> str:
     return message
 
 
-class Filled(str):
-    """An English text that keeps its source and what fills its places, so that a page can say it anew."""
-
-    source: str
-    places: dict[str, object]
-
-    def __new__(cls, source: str, **places: object) -> "Filled":
-        """Return the text of a source, e.g. ``Filled("use at most {most} values", most=500)``."""
-        filled = super().__new__(cls, source.format(**places))
-        filled.source, filled.places = source, places
-        return filled
-
-
 def anew(text: str, phrases: Phrases) -> str:
     """Return an English text in another language, as it is where that has no words for it."""
-    if not isinstance(text, Filled):
-        return phrases.gettext(text) if text else ""
-    places = {
-        key: anew(one, phrases) if isinstance(one, Filled) else one
-        for key, one in text.places.items()
-    }
-    return phrases.gettext(text.source).format(**places)
+    return texts.anew(text, phrases.gettext)

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext, gettext_noop
+
+from rtts_site.foundation.texts import Filled, anew, filled_of, words_of
 
 
 class Job(models.Model):
@@ -22,7 +25,8 @@ class Job(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     done = models.PositiveBigIntegerField(default=0)
     total = models.PositiveBigIntegerField(default=0)  # 0 while unknown
-    message = models.TextField(blank=True)
+    message = models.TextField(blank=True)  # in English, for logs and programs
+    said = models.JSONField(default=dict, blank=True)  # the same as texts.Plain, for people
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -41,10 +45,27 @@ class Job(models.Model):
     def percent(self) -> int:
         return min(100, 100 * self.done // self.total) if self.total else 0
 
+    @property
+    def words(self) -> str:
+        """Return the last words in the language of the page."""
+        return anew(self.told, gettext)
+
+    @property
+    def told(self) -> Filled:
+        """Return the last words as a text that can be said in any language, or be part of another."""
+        return filled_of(self.said) if self.said else Filled(self.message)
+
+    def tell(self, message: str) -> None:
+        """Set the last words: a translatable English text, `Filled` where it has places; saves nothing."""
+        said = message if isinstance(message, Filled) else Filled(message)
+        self.message, self.said = str(said), said.plain()
+
     def report(self, done: int, total: int, message: str = "") -> None:
         """Write progress at once, outside of the caller's result; one query."""
-        self.done, self.total, self.message = done, total, message or self.message
-        self.save(update_fields=["done", "total", "message", "updated_at"])
+        self.done, self.total = done, total
+        if message:
+            self.tell(message)
+        self.save(update_fields=["done", "total", "message", "said", "updated_at"])
 
 
 def claim_job(job_id: int) -> Job | None:
@@ -54,6 +75,11 @@ def claim_job(job_id: int) -> Job | None:
         state=Job.State.RUNNING, attempts=models.F("attempts") + 1, updated_at=Now()
     )
     return Job.objects.get(pk=job_id) if changed else None
+
+
+def gave_up(job: Job, tries: int) -> Filled:
+    """Return why a job is not tried again: what kept it from being done the last time."""
+    return Filled(gettext_noop("Tried {times} times: {why}"), times=tries, why=job.told)
 
 
 @contextmanager
@@ -72,11 +98,12 @@ def running_job(
         yield job
     except Exception as error:
         state = Job.State.FAILED if isinstance(error, refusals) else Job.State.WAITING
-        _finish(job, state, str(error) or type(error).__name__)
+        job.tell(words_of(error))
+        _finish(job, state)
         raise
-    _finish(job, Job.State.DONE, job.message)
+    _finish(job, Job.State.DONE)
 
 
-def _finish(job: Job, state: Job.State, message: str) -> None:
-    job.state, job.message = state, message
-    job.save(update_fields=["state", "message", "updated_at"])
+def _finish(job: Job, state: Job.State) -> None:
+    job.state = state
+    job.save(update_fields=["state", "message", "said", "updated_at"])

@@ -6,6 +6,8 @@ from typing import Final
 
 from django.utils import formats, translation
 
+from rtts_site.foundation import texts
+
 
 class ActiveLanguage:
     """The language that is active while it is asked, English outside pages."""
@@ -28,3 +30,8 @@ class ActiveLanguage:
 
 
 ACTIVE: Final = ActiveLanguage()
+
+
+def told(error: Exception) -> str:
+    """Return what an error says in the language of the page."""
+    return texts.anew(texts.words_of(error), ACTIVE.gettext)

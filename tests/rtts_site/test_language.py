@@ -11,7 +11,11 @@ from django.contrib.auth.models import User
 from django.utils import translation
 from django.utils.translation import templatize
 
+from decisioning.arbitration import reasons
+from decisioning.content.fitting import context_detail, context_words, fit_words
 from decisioning.rules.phrases import ENGLISH, Filled, anew
+from decisioning.specs import FitSpec
+from rtts_site.foundation.jobs import Job, gave_up
 from rtts_site.foundation.language import ACTIVE
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +127,47 @@ def test_numbers_are_written_as_the_language_does(value, english, german_words):
         assert ACTIVE.number(value) == english
     with translation.override("de"):
         assert ACTIVE.number(value) == german_words
+
+
+def test_a_job_is_told_in_the_language_of_the_reader(db):
+    job = Job(kind="a", message="Compiling the rules", attempts=9)
+    with translation.override("de"):
+        assert job.words == "Die Regeln werden übersetzt"
+
+    job.tell(Filled("Release {version} is live", version=3))
+    assert job.message == "Release 3 is live"
+    job.tell(Filled("This version cannot read {release}: publish it again.", release="Release 3"))
+    job.tell(gave_up(job, 8))
+    job.save()
+    job = Job.objects.get(pk=job.pk)
+
+    english = "Tried 8 times: This version cannot read Release 3: publish it again."
+    assert (job.message, job.words) == (english, english)
+    with translation.override("de"):
+        assert job.words.startswith("8-mal versucht: Diese Version kann Release 3 nicht lesen")
+
+
+def test_braces_of_others_are_no_places():
+    job = Job(kind="a")
+    job.tell('unreadable: {"a": 1}')
+
+    assert job.words == 'unreadable: {"a": 1}'
+
+
+def test_contexts_of_variants_are_said_in_the_language_of_the_reader():
+    detail = context_detail(
+        {"language": "de-AT,de;q=0.9, en", "device_class": "tv", "save_data": False}
+    )
+
+    assert (
+        context_words(detail, ENGLISH) == "language de-AT,de;q=0.9, en, device tv, not saving data"
+    )
+    assert context_words(context_detail({}), ENGLISH) == "nothing said of it"
+    with translation.override("de"):
+        said = reasons.words(reasons.NO_VARIANT, detail, ACTIVE)
+        assert "Sprache de-AT,de;q=0.9, en, Gerät tv, ohne Datensparen" in said
+        fit = FitSpec(languages=("de", "fr"), save_data=True)
+        assert fit_words(fit, ACTIVE) == "de oder fr, mit Datensparen"
 
 
 def test_an_english_text_is_said_anew():
