@@ -4,16 +4,15 @@ from typing import Any, Final
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from campaigns.flips import Flip, Step
 from campaigns.wording import clock
 from consent.policy import PolicySpec
 from decisioning.arbitration import reasons
 from decisioning.rules.catalogue import Catalogue
-from decisioning.rules.conditions import load
 from decisioning.rules.nearest import Change
-from decisioning.rules.words import sentence
+from decisioning.rules.words import measured, sentence
 from decisioning.specs import AggregateSpec, AttributeSpec
 from rtts_site.foundation.language import ACTIVE
 
@@ -21,16 +20,6 @@ _SIGNALS: Final = {
     "gpc": gettext_lazy("No Global Privacy Control signal in the request"),
     "tcf": gettext_lazy("No TCF string in the request"),
     "gpp": gettext_lazy("No GPP string in the request"),
-}
-_OVER: Final = {
-    "count": gettext_lazy("How often: {event}"),
-    "sum": gettext_lazy("Total {property} of {event}"),
-    "average": gettext_lazy("Average {property} of {event}"),
-    "min": gettext_lazy("Smallest {property} of {event}"),
-    "max": gettext_lazy("Largest {property} of {event}"),
-    "distinct": gettext_lazy("Different values of {property} of {event}"),
-    "since_first": gettext_lazy("Days since the first {event}"),
-    "since_last": gettext_lazy("Days since the last {event}"),
 }
 _NO_FLIP: Final = {
     reasons.NOT_RUNNING: gettext_lazy("It has ended; only other dates would show it."),
@@ -115,36 +104,13 @@ class FlipWords:
         spec = self.catalogue.attributes.get(change.fact)
         if not isinstance(spec, AttributeSpec) or spec.type != "number":
             return self.plainly(change)
-        unit = f" {spec.unit}" if spec.unit else ""
-        said = (
-            _("{name} {by} higher: {to} instead of {was}")
-            if value > before
-            else _("{name} {by} lower: {to} instead of {was}")
-        )
-        return said.format(
-            name=spec.name,
-            by=_number(abs(value - before)) + unit,
-            to=_number(value) + unit,
-            was=_number(before) + unit,
-        )
+        return _moved(spec.name, before, value, unit=spec.unit)
 
     def counted(self, change: Change, spec: AggregateSpec) -> str:
-        """Return e.g. "1 more Order completed in the last 30 days: 3 instead of 2"."""
+        """Return e.g. "The sum of total over “Order” in the last 30 days 20 higher: 100 instead of 80"."""
         if spec.function not in ("count", "sum"):
             return self.plainly(change)
-        by = change.value - change.before
-        what = self.event(spec) + self.period(spec.within)
-        if spec.function == "sum":
-            what = str(_OVER["sum"]).format(property=_property(spec), event=what)
-            said = _("{what} {by} higher: {to} instead of {was}")
-            if by < 0:
-                said = _("{what} {by} lower: {to} instead of {was}")
-        else:
-            said = _("{by} more {what}: {to} instead of {was}")
-            if by < 0:
-                said = _("{by} fewer {what}: {to} instead of {was}")
-        numbers = {"by": abs(by), "to": change.value, "was": change.before}
-        return said.format(what=what, **{key: _number(one) for key, one in numbers.items()})
+        return _moved(self.aggregate(spec), change.before, change.value)
 
     def plainly(self, change: Change) -> str:
         """Return the conditions that would have to hold."""
@@ -152,40 +118,8 @@ class FlipWords:
         return _(" and ").join(dict.fromkeys(said))
 
     def aggregate(self, spec: AggregateSpec) -> str:
-        """Return what a count is of, e.g. "How often: Order completed in the last 30 days"."""
-        if spec.function == "sequence":
-            then = self.catalogue.events.get(spec.then)
-            said = (
-                _("{event} not followed by {then}") if spec.without else _("{event}, then {then}")
-            )
-            name = said.format(event=self.event(spec), then=then.name if then else spec.then)
-        else:
-            over = str(_OVER[spec.function])
-            name = over.format(event=self.event(spec), property=_property(spec))
-        return name + self.period(spec.within)
-
-    def event(self, spec: AggregateSpec) -> str:
-        """Return an event's name with its filter."""
-        found = self.catalogue.events.get(spec.event)
-        name = found.name if found else spec.event
-        if spec.where is None or found is None:
-            return name
-        where = sentence(load(spec.where), Catalogue.of_event(found), ACTIVE)
-        return _("{event} where {condition}").format(event=name, condition=where)
-
-    def period(self, within: str) -> str:
-        """Return " in the last 30 days", "" for ever."""
-        if within in ("page", "session"):
-            return _(" in this page view") if within == "page" else _(" in this session")
-        if not within:
-            return ""
-        number = int(within[:-1])
-        units = {
-            "m": ngettext(" in the last minute", " in the last {n} minutes", number),
-            "h": ngettext(" in the last hour", " in the last {n} hours", number),
-            "d": ngettext(" in the last day", " in the last {n} days", number),
-        }
-        return units[within[-1]].format(n=number)
+        """Return what a count is of, e.g. "The number of “Order completed” in the last 30 days"."""
+        return measured(spec, self.catalogue, ACTIVE)
 
 
 def no_flip(code: str) -> str:
@@ -193,8 +127,19 @@ def no_flip(code: str) -> str:
     return str(_NO_FLIP.get(code, ""))
 
 
-def _property(spec: AggregateSpec) -> str:
-    return spec.property.replace("_", " ")
+def _moved(name: str, before: float, value: float, *, unit: str = "") -> str:
+    tail = f" {unit}" if unit else ""
+    said = (
+        _("{name} {by} higher: {to} instead of {was}")
+        if value > before
+        else _("{name} {by} lower: {to} instead of {was}")
+    )
+    return said.format(
+        name=name,
+        by=_number(abs(value - before)) + tail,
+        to=_number(value) + tail,
+        was=_number(before) + tail,
+    )
 
 
 def _is_number(value: Any) -> bool:

@@ -34,6 +34,8 @@ _OVER: Final = {
     "max": _("the highest {property} of {event} {period}"),
     "average": _("the average {property} of {event} {period}"),
     "distinct": _("the number of different values of {property} of {event} {period}"),
+    "since_first": _("the days since the first {event} {period}"),
+    "since_last": _("the days since the last {event} {period}"),
 }
 # Without and with a window.
 _NEVER_DONE: Final = (_("the person has never {done}"), _("the person has not {done} {period}"))
@@ -129,13 +131,24 @@ class Speaker:
             notes = [self._fill(_("only those where {where}"), where=where), *notes]
         return self._noted(words, [*notes, *self._grain(spec.within)])
 
+    def measured(self, spec: AggregateSpec) -> str:
+        """Return what an aggregate tells, e.g. "the number of “Order Completed” in the last 30 days"."""
+        if spec.function == "sequence":
+            return self._followed(spec)
+        words = self._over(spec)
+        if spec.where is None:
+            return words
+        where = self._fill(_("only those where {where}"), where=self._where(spec.event, spec.where))
+        return self._noted(words, [where])
+
     def _over(self, spec: AggregateSpec) -> str:
-        return self._fill(
+        words = self._fill(
             _OVER[spec.function],
             property=spec.property.replace("_", " "),
             event=quoted(self._name(spec.event), self.phrases),
             period=self._period(spec.within),
         )
+        return words.strip()  # of all time: no period
 
     def _noted(self, words: str, notes: list[str]) -> str:
         if not notes:
@@ -190,20 +203,23 @@ class Speaker:
         return self._fill(words, did=did, event=quoted(name, self.phrases), ago=ago)
 
     def _sequence(self, spec: AggregateSpec, *, denied: bool) -> str:
+        sentence = self._followed(spec)
+        if denied:
+            sentence = self._fill(_("it is not so that {condition}"), condition=sentence)
+        return self._noted(sentence, self._grain(spec.within))
+
+    def _followed(self, spec: AggregateSpec) -> str:
         words = (
             _("the person has {first} and then not {second} {period}")
             if spec.without
             else _("the person has {first} and then {second} {period}")
         )
-        sentence = self._fill(
+        return self._fill(
             words,
             first=self._done(spec.event, spec.where),
             second=self._done(spec.then, spec.then_where),
             period=self._period(spec.within),
         )
-        if denied:
-            sentence = self._fill(_("it is not so that {condition}"), condition=sentence)
-        return self._noted(sentence, self._grain(spec.within))
 
     def _done(self, event: str, where: Condition | None = None) -> str:
         """Return what has been done, e.g. "bought", or "done “Gate passed”"."""

@@ -13,7 +13,7 @@ from decisioning.rules.phrases import gettext_noop as _
 from decisioning.rules.tree import Denied, Group, Leaf, Node, SegmentUse
 from decisioning.rules.truth import Explanation, Truth
 from decisioning.rules.value_words import quoted
-from decisioning.specs import Condition
+from decisioning.specs import AggregateSpec, Condition
 
 HEADINGS: Final = {  # what stands above the members of a group
     "all": _("All of these must be true"),
@@ -56,6 +56,12 @@ def explanation_words(
     if explanation.parts:
         told["parts"] = [explanation_words(part, catalogue, phrases) for part in explanation.parts]
     return told
+
+
+def measured(spec: AggregateSpec, catalogue: Catalogue, phrases: Phrases = ENGLISH) -> str:
+    """Return what an aggregate tells, e.g. "The number of “Order Completed” in the last 30 days"."""
+    speaker = Speaker(catalogue, phrases, _Teller(phrases).tell)
+    return capitalised(speaker.measured(spec))
 
 
 def label_of(operator: Operator, phrases: Phrases = ENGLISH) -> str:

@@ -318,8 +318,8 @@ def test_fields_follow_what_is_asked_under(live, mia, redis, marketer):  # noqa:
     before = marketer.post(url, posted()).content.decode()
     after = marketer.post(url, posted(under=f"change-{change.pk}", **{"fact-spend": "7"}))
 
-    assert "How often: Order" not in before
-    assert "How often: Order in the last 30 days" in after.content.decode()
+    assert "The number of “Order”" not in before
+    assert "The number of “Order” in the last 30 days" in after.content.decode()
     assert 'value="7"' in after.content.decode()
 
 
