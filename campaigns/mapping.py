@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import rfc8785
@@ -30,6 +30,7 @@ from decisioning.specs import (
 Body = dict[str, Any]
 Bodies = Mapping[tuple[str, str], Body]  # (kind, key) -> body
 
+MOST_WHOLE: Final = 2**53
 UNFIT = gettext_lazy(
     "Use JSON with finite numbers up to 2^53 and no characters that cannot be seen."
 )
@@ -111,9 +112,17 @@ def parse(kind: str, body: Body) -> Any:
 def _is_portable(value: Any) -> bool:
     """Say whether every store and digest can carry a value: finite numbers, whole characters, no NUL."""
     try:
-        return b"\\u0000" not in rfc8785.dumps(msgspec.to_builtins(value))
+        plain = msgspec.to_builtins(value)
+        return _is_precise(plain) and b"\\u0000" not in rfc8785.dumps(plain)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError):
         return False
+
+
+def _is_precise(value: Any) -> bool:
+    """Say whether no fraction is so large that the database gives it back as a whole number past the limit."""
+    if isinstance(value, dict | list):
+        return all(map(_is_precise, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or abs(value) < MOST_WHOLE
 
 
 def body_of(spec: Any) -> Body:

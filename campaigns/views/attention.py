@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -14,6 +15,7 @@ from campaigns.analysis import runs
 from campaigns.analysis.placing import address_of, items_of
 from campaigns.analysis.telling import Told
 from campaigns.models import Analysis, Change
+from campaigns.publishing import NotPossible
 from campaigns.views.pages import attempt, needs, page, text_of, user_of
 from rtts_site.foundation.jobs import Job
 
@@ -50,9 +52,13 @@ def attention(request: HttpRequest) -> HttpResponse:
 @require_POST
 @needs("view_release")
 def dismiss(request: HttpRequest) -> HttpResponse:
-    mark = text_of(request, "mark", most=64)
-    reason = text_of(request, "reason", most=300)
     to = "admin:index" if request.POST.get("from") == "home" else "admin:rtts-attention"
+    try:
+        mark = text_of(request, "mark", most=64)
+        reason = text_of(request, "reason", most=300)
+    except NotPossible as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(reverse(to))
     if not mark or not reason:
         return page(
             request,
@@ -72,7 +78,7 @@ def dismiss(request: HttpRequest) -> HttpResponse:
 @require_POST
 @needs("view_release")
 def bring_back(request: HttpRequest) -> HttpResponse:
-    runs.bring_back(user_of(request), text_of(request, "mark", most=64))
+    runs.bring_back(user_of(request), request.POST.get("mark", "").replace("\0", ""))
     return HttpResponseRedirect(f"{reverse('admin:rtts-attention')}?notes=1")
 
 

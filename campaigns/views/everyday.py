@@ -46,7 +46,7 @@ def tag(request: HttpRequest, pk: int) -> HttpResponse:
     item = _thing(request, pk, "change")
     try:
         tags.set_tags(item, tags.read_tags(text_of(request, "tags", most=2000)))
-    except tags.TagRefused as error:
+    except (tags.TagRefused, *REFUSALS) as error:
         messages.error(request, str(error))
     else:
         messages.success(request, _("Tags saved. They need no review."))
@@ -68,7 +68,7 @@ def list_admin(request: HttpRequest, label: str) -> tuple[str, "ModelAdmin[Any]"
 @needs("view_change")
 def keep_filter(request: HttpRequest, label: str) -> HttpResponse:
     url, _admin = list_admin(request, label)
-    query = text_of(request, "query", most=4000)
+    query = _asked_before(request)
 
     def keep() -> None:
         saved_lists.save_filter(
@@ -105,4 +105,9 @@ def choose_columns(request: HttpRequest, label: str) -> HttpResponse:
     known = [name for name, _words in getattr(model_admin, "choosable", ())]
     chosen = [name for name in known if name in request.POST.getlist("columns")]
     saved_lists.save_columns(user_of(request), model=label, columns=chosen)
-    return HttpResponseRedirect(f"{url}?{text_of(request, 'query', most=4000)}")
+    return HttpResponseRedirect(f"{url}?{_asked_before(request)}")
+
+
+def _asked_before(request: HttpRequest) -> str:
+    """Return what the list was asked before the step, to come back to it; more than fits is no filter to keep."""
+    return request.POST.get("query", "").replace("\0", "")[:4000]

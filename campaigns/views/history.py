@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model
+from django.forms import DateField
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
@@ -30,6 +31,9 @@ SUBJECTS: dict[str, tuple[type[Model], str]] = {
 @require_GET
 def history(request: HttpRequest, subject: str, pk: str) -> HttpResponse:
     found = _found(request, subject, pk)
+    if odd := _odd_day(request):
+        words = f"“{odd[:40]}”: {DateField.default_error_messages['invalid']}"
+        return HttpResponse(words, status=422, content_type="text/plain; charset=utf-8")
     everything = history_of(found)
     asked = Asked(
         request.GET.get("who", ""),
@@ -69,6 +73,15 @@ def _found(request: HttpRequest, subject: str, pk: str) -> Model:
     if row is None:
         raise Http404(_("There is no such thing."))
     return row
+
+
+def _odd_day(request: HttpRequest) -> str:
+    """Return what was written for a day and is none, "" where all days are days."""
+    for name in ("since", "until"):
+        text = request.GET.get(name, "")
+        if text and _day(request, name, after=timedelta(days=1)) is None:
+            return text
+    return ""
 
 
 def _day(request: HttpRequest, name: str, after: timedelta = timedelta(0)) -> datetime | None:

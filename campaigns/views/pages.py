@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.core.validators import ProhibitNullCharactersValidator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -54,8 +55,18 @@ def user_of(request: HttpRequest) -> User:
 
 
 def text_of(request: HttpRequest, name: str, *, most: int) -> str:
-    """Return a posted text, cut to `most` characters, without the NUL that the database cannot hold."""
-    return request.POST.get(name, "").replace("\0", "").strip()[:most]
+    """Return a posted text as it was typed, without space around it.
+
+    Raises:
+        NotPossible: it has more than `most` characters, or a NUL, which the database cannot hold.
+    """
+    text = request.POST.get(name, "").strip()
+    if "\0" in text:
+        raise NotPossible(str(ProhibitNullCharactersValidator.message))
+    if len(text) > most:
+        words = _("“%(tag)s” is too long: use at most %(most)s characters.")
+        raise NotPossible(words % {"tag": f"{text[:40]}…", "most": most})
+    return text
 
 
 def number_of(request: HttpRequest, name: str) -> int:

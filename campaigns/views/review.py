@@ -221,14 +221,17 @@ def item(request: HttpRequest, pk: int) -> HttpResponse:
 @needs("add_change")
 def new_change(request: HttpRequest) -> HttpResponse:
     user, now = user_of(request), timezone.now()
-    change = drafts.open_change(user, now=now, title=text_of(request, "title", most=120))
-    drafts.switch_change(user, change)
-    return attempt(
-        request,
-        lambda: None,
-        done=_("Opened. Your next edits go into it."),
-        to=reverse("admin:rtts-change", args=[change.pk]),
-    )
+    made: list[Change] = []
+
+    def step() -> None:
+        made.append(drafts.open_change(user, now=now, title=text_of(request, "title", most=120)))
+        drafts.switch_change(user, made[0])
+
+    done = _("Opened. Your next edits go into it.")
+    answer = attempt(request, step, done=done, to=reverse("admin:rtts-review"))
+    if made:
+        answer["Location"] = reverse("admin:rtts-change", args=[made[0].pk])
+    return answer
 
 
 @require_GET

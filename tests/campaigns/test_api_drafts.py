@@ -488,3 +488,12 @@ def test_who_names_a_change_does_not_approve_it(live, mia, max_):
     drafts.rename_change(change, "Ours", by=max_, now=NOW)
 
     assert drafts.is_author(max_, change)
+
+
+@pytest.mark.parametrize("number", [5.1e16, 1e308, 2.0**53])
+def test_number_that_the_database_would_not_give_back_is_refused(web, number):
+    condition = {"all": [{"attribute": "spend", "is": "gt", "value": number}]}
+    body = {"body": {"key": "big", "name": "Big", "condition": condition}}
+
+    assert post(web, "catalogue/segments", body).status_code == 422
+    assert web.get("/admin/campaigns/segment/").status_code == 200

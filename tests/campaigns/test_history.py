@@ -165,10 +165,12 @@ def test_odd_addresses_and_roles(live, mia, subject, pk, status):
     assert browser(mia).get(f"/admin/history/{subject}/{pk}/").status_code in (status, 404)
 
 
-def test_odd_days_are_no_filter(gold, mia):
-    url = f"/admin/history/item/{gold.pk}/?since=tomorrow&until=9999-12-31"
+@pytest.mark.parametrize("query", ["since=tomorrow", "until=9999-12-31", "until=9&format=csv"])
+def test_what_is_no_day_is_named(gold, mia, query):
+    answer = browser(mia).get(f"/admin/history/item/{gold.pk}/?{query}")
 
-    assert browser(mia).get(url).status_code == 200
+    assert answer.status_code == 422
+    assert query.split("=")[1].split("&")[0] in answer.content.decode()
 
 
 def test_things_without_a_history_say_so(db):

@@ -251,3 +251,10 @@ def test_breadcrumbs_name_no_app(live, mias):
 
 def test_counts_have_thousands_separators(live, mia, redis):
     assert finding.Group("offer", [], 1_234).more_words == "1,234 more"
+
+
+@pytest.mark.parametrize("pk", ["", "x", "²", "9" * 30])
+def test_act_on_what_is_no_thing_is_refused_in_words(live, mias, pk):
+    answer = mias.post(OFFERS, {"action": "tag", "_selected_action": pk}, follow=True)
+
+    assert "Reload the page and try again." in answer.content.decode()

@@ -74,6 +74,16 @@ def test_refuses_what_has_no_words_or_no_place(change, mia, text, about):
         say(change, text, mia, about)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"), [("a" * 2001, "at most 2000 characters"), ("a\0b", "Null characters")]
+)
+def test_what_cannot_be_kept_whole_is_refused_in_words(change, ada, text, words):
+    answer = browser(ada).post(f"/admin/changes/{change.pk}/say/", {"text": text}, follow=True)
+
+    assert words in answer.content.decode()
+    assert not ReviewComment.objects.filter(text__startswith="a").exists()
+
+
 def test_thing_outside_of_the_change_is_refused(change, mia):
     other = Item.objects.get(key="winter-sale")
 
