@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
-from campaigns import reach, stopping
+from campaigns import reach, remeasuring, stopping
 from campaigns.candidates import candidate_from, candidate_of, conflicts
 from campaigns.drafts import author_ids, drafts_of, void_approvals
 from campaigns.models import Change, Event, Item, Release
@@ -138,6 +138,7 @@ def _rebuild(change: Change, *, now: datetime) -> None:
         return
     if change.state == Change.State.APPROVED:
         stamp(candidate, change)
+    remeasuring.ask(candidate)
 
 
 def _reached(change: Change) -> reach.Reach:

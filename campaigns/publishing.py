@@ -206,7 +206,7 @@ def approve(
     note(change, Verdict.APPROVED, by=by, now=now, text=text)
     standing = approvals.standing_of(change)
     if standing.is_complete:
-        _pass(change, candidate, by=by, now=now)
+        complete(change, candidate, by=by, now=now)
     return standing
 
 
@@ -226,7 +226,8 @@ def _record_approval(
     )
 
 
-def _pass(change: Change, candidate: Release, *, by: AbstractUser, now: datetime) -> None:
+def complete(change: Change, candidate: Release, *, by: AbstractUser, now: datetime) -> None:
+    """Mark a change in review as approved; `by` gave the last approval that it needed."""
     change.state = Change.State.APPROVED
     change.approved_by_id, change.approved_at = by.pk, now
     change.approved_content = content_digest(drafts_of(change))

@@ -8,12 +8,12 @@ from celery import shared_task
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from campaigns import importing, preparing, previews
+from campaigns import importing, preparing, previews, remeasuring
 from campaigns.analysis import runs
 from campaigns.csv_files import Unreadable
 from campaigns.images import library
 from campaigns.images.reading import NotAPicture
-from campaigns.models import Picture, Preview, Release
+from campaigns.models import Change, Picture, Preview, Release
 from campaigns.notifying import delivering
 from campaigns.thresholds import jobs as measuring
 from decisioning.previews import drop_ended
@@ -155,6 +155,21 @@ def import_file(job_id: int) -> None:
         except refusals:
             importing.give_up(job)
             raise
+
+
+@shared_task(name="campaigns.remeasure_waiting")
+def remeasure_waiting(**_: Any) -> None:
+    """Run by beat each second: measures whom changes in review reach since another release went live."""
+    now = timezone.now()
+    jobs = Job.objects.filter(kind=remeasuring.JOB_KIND)
+    give_back(jobs, now=now)
+    for job in jobs.filter(state=Job.State.WAITING).order_by("pk")[:5]:
+        if job.attempts and job.updated_at > now - pause_after(job.attempts):
+            continue
+        gone = (Change.DoesNotExist,)
+        with suppress(*gone), running_job(job.pk, refusals=gone) as mine:
+            if mine is not None:
+                remeasuring.measure_again(mine.subject, now=timezone.now())
 
 
 @shared_task(name="campaigns.push_live")

@@ -284,6 +284,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 1.0,
         "options": {"expires": 5},
     },
+    "campaigns: measure again whom changes reach": {
+        "task": "campaigns.remeasure_waiting",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
     "campaigns: make previews ready": {
         "task": "campaigns.prepare_previews",
         "schedule": 1.0,

@@ -2,7 +2,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied
 
-from campaigns import approvals, drafts, going_live, inbox, publishing, reach
+from campaigns import approvals, drafts, going_live, inbox, publishing, reach, tasks
 from campaigns.models import Approval, ApprovalRule, Change
 from campaigns.models.items import Kind
 from campaigns.publishing import NotPossible
@@ -175,6 +175,66 @@ def test_size_is_forgotten_when_what_it_rests_on_goes_live_otherwise(
         assert publishing.candidate_for(change).reach == reached
     assert measured["offer:mine"] is not None
     assert "may reach everybody" in str(approvals.standing_of(change).needs[0].because)
+
+
+def gold_goes_live(author, approver, name):
+    other = drafts.open_change(author, now=NOW, title="Other")
+    spec = SegmentSpec(key="gold", name=name, condition=SILVER)
+    save(other, Kind.SEGMENT, spec, author=author)
+    publishing.submit(other, by=author, now=NOW)
+    go_live(other, by=approver)
+
+
+def offer_to_gold(author):
+    mine = {"all": [{"segment": "gold"}]}
+    spec = OfferSpec(
+        key="mine", name="Mine", purposes=("ads",), variants=(variant(),), eligibility=mine
+    )
+    return submitted(author, Kind.OFFER, spec)
+
+
+def test_size_is_measured_again_by_a_job(live, mia, max_, ada, crowd):  # noqa: F811
+    ApprovalRule.objects.create(kind="offer", approvers=2, above_people=10**9)
+    change = offer_to_gold(mia)
+    gold_goes_live(max_, ada, "Gold")
+    approve(change, ada)
+    waiting = state_of(change)
+
+    tasks.remeasure_waiting()
+
+    assert waiting == "in_review"
+    assert publishing.candidate_for(change).reach == {"offer:mine": 6}
+    assert state_of(change) == "approved"
+    assert Change.objects.get(pk=change.pk).approved_by == ada
+    publishing.publish(Change.objects.get(pk=change.pk), by=ada, now=NOW)
+
+
+def test_size_that_is_measured_while_another_goes_live_is_measured_anew(
+    live,
+    mia,
+    max_,
+    ada,
+    crowd,  # noqa: F811
+    monkeypatch,
+):
+    ApprovalRule.objects.create(kind="offer", approvers=2, above_people=10**9)
+    change = offer_to_gold(mia)
+    gold_goes_live(max_, ada, "Gold")
+    measure = reach.measure
+
+    def overtaken(*args, **more):
+        monkeypatch.setattr(reach, "measure", measure)
+        found = measure(*args, **more)
+        gold_goes_live(max_, ada, "Gold again")
+        return found
+
+    monkeypatch.setattr(reach, "measure", overtaken)
+    tasks.remeasure_waiting()
+    overtaken_reach = publishing.candidate_for(change).reach
+    tasks.remeasure_waiting()
+
+    assert overtaken_reach == {"offer:mine": None}
+    assert publishing.candidate_for(change).reach == {"offer:mine": 6}
 
 
 def test_draft_that_is_saved_while_it_is_measured_may_reach_everybody(
