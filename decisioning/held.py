@@ -150,7 +150,7 @@ class Retired:
 
 
 def hold(verified: Verified) -> Held:
-    """Return a release ready to decide with. Tens of milliseconds: never in a request."""
+    """Return a release ready to decide with. Tens of milliseconds, seconds where it is large: never in a request."""
     read_zones()
     release = verified.release
     catalogue = Catalogue.of(release)

@@ -17,7 +17,7 @@ from django.conf import settings
 from decisioning.held import Held, Retired, hold
 from decisioning.releases import ARTIFACT_KEY, PREVIEWED_KEY, ReleaseRefused, Verified
 from decisioning.rules.artifact import Artifact, decode_artifact, encode_artifact
-from decisioning.rules.canonical import canonical, decode_release, digest
+from decisioning.rules.canonical import canonical, decode_release, digest_of
 from decisioning.specs import ReleaseSpec
 from rtts_site.foundation.redis_clients import Down
 
@@ -102,8 +102,9 @@ def put_preview(
     person: str = "",
 ) -> str:
     """Give every process a change to show to who holds the token, and return its digest; three round trips."""
-    packed, own = encode_artifact(artifact), digest(release)
-    client.hset(ARTIFACT_KEY + own, mapping={"release": canonical(release), "artifact": packed})
+    packed, said = encode_artifact(artifact), canonical(release)
+    own = digest_of(said)
+    client.hset(ARTIFACT_KEY + own, mapping={"release": said, "artifact": packed})
     unsealed = Sealed(
         id=preview_id,
         digest=own,
@@ -155,7 +156,7 @@ def load_preview(client: redis.Redis, sealed: Sealed) -> Verified:
     if hashlib.sha256(packed).hexdigest() != sealed.artifact_sha:
         raise ReleaseRefused("The preview's rules were altered after they were sealed.")
     release, artifact = decode_release(body[b"release"]), decode_artifact(packed)
-    if digest(release) != sealed.digest or artifact.digest != sealed.digest:
+    if digest_of(body[b"release"]) != sealed.digest or artifact.digest != sealed.digest:
         raise ReleaseRefused("The preview has another digest than the sealed one.")
     return Verified(0, sealed.digest, 0, release, artifact)
 

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from decisioning.profiles.live_set import announce
 from decisioning.rules.artifact import Artifact, ArtifactError, decode_artifact, encode_artifact
-from decisioning.rules.canonical import CanonicalError, canonical, decode_release, digest
+from decisioning.rules.canonical import CanonicalError, canonical, decode_release, digest_of
 from decisioning.specs import AggregateSpec, ReleaseSpec
 
 logger = logging.getLogger("decisioning")
@@ -139,7 +139,8 @@ def seal_release(
     """Return a release ready to travel."""
     packed = encode_artifact(artifact)
     sha = hashlib.sha256(packed).hexdigest()
-    own = digest(release)
+    said = canonical(release)
+    own = digest_of(said)
     return Published(
         version=version,
         digest=own,
@@ -147,7 +148,7 @@ def seal_release(
         artifact_sha=sha,
         published_at_ms=int(now.timestamp() * 1000),
         seal=seal_of(version, (own, approved_digest, sha), key=seal_key()),
-        release=canonical(release),
+        release=said,
         artifact=packed,
     )
 
@@ -172,7 +173,11 @@ def verify(published: Published, *, key: bytes) -> Verified:
         artifact = decode_artifact(published.artifact)
     except (CanonicalError, ArtifactError) as error:
         raise ReleaseRefused(f"The release cannot be read: {error}") from error
-    if digest(release) != published.approved_digest or artifact.digest != published.digest:
+    # It reads canonical bytes only, so theirs is the release's digest.
+    if (
+        digest_of(published.release) != published.approved_digest
+        or artifact.digest != published.digest
+    ):
         raise ReleaseRefused(
             "The release or its artifact has another digest than the approved one."
         )
@@ -252,7 +257,7 @@ def load_released(client: redis.Redis, release_digest: str) -> Verified | None:
         return None
     release = decode_release(body[b"release"])
     artifact = decode_artifact(body[b"artifact"])
-    if digest(release) != release_digest or artifact.digest != release_digest:
+    if digest_of(body[b"release"]) != release_digest or artifact.digest != release_digest:
         raise ReleaseRefused(f"Redis holds something else under {release_digest}.")
     return Verified(0, release_digest, 0, release, artifact)
 
