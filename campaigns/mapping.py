@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.body_rules import FieldError, faults_of
-from campaigns.body_rules import is_everyone as is_everyone
 from campaigns.models.items import Kind
 from consent.policy import PolicySpec, PurposeSpec, seal_policy
 from decisioning.content.contents import cleaned

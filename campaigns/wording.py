@@ -14,8 +14,9 @@ from django.utils.translation import ngettext
 from msgspec import convert
 
 from campaigns import mapping
+from campaigns.body_rules import is_everyone
 from campaigns.candidates import Candidate
-from campaigns.mapping import Bodies, Body, is_everyone
+from campaigns.mapping import Bodies, Body
 from campaigns.models.items import Kind
 from campaigns.wording_labels import CHOICES, COUNTS, LABELS, REFERENCES, SCOPES, TYPES
 from decisioning.arbitration.reasons import limit_words
