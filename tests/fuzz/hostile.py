@@ -68,3 +68,34 @@ def _spoil(draw, body, path):
     else:
         parent[path[-1]] = draw(values)
     return body
+
+
+TIMES = [
+    *("0001-01-01T00:00", "9999-12-31T23:59", "10000-01-01T00:00", "-0001-01-01T00:00"),
+    *("2027-03-28T02:30", "2027-10-31T02:30", "2027-02-30T10:00", "2027-01-01T24:00"),
+    *("2027-01-01T10:00+99:99", "2027-01-01T10:00Z", "2027-01-01T10:00-00:00", "2027-W01-1"),
+    *("2027-01-01", "20270101", "27-1-1", "2027-01-01T10:00:60", "٢٠٢٧-٠١-٠١", "yesterday"),
+]
+ZONES = ["Europe/Berlin", "UTC", "Pacific/Apia", "../../etc/passwd", "Europe", "GMT+99", "\x00"]
+COUNTS = [
+    *("0", "1", "-1", "1.5", "1e3", "0x10", "1_000", " 7 ", "²", "１", "NaN", "Infinity"),
+    *(str(2**31), str(2**63), "9" * 400, "true", "None"),
+]
+LONG = ["a" * 121, "a" * 501, "word " * 450, "9" * 5000]
+typed = st.sampled_from([*NASTY, *TIMES, *ZONES, *COUNTS, *LONG]) | st.text(max_size=30)
+
+
+@st.composite
+def spoilt_fields(draw, valid, more=()):
+    """Draw the fields of a form with up to four of them, or of `more`, changed, repeated or left out."""
+    fields = {name: list(values) for name, values in valid.items()}
+    names = sorted({*valid, *more}) or [""]
+    for _ in range(draw(st.integers(0, 4))):
+        name = draw(st.sampled_from(names) | texts)
+        kind = draw(st.sampled_from(["typed", "typed", "more", "none"]))
+        if kind == "none":
+            fields.pop(name, None)
+        else:
+            before = fields.get(name, []) if kind == "more" else []
+            fields[name] = [*before, draw(typed)]
+    return fields
