@@ -26,6 +26,11 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title} | (extra_context or {}))
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return self.change_view(request, object_id)  # its page tells what became of it
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -3,15 +3,17 @@
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 # What htmx writes where a newer request takes the place of one under way, as it is told to.
 OVERTAKEN = ("htmx:afterRequest, ", "htmx:sendAbort, ")
+PATIENCE_MS = 30_000  # also on a machine that has much else to do
 LIGHT = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
 
 
 @pytest.fixture(scope="session")
 def chromium(chromium_path):
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium_path, args=["--no-sandbox", "--disable-dev-shm-usage"]
@@ -28,14 +30,14 @@ class Visitor:
         self.base_url = base_url
         self.errors = []
         self.outside = []
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(PATIENCE_MS)
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._note_request)
 
     def _note(self, message):
         if message.type in ("error", "warning") and not message.text.startswith(OVERTAKEN):
-            self.errors.append(message.text)
+            self.errors.append(f"{message.text} {message.location['url']}".strip())
 
     def _note_request(self, request):
         if not request.url.startswith((self.base_url, "data:")):
@@ -58,7 +60,7 @@ def states():
     return {}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def visit(stack, chromium, states):
     """Return a context manager: ``with visit("marketer") as visitor``."""
 

@@ -79,7 +79,6 @@ def test_reach_is_told_by_purpose(counted):
     assert table.locator("tbody tr").count() >= 1
 
 
-@pytest.mark.long
 def test_overlaps_lead_to_their_segments(counted):
     for _ in range(40):  # a worker counts live segments each 15 s
         if counted.locator(".rb-overlaps a").count():
@@ -95,7 +94,6 @@ def test_overlaps_lead_to_their_segments(counted):
     opened.value.close()
 
 
-@pytest.mark.long
 def test_everybody_is_counted_on_demand_by_keyboard(visit):
     with visit("marketer") as visitor:
         page = write_rule(visitor, over="123.45").page

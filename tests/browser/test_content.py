@@ -26,7 +26,6 @@ def open_offer(visitor):
     return visitor.page
 
 
-@pytest.mark.long
 def test_an_offer_is_written_with_tokens_contexts_and_a_picture(visit):
     with visit("marketer") as visitor:
         page = open_offer(visitor)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 LOOKS = (
     {"color_scheme": "light"},
     {"color_scheme": "dark"},
-    pytest.param({"viewport": {"width": 390, "height": 844}}, marks=pytest.mark.long),
+    {"viewport": {"width": 390, "height": 844}},
 )
 OFFERS = "/admin/campaigns/offer/"
 
@@ -60,7 +60,6 @@ def test_search_goes_by_keyboard_alone(visit):
         assert visitor.errors == []
 
 
-@pytest.mark.long
 def test_a_thing_is_tagged_copied_and_filtered(visit):
     tag = f"T{uuid.uuid4().hex[:6]}"
     with visit("marketer") as visitor:

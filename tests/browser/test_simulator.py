@@ -91,7 +91,6 @@ def test_the_fields_follow_what_is_asked_under(visit):
         assert page.locator("#id_tcf").input_value() == "typed before"
 
 
-@pytest.mark.long
 def test_from_an_offer_to_who_would_see_it(visit):
     with visit("marketer") as visitor:
         page = visitor.page

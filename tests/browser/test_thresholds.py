@@ -23,7 +23,6 @@ def open_threshold(page):
     return row
 
 
-@pytest.mark.long
 def test_a_number_is_chosen_from_data(visit):
     with visit("marketer") as visitor:
         page = visitor.page
@@ -63,7 +62,6 @@ def test_thresholds_become_an_experiment(visit):
         assert visitor.errors == []
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("look", LOOKS)
 def test_the_panel_is_clean(visit, look):
     with visit("marketer", **LOOKS[look]) as visitor:

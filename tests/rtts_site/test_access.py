@@ -1,22 +1,16 @@
 """Nobody gets anything from any address without a permission, but for the addresses named here."""
 
-import re
-import uuid
-
 import pytest
 from django.contrib.auth.models import User
-from django.urls import URLPattern, get_resolver
 
-SAMPLES = {"int": "1", "uuid": str(uuid.UUID(int=1)), "slug": "offer", "str": "winter", "path": "1"}
-STEP = "submit"
-ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
+from tests import routes
+
 SHUT = (302, 401, 403)
-PICTURE = f"{'0' * 64}/0-320.webp"
 FOR_EVERYBODY = {  # the sign-in page, the description of the API, pictures that offers show
     "/admin/login/",
     "/api/docs",
     "/api/schema",
-    f"/media/{PICTURE}",
+    f"/media/{routes.PICTURE}",
 }
 FOR_STAFF = {  # what needs no role: one's own account, a frame and a search that show what a role may see
     "/admin/": 200,
@@ -30,32 +24,7 @@ FOR_STAFF = {  # what needs no role: one's own account, a frame and a search tha
     "/admin/no-such-page/": 404,
     "/admin/r/1/1/": 404,
 }
-BY_REGEX = {
-    "(?P<url>.*)$": "no-such-page/",  # the admin's catch-all
-    r"^(?P<name>[0-9a-f]{64}/[0-9]{1,3}-[0-9]{1,5})\.(?P<ending>webp|jpg|png)$": PICTURE,
-}
-
-
-def addresses(resolver=None, prefix="/"):
-    """Yield every address that Django serves, its arguments filled in."""
-    for pattern in (resolver or get_resolver()).url_patterns:
-        if isinstance(pattern, URLPattern):
-            yield prefix + filled(str(pattern.pattern))
-        else:
-            yield from addresses(pattern, prefix + str(pattern.pattern))
-
-
-def filled(route):
-    if route.startswith("^(?P<app_label>"):
-        return "campaigns/"
-    if "(?P<" in route:
-        return BY_REGEX[route]
-    return ARGUMENT.sub(
-        lambda found: STEP if found[2] == "step" else SAMPLES[found[1] or "str"], route
-    )
-
-
-ALL = sorted(set(addresses()))
+ALL = sorted({address for _route, address in routes.routes()})
 
 
 def status_of(client, path):
