@@ -21,7 +21,9 @@ def routes(resolver=None, prefix=""):
     for pattern in (resolver or get_resolver()).url_patterns:
         part = str(pattern.pattern)
         if isinstance(pattern, URLPattern):
-            yield prefix + part, f"/{_filled(prefix)}{_filled(part)}"
+            # As Django joins them in what it resolves.
+            route = prefix + part.removeprefix("^") if prefix else part
+            yield route, f"/{_filled(prefix)}{_filled(part)}"
         else:
             yield from routes(pattern, prefix + part)
 
