@@ -274,33 +274,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": 5},
     },
     "consent: forget what is settled": {"task": "consent.forget_settled", "schedule": 24 * 3600.0},
-    "campaigns: prepare what was published": {
-        "task": "campaigns.prepare_waiting",
-        "schedule": 1.0,
-        "options": {"expires": 5},
-    },
-    "campaigns: read and save large files": {
-        "task": "campaigns.import_waiting",
-        "schedule": 1.0,
-        "options": {"expires": 5},
-    },
-    "campaigns: measure again whom changes reach": {
-        "task": "campaigns.remeasure_waiting",
-        "schedule": 1.0,
-        "options": {"expires": 5},
-    },
-    "campaigns: make previews ready": {
-        "task": "campaigns.prepare_previews",
-        "schedule": 1.0,
-        "options": {"expires": 5},
-    },
-    "campaigns: make the sizes of pictures": {
-        "task": "campaigns.prepare_pictures",
-        "schedule": 1.0,
-        "options": {"expires": 5},
-    },
-    "campaigns: measure thresholds on history": {
-        "task": "campaigns.measure_thresholds",
+    "campaigns: do the jobs that wait": {
+        "task": "campaigns.do_jobs",
         "schedule": 1.0,
         "options": {"expires": 5},
     },
@@ -324,9 +299,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
-    "campaigns: look at what is live and at changes": {
-        "task": "campaigns.analyse_waiting",
-        "schedule": 2.0,
+    "campaigns: have what is live looked at": {
+        "task": "campaigns.ask_for_analysis",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "campaigns: let go of previews": {
+        "task": "campaigns.end_previews",
+        "schedule": 5.0,
         "options": {"expires": 5},
     },
     "campaigns: tell webhooks": {

@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 VAR = Path(tempfile.mkdtemp(prefix="rtts-test-"))
@@ -58,16 +59,32 @@ def _remove_everything():
     shutil.rmtree(VAR, ignore_errors=True)
 
 
+SHARED = {"stack": "the product with its demo", "bare_stack": "the product"}  # fixture: group
+
+
+def group_of(item):
+    """Return what one worker runs together: all that share a running product, else a file."""
+    names = getattr(item, "fixturenames", ())
+    return next((group for name, group in SHARED.items() if name in names), item.location[0])
+
+
 @pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items):
-    """Let one worker run all that shares the running product, first; another file by file."""
+    """Let what shares a running product come first."""
+    order = [*SHARED.values()]
     for item in items:
-        shares = {"stack", "bare_stack"} & set(getattr(item, "fixturenames", ()))
-        group = "the running product" if shares else item.location[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(
-        key=lambda item: item.get_closest_marker("xdist_group").args[0] != "the running product"
-    )
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=lambda item: order.index(group_of(item)) if group_of(item) in order else 2)
+
+
+_running = ExitStack()  # the product that tests share
+
+
+@pytest.hookimpl(trylast=True)  # after the fixtures that use it
+def pytest_runtest_teardown(item, nextitem):
+    """End a shared product with its last test: it would go on working beside the others."""
+    if nextitem is None or group_of(nextitem) != group_of(item):
+        _running.close()
 
 
 @pytest.fixture(scope="session")
@@ -109,15 +126,13 @@ def redis_url(redis):
 @pytest.fixture(scope="session")
 def stack():
     """Return the running product with demo data, shared by the session; stop nothing in it."""
-    with product.running(demo=True) as running:
-        yield running
+    return _running.enter_context(product.running(demo=True))
 
 
 @pytest.fixture(scope="session")
 def bare_stack():
     """Return the running product without demo data, shared by the session."""
-    with product.running() as running:
-        yield running
+    return _running.enter_context(product.running())
 
 
 @pytest.fixture(scope="session")

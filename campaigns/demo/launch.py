@@ -6,10 +6,11 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 
-from campaigns import drafts, publishing, tasks
+from campaigns import drafts, jobs, publishing
 from campaigns.candidates import live_release
 from campaigns.drafts import Draft
 from campaigns.models import Change, Release
+from rtts_site.foundation.jobs import Job
 
 TITLE = "The demo: catalogue, segments, offers and campaigns"
 PATIENCE_S = 120.0
@@ -51,7 +52,8 @@ def launch(
         change.refresh_from_db()
     if change.state == Change.State.APPROVED:
         candidate = publishing.publish(change, by=approver, now=now)
-        tasks.prepare(int(candidate.job))  # done here or by the worker that was first to claim it
+        # Done here or by the worker that was first to claim it.
+        jobs.do(Job.objects.get(pk=int(candidate.job)), now=lambda: now)
     return _wait_until_live(change, progress)
 
 

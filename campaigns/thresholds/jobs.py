@@ -1,7 +1,6 @@
 """The only place that measures a threshold on history: at once where that is quick, else as a job with progress."""
 
 import time
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,17 +12,12 @@ from django.utils.translation import gettext_noop
 from campaigns.thresholds.history import Goal, read_past
 from campaigns.thresholds.measures import Measured, measure
 from campaigns.thresholds.questions import Question
-from rtts_site.foundation.jobs import Job, gave_up, running_job
+from rtts_site.foundation.jobs import Job
 from rtts_site.foundation.redis_clients import redis_client
 
 JOB_KIND: Final = "campaigns.measure_threshold"
 PATIENCE_S: Final = 0.7  # a page waits so long; longer work becomes a job
 KEPT_S: Final = 3_600
-TRIES: Final = 3  # of what a killed worker left behind
-
-
-class NotMeasured(Exception):
-    """A job that no worker gets done."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -54,27 +48,22 @@ def start(client: redis.Redis, question: Question, goal: Goal, *, words: str) ->
     return job
 
 
-def run(job_id: int, *, now: datetime) -> None:
+def run(job: Job, *, now: datetime) -> None:
     """Measure what a job asks for; a job that nobody looks at any more is ended."""
     client = redis_client()
-    with suppress(NotMeasured), running_job(job_id) as job:
-        if job is None:
-            return
-        if job.attempts > TRIES:
-            raise NotMeasured(gave_up(job, TRIES))
-        asked = _load(client, job.pk)
-        if asked is None:
-            job.tell(gettext_noop("Nobody waits for this any more."))
-            return
+    asked = _load(client, job.pk)
+    if asked is None:
+        job.tell(gettext_noop("Nobody waits for this any more."))
+        return
 
-        def report(done: int, total: int) -> bool:
-            job.report(done, total, gettext_noop("Reading what people did"))
-            return True
+    def report(done: int, total: int) -> bool:
+        job.report(done, total, gettext_noop("Reading what people did"))
+        return True
 
-        past = read_past(client, asked.question, asked.goal, now=now, report=report) or []
-        found = msgspec.msgpack.encode(measure(past, asked.question))
-        client.set(_found_key(job.pk), found, ex=KEPT_S)
-        job.tell(gettext_noop("Measured"))
+    past = read_past(client, asked.question, asked.goal, now=now, report=report) or []
+    found = msgspec.msgpack.encode(measure(past, asked.question))
+    client.set(_found_key(job.pk), found, ex=KEPT_S)
+    job.tell(gettext_noop("Measured"))
 
 
 def measured_by(client: redis.Redis, job: Job) -> tuple[Question, Goal, list[Measured]] | None:

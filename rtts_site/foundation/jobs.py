@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext, gettext_noop
 
@@ -20,6 +21,8 @@ class Job(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
+    OPEN = (State.WAITING, State.RUNNING)
+
     kind = models.CharField(max_length=60)  # "campaigns.prepare"
     subject = models.CharField(max_length=200, blank=True)  # what it works on, e.g. "release:12"
     state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
@@ -32,7 +35,12 @@ class Job(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        indexes = [models.Index(fields=["kind", "subject"], name="job_kind_subject")]
+        indexes = [
+            models.Index(fields=["kind", "subject"], name="job_kind_subject"),
+            models.Index(
+                fields=["kind"], name="job_open", condition=Q(state__in=("waiting", "running"))
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject} {self.state}"

@@ -20,8 +20,10 @@ from tests.campaigns.conftest import GOLD, NOW, ada, live, mia, save  # noqa: F4
 pytestmark = pytest.mark.benchmark
 
 MOST_MS = 300
+MOST_FILE_MS = 2_000  # all rows, not a page of them
 MOST_QUERIES = 30
 ROUNDS = 3
+FILE = "offers as a file"
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def pages():
         "form of an offer": form("offer", "offer-0042"),
         "form of a campaign": form("campaign", "campaign-001"),
         "offers with a tag": of("offer", "?tag=winter"),
-        "offers as a file": reverse("admin:rtts-export", args=["campaigns.offer"]),
+        FILE: reverse("admin:rtts-export", args=["campaigns.offer"]),
         "import of offers": reverse("admin:rtts-import", args=["offer"]),
         "a new offer": reverse("admin:campaigns_offer_add"),
         "search everything": reverse("admin:rtts-search") + "?q=headline+17",
@@ -102,5 +104,6 @@ def test_every_page_of_a_large_catalogue_is_quick(large, mia):  # noqa: F811
             f" {clock:5.0f} ms on the clock, {queries:3} queries"
         )
     # Processor time is what the server takes; the clock counts whatever else runs on the machine.
-    slow = {name: row for name, row in found.items() if row[1] >= MOST_MS or row[3] >= MOST_QUERIES}
-    assert slow == {}
+    most = dict.fromkeys(found, MOST_MS) | {FILE: MOST_FILE_MS}
+    assert {name: row for name, row in found.items() if row[1] >= most[name]} == {}
+    assert {name: row for name, row in found.items() if row[3] >= MOST_QUERIES} == {}

@@ -200,7 +200,7 @@ def test_size_is_measured_again_by_a_job(live, mia, max_, ada, crowd):  # noqa: 
     approve(change, ada)
     waiting = state_of(change)
 
-    tasks.remeasure_waiting()
+    tasks.do_jobs()
 
     assert waiting == "in_review"
     assert publishing.candidate_for(change).reach == {"offer:mine": 6}
@@ -229,9 +229,9 @@ def test_size_that_is_measured_while_another_goes_live_is_measured_anew(
         return found
 
     monkeypatch.setattr(reach, "measure", overtaken)
-    tasks.remeasure_waiting()
+    tasks.do_jobs()
     overtaken_reach = publishing.candidate_for(change).reach
-    tasks.remeasure_waiting()
+    tasks.do_jobs()
 
     assert overtaken_reach == {"offer:mine": None}
     assert publishing.candidate_for(change).reach == {"offer:mine": 6}

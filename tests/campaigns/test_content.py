@@ -193,7 +193,7 @@ def test_a_picture_is_shown_once_it_is_prepared(offer_page, marketer, mia, peopl
     url = reverse("admin:rtts-content-preview")
 
     before = marketer.post(url, data).content.decode()
-    tasks.prepare_pictures()
+    tasks.do_jobs()
     after = marketer.post(url, data).content.decode()
 
     assert "The picture is being prepared." in before

@@ -242,11 +242,11 @@ def test_a_large_file_is_a_job(live, mias, mia, redis):
     assert row.state == "reading"
     assert b"<progress" in mias.get(page).content
 
-    tasks.import_waiting()
+    tasks.do_jobs()
     row.refresh_from_db()
     assert row.outcome["new"] == 600
     mias.post(reverse("admin:rtts-import-accept", args=[row.pk]))
-    tasks.import_waiting()
+    tasks.do_jobs()
 
     row.refresh_from_db()
     assert row.state == "saved"

@@ -4,9 +4,10 @@ from django.utils import timezone
 from redis import exceptions as redis_errors
 
 from campaigns import drafts, preparing, publishing
+from campaigns.jobs import TRIES, pause_after
 from campaigns.models import Change, Release
 from campaigns.models.items import Kind
-from campaigns.tasks import TRIES, pause_after, prepare_waiting
+from campaigns.tasks import do_jobs
 from consent.policy_store import live_policy, load_live_policy
 from decisioning.releases import LIVE_KEY
 from decisioning.specs import SegmentSpec
@@ -28,7 +29,7 @@ def published(mia, ada):
 
 
 def test_worker_takes_the_release_and_its_policy_live(published, redis):
-    prepare_waiting()
+    do_jobs()
     published.refresh_from_db()
     job = Job.objects.get()
 
@@ -42,7 +43,7 @@ def test_worker_takes_the_release_and_its_policy_live(published, redis):
 def test_changed_bytes_are_not_published(published, redis):
     Release.objects.filter(pk=published.pk).update(spec=bytes(published.spec) + b" ")
 
-    prepare_waiting()
+    do_jobs()
     published.refresh_from_db()
 
     assert published.state == Release.State.FAILED
@@ -54,12 +55,12 @@ def test_changed_bytes_are_not_published(published, redis):
 def test_killed_worker_is_followed_by_another(published, redis):
     job = Job.objects.get()
     Job.objects.update(state=Job.State.RUNNING)
-    prepare_waiting()
+    do_jobs()
     published.refresh_from_db()
     assert published.state == Release.State.PREPARING
 
     Job.objects.filter(pk=job.pk).update(updated_at=NOW.replace(year=2020))
-    prepare_waiting()
+    do_jobs()
     published.refresh_from_db()
     assert published.state == Release.State.LIVE
 
@@ -78,14 +79,14 @@ def wait_for_the_next_try():
 
 def test_passing_failure_is_tried_again(published, full):
     with pytest.raises(redis_errors.ResponseError):
-        prepare_waiting()
-    prepare_waiting()  # too early: nothing happens
+        do_jobs()
+    do_jobs()  # too early: nothing happens
     job = Job.objects.get()
     assert (job.state, job.attempts) == (Job.State.WAITING, 1)
 
     full.config_set("maxmemory", 0)
     wait_for_the_next_try()
-    prepare_waiting()
+    do_jobs()
     published.refresh_from_db()
 
     assert published.state == Release.State.LIVE
@@ -96,9 +97,9 @@ def test_failure_that_does_not_pass_is_given_up(published, full, mia):
     for _ in range(TRIES):
         wait_for_the_next_try()
         with pytest.raises(redis_errors.ResponseError):
-            prepare_waiting()
+            do_jobs()
     wait_for_the_next_try()
-    prepare_waiting()
+    do_jobs()
     published.refresh_from_db()
 
     assert published.state == Release.State.FAILED
@@ -110,7 +111,7 @@ def test_failure_that_does_not_pass_is_given_up(published, full, mia):
 
 
 def test_emptied_redis_gets_the_live_release_again(published, redis):
-    prepare_waiting()
+    do_jobs()
     redis.flushall()
 
     assert preparing.push_live(redis, now=NOW)
@@ -119,7 +120,7 @@ def test_emptied_redis_gets_the_live_release_again(published, redis):
 
 
 def test_policy_moves_forward_through_a_roll_back(published, redis, mia, ada):
-    prepare_waiting()
+    do_jobs()
     published.refresh_from_db()
     change = drafts.open_change(mia, now=NOW)
     save(change, Kind.SEGMENT, SegmentSpec(key="gold", name="G", condition=GOLD), author=mia)
@@ -127,11 +128,11 @@ def test_policy_moves_forward_through_a_roll_back(published, redis, mia, ada):
     digest = publishing.candidate_for(change).review_digest
     publishing.approve(change, by=ada, digest=digest, now=NOW)
     publishing.publish(change, by=ada, now=NOW)
-    prepare_waiting()
+    do_jobs()
     before = live_policy().version
 
     publishing.roll_back(published, by=ada, why="Mistake", now=NOW)
-    prepare_waiting()
+    do_jobs()
 
     assert Release.objects.get(state="live").version == 3
     assert redis.hget(LIVE_KEY, "version") == b"3"
@@ -143,5 +144,5 @@ def test_progress_is_polled_until_it_is_over(published, redis, ada):
     url = reverse("admin:rtts-job", args=[published.job])
 
     assert client.get(url).status_code == 200
-    prepare_waiting()
+    do_jobs()
     assert client.get(url).status_code == 286

@@ -119,7 +119,7 @@ def test_a_live_release_of_another_version_is_said_in_words(redis, live, change,
     Release.objects.exclude(version=None).update(spec=b'{"format":999}')
     preview = opened(change, mia)
 
-    tasks.prepare_previews()
+    tasks.do_jobs()
 
     job = Job.objects.get(pk=preview.job)
     assert job.state == Job.State.FAILED
@@ -128,7 +128,7 @@ def test_a_live_release_of_another_version_is_said_in_words(redis, live, change,
 
 def test_the_beat_makes_ready_and_ends(redis, change, mia):
     preview = opened(change, mia)
-    tasks.prepare_previews()
+    tasks.do_jobs()
     preview.refresh_from_db()
 
     assert Job.objects.get(pk=preview.job).state == Job.State.DONE
@@ -136,7 +136,8 @@ def test_the_beat_makes_ready_and_ends(redis, change, mia):
     past = previews.open_preview(
         change, previews.Asked(lasts=timedelta(seconds=1)), by=mia, now=NOW - DAY
     )
-    tasks.prepare_previews()
+    tasks.do_jobs()
+    tasks.end_previews()
     assert Job.objects.get(pk=past.job).state == Job.State.FAILED
     assert not redis.hexists(PREVIEWS_KEY, past.code)
 
@@ -148,7 +149,7 @@ def test_page_makes_shows_renews_and_revokes(redis, change, mia, marketer):  # n
     fields = {"note": "Design team", "lasts": "24", "address": "https://shop.example/a?b=1#top"}
 
     marketer.post(url, fields)
-    tasks.prepare_previews()
+    tasks.do_jobs()
     preview = Preview.objects.get()
     token = previews.token_of(preview)
     asked(redis, token)

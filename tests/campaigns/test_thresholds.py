@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from campaigns import drafts, sampling, tasks
 from campaigns.candidates import candidate_of
+from campaigns.jobs import TRIES
 from campaigns.models import Item
 from campaigns.models.items import Kind
 from campaigns.rule_builder.stored import read_condition
@@ -296,7 +297,7 @@ def test_long_measuring_becomes_a_job_that_the_page_asks_for(
     job = Job.objects.get(kind=jobs.JOB_KIND)
     url = reverse("admin:rule-builder-measured", args=[job.pk]) + "?prefix=condition-2-"
     before = marketer.get(url)
-    jobs.run(job.pk, now=datetime.now(NOW.tzinfo))
+    tasks.do_jobs()
     after = marketer.get(url)
 
     assert "<progress" in waiting
@@ -312,9 +313,9 @@ def test_what_a_killed_worker_measured_is_measured_again(crowd, catalogue, redis
     long_ago = datetime.now(NOW.tzinfo) - timedelta(hours=1)
     running = Job.objects.filter(pk__in=[left.pk, hopeless.pk])
     running.update(state=Job.State.RUNNING, updated_at=long_ago)
-    running.filter(pk=hopeless.pk).update(attempts=jobs.TRIES)
+    running.filter(pk=hopeless.pk).update(attempts=TRIES)
 
-    tasks.measure_thresholds()
+    tasks.do_jobs()
 
     states = dict(running.values_list("pk", "state"))
     assert states == {left.pk: Job.State.DONE, hopeless.pk: Job.State.FAILED}

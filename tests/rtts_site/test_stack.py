@@ -38,9 +38,15 @@ def check(started):
             return done
 
 
-def test_the_check_speaks_of_every_part():
-    with product.running() as started:
-        done = check(started)
+@pytest.fixture(scope="module")
+def alone():
+    """Return a running product in which nothing was published; its last test may stop it."""
+    with product.running() as running:
+        yield running
+
+
+def test_the_check_speaks_of_every_part(alone):
+    done = check(alone)
 
     assert done.returncode == 1  # nothing has been published
     for words in (
@@ -90,16 +96,15 @@ def test_a_taken_port_is_said_in_words(settings):
             site_stack.require_port()
 
 
-def test_down_stops_everything_and_nothing_is_left():
-    with product.running() as running:
-        everything = psutil.Process(running.process.pid).children(recursive=True)
+def test_down_stops_everything_and_nothing_is_left(alone):
+    everything = psutil.Process(alone.process.pid).children(recursive=True)
 
-        said = running.manage("down")
+    said = alone.manage("down")
 
-        assert "Stopped." in said
-        assert running.process.wait(5) == 0
-        gone, alive = psutil.wait_procs(everything, timeout=5)
-        assert not alive
+    assert "Stopped." in said
+    assert alone.process.wait(5) == 0
+    _gone, alive = psutil.wait_procs(everything, timeout=5)
+    assert not alive
 
 
 def test_the_welcome_holds_what_a_person_needs(settings, tmp_path):

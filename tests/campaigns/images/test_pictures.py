@@ -162,7 +162,7 @@ def upload(client, data, name="tent.png", field="variants-0-content_picture"):
 @pytest.fixture
 def picture(live, marketer):
     upload(marketer, photograph())
-    tasks.prepare_pictures()
+    tasks.do_jobs()
     return Picture.objects.get()
 
 
@@ -211,7 +211,7 @@ def test_a_picture_whose_job_is_over_is_made_when_it_is_uploaded_again(live, mia
     Job.objects.filter(pk=left.job).update(state=Job.State.DONE)
 
     take_in(drawn(), name="a.png", by=mia, slots=(), now=NOW)
-    tasks.prepare_pictures()
+    tasks.do_jobs()
 
     assert Picture.objects.get().state == Picture.State.READY
 
@@ -264,5 +264,5 @@ def test_nobody_submits_a_picture_that_cannot_be_shown_yet(live, mia, marketer):
     (finding,) = candidate_of(change).findings()
     assert "still being prepared" in finding.message
 
-    tasks.prepare_pictures()
+    tasks.do_jobs()
     assert candidate_of(change).findings() == []
