@@ -68,12 +68,14 @@ def group_of(item):
     return next((group for name, group in SHARED.items() if name in names), item.location[0])
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
+def pytest_itemcollected(item):
+    item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests of the database first
 def pytest_collection_modifyitems(items):
     """Let what shares a running product come first."""
     order = [*SHARED.values()]
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
     items.sort(key=lambda item: order.index(group_of(item)) if group_of(item) in order else 2)
 
 
