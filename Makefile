@@ -20,7 +20,7 @@ check: .venv/run.stamp ## Say in words whether all is well
 	@$(RUN) manage.py rtts_check
 
 test: .venv/test.stamp ## Run the tests on servers of their own
-	@$(RUN) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: .venv/test.stamp ## Print ratios to floors measured in the same run
 	@$(RUN) -m pytest tests/benchmarks -m benchmark -s -q $(ARGS)

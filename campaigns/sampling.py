@@ -61,6 +61,8 @@ class _Keeper:
         self._live: tuple[bytes, frozenset[str]] = (b"", frozenset())
 
     def forget(self) -> None:
+        if self._thread is not None:
+            self._thread.join()  # what it is loading would come back
         self._held = None
         with self._refolding:
             self._refolded.clear()

@@ -25,6 +25,7 @@ os.environ |= {
 import django  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
+from xdist.scheduler import LoadFileScheduling  # noqa: E402
 
 # The gate draws the same examples each time, however busy the machine is; `make verify` searches for new ones.
 hypothesis.settings.register_profile(
@@ -59,24 +60,39 @@ def _remove_everything():
     shutil.rmtree(VAR, ignore_errors=True)
 
 
-SHARED = {"stack": "the product with its demo", "bare_stack": "the product"}  # fixture: group
+SHARING = {  # files that share a running product: one worker runs them one after the other, before all else
+    "tests/test_main_path.py": "stack",
+    "tests/consent/test_withdrawal_over_http.py": "stack",
+    "tests/clients/test_event_clients.py": "bare_stack",
+    "tests/clients/test_openfeature.py": "bare_stack",
+    "tests/rtts_site/test_stack.py": "bare_stack",
+}
+PRODUCTS = ("stack", "bare_stack")
 
 
-def group_of(item):
-    """Return what one worker runs together: all that share a running product, else a file."""
-    names = getattr(item, "fixturenames", ())
-    return next((group for name, group in SHARED.items() if name in names), item.location[0])
+class BySharedProduct(LoadFileScheduling):
+    """Gives a worker a file, or all files that share a product."""
+
+    def _split_scope(self, nodeid):
+        path = super()._split_scope(nodeid)
+        return SHARING.get(path, path)
 
 
-def pytest_itemcollected(item):
-    item.add_marker(pytest.mark.xdist_group(group_of(item)))
+def pytest_xdist_make_scheduler(config, log):
+    return BySharedProduct(config, log)
+
+
+def product_of(item):
+    """Return the product that a test shares, None for none."""
+    used = [name for name in PRODUCTS if name in getattr(item, "fixturenames", ())]
+    return used[0] if used else SHARING.get(item.location[0])
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests of the database first
 def pytest_collection_modifyitems(items):
-    """Let what shares a running product come first."""
-    order = [*SHARED.values()]
-    items.sort(key=lambda item: order.index(group_of(item)) if group_of(item) in order else 2)
+    """Let what shares a product come first."""
+    order = [*PRODUCTS, None]
+    items.sort(key=lambda item: order.index(product_of(item)))
 
 
 _running = ExitStack()  # the product that tests share
@@ -85,7 +101,7 @@ _running = ExitStack()  # the product that tests share
 @pytest.hookimpl(trylast=True)  # after the fixtures that use it
 def pytest_runtest_teardown(item, nextitem):
     """End a shared product with its last test: it would go on working beside the others."""
-    if nextitem is None or group_of(nextitem) != group_of(item):
+    if nextitem is None or product_of(nextitem) != product_of(item):
         _running.close()
 
 
