@@ -24,6 +24,8 @@ from campaigns.models.items import Kind
 from rtts_site.foundation.jobs import Job
 from tests.campaigns.conftest import NOW
 
+pytestmark = pytest.mark.usefixtures("redis")  # the worker that makes sizes does other jobs too
+
 
 def drawn(form="PNG", size=(400, 200), mode="RGB", **options):
     out = io.BytesIO()
