@@ -45,6 +45,7 @@ def alone():
         yield running
 
 
+@pytest.mark.faults
 def test_the_check_speaks_of_every_part(alone):
     done = check(alone)
 
@@ -96,6 +97,7 @@ def test_a_taken_port_is_said_in_words(settings):
             site_stack.require_port()
 
 
+@pytest.mark.faults
 def test_down_stops_everything_and_nothing_is_left(alone):
     everything = psutil.Process(alone.process.pid).children(recursive=True)
 
