@@ -1,6 +1,7 @@
 """A number of a condition, chosen from data in the browser: its spread, its worth for a goal, an experiment."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser import axe
 from tests.browser.test_rule_builder import ADD, add_condition, choose, settled
@@ -55,7 +56,9 @@ def test_thresholds_become_an_experiment(visit):
         row.get_by_label("Name of the experiment").fill("Spend of 400 or 900")
         row.get_by_role("button", name="Draft the experiment").click()
 
-        row.get_by_role("link", name="Look at it").click()
+        told = row.locator(".rb-compared")
+        expect(told).to_contain_text("Spend of 400 or 900")
+        told.get_by_role("link", name="Look at it").click()
         page.get_by_text("Spend so far is at least 900 USD").first.wait_for()
 
         assert page.locator("#id_arms-0-key").input_value() == "at-400"
