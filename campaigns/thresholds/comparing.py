@@ -71,7 +71,8 @@ def draft_comparison(
     trial = with_body(candidate, Kind.EXPERIMENT, key, body)
     findings = check_one(trial.spec, trial.purposes, Kind.EXPERIMENT, key)
     if findings:
-        raise Refused(*(FieldError("", one.message) for one in findings))
+        messages = dict.fromkeys(one.message for one in findings)  # one for each arm
+        raise Refused(*(FieldError("", message) for message in messages))
     why = _("Made beside the number of a condition")
     draft = drafts.Draft(kind=Kind.EXPERIMENT, key=key, body=body, why=why)
     return drafts.save_draft(drafts.ensure_change(author, now=now), draft, author=author, now=now)

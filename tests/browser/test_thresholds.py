@@ -53,6 +53,8 @@ def test_thresholds_become_an_experiment(visit):
         visitor.open(ADD)
         row = open_threshold(page)
         row.get_by_label("Numbers").fill("400, 900")
+        offers = row.get_by_label("Offer that is shown by them")
+        offers.select_option(label="Coupon book 13: Meat coupon, book 13")
         row.get_by_label("Name of the experiment").fill("Spend of 400 or 900")
         row.get_by_role("button", name="Draft the experiment").click()
 
