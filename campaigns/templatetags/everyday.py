@@ -1,6 +1,7 @@
 """What every list of the admin has beside its rows: saved filters, columns, files, and words where it is empty."""
 
 from collections.abc import Iterable
+from html import escape
 from typing import Any, Final
 
 from django import template
@@ -8,8 +9,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.forms.utils import flatatt
 from django.urls import reverse
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -105,11 +105,15 @@ def _address(target: str) -> str:
 @register.filter
 def option_tags(options: Iterable[dict[str, Any]]) -> SafeString:
     """Draw the options of a select; Django's own template for each takes seconds for thousands of offers."""
-    return format_html_join(
-        "",
-        '<option value="{}"{}>{}</option>',
-        ((one["value"], flatatt(one["attrs"]), one["label"]) for one in options),
-    )
+    # Every part is escaped here: format_html for each would take twice as long as all the rest of a page.
+    return mark_safe("".join(_option(one) for one in options))  # noqa: S308
+
+
+def _option(one: dict[str, Any]) -> str:
+    attrs = flatatt(one["attrs"]) if one["attrs"] else ""
+    label = one["label"]
+    words = label if isinstance(label, SafeString) else escape(str(label))
+    return f'<option value="{escape(str(one["value"]))}"{attrs}>{words}</option>'
 
 
 @register.inclusion_tag("campaigns/pinned.html", takes_context=True)
