@@ -29,9 +29,7 @@ from decisioning.rules.conditions import (
 from decisioning.specs import Condition
 from rtts_site.foundation.redis_clients import redis_client
 
-SECONDS: Final = (
-    0.2  # of counting for who waits at a keyboard: once for the whole, once for its parts
-)
+SECONDS: Final = 0.15  # of counting for who waits at a keyboard: the whole, then its parts
 EFFECT_SECONDS: Final = 2.0
 PARTS: Final = 60  # counted on their own
 
