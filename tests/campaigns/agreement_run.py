@@ -16,12 +16,15 @@ from campaigns.models import Release
 from campaigns.models.items import Kind
 from campaigns.sampling import load_sample
 from campaigns.stages import staged
+from decisioning.learning.publishing import Learned, load_learned
 from decisioning.messages import PlacementAsk
 from rtts_site.foundation.redis_clients import redis_client
 from tests.campaigns.agreement import answered, batches, differences, drawn, simulated
 
 PEOPLE = 400
 PREVIEWED = 500
+QUIET_S = 70  # longer than two rounds of learning
+LEARNING_S = 300
 OUTCOMES = ("impression", "click", "conversion")
 
 
@@ -31,6 +34,7 @@ def main(base_url, *, key, triples, author, approver):
     client = redis_client()
     users = named_people(client)
     use_caps_up(asker, users)
+    wait_until_learned(client)
     half = triples // 2
     live = questions(users, half, seed=1)
     seen = Counter()
@@ -114,6 +118,19 @@ def use_caps_up(asker, users):
         ]
         if events:
             asker.post("/v1/feedback", {"events": events})
+
+
+def wait_until_learned(client):
+    """Wait until nothing more is learned from what came of the offers: scores would move between two answers."""
+    learned, since = None, time.monotonic()
+    end = since + LEARNING_S
+    while time.monotonic() < since + QUIET_S:
+        assert time.monotonic() < end, "the rates go on moving"
+        time.sleep(1)
+        now = load_learned(client, known=Learned()).rates
+        if now != learned:
+            learned, since = now, time.monotonic()
+    assert learned, "nothing was learned"
 
 
 def questions(users, count, *, seed):
