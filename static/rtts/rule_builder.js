@@ -43,11 +43,18 @@
 
   // The numbers behind one condition are asked for when they are looked at, and when its number changes.
   const PLACES = { spread: ".rb-spread", measure: ".rb-measured", compare: ".rb-compared" };
+  // One after another: what comes back may replace the place that the next one is for.
+  const asking = new WeakMap();
   const threshold = (builder, details, step) => {
-    const place = details.querySelector(PLACES[step]) ?? details.querySelector(".rb-threshold-body");
-    const known = place.matches(PLACES[step] ?? "*") ? step : "";
-    const what = step === "compare" ? "compare" : "threshold";
-    return ask(builder, what, place, { node: details.dataset.rbNode, step: known }).catch(() => undefined);
+    const before = asking.get(details) ?? Promise.resolve();
+    const next = before.then(() => {
+      const place = details.querySelector(PLACES[step]) ?? details.querySelector(".rb-threshold-body");
+      const known = place.matches(PLACES[step] ?? "*") ? step : "";
+      const what = step === "compare" ? "compare" : "threshold";
+      return ask(builder, what, place, { node: details.dataset.rbNode, step: known });
+    }).catch(() => undefined);
+    asking.set(details, next);
+    return next;
   };
 
   const say = (builder, words) => { builder.querySelector("[role=status]").textContent = words; };
