@@ -21,7 +21,6 @@ SILENCE: Final = timedelta(minutes=3)  # longer than any step goes without a rep
 TRIES: Final = 8  # each waits twice as long as the one before: about four minutes in all
 SPELL: Final = timedelta(seconds=2)  # after so long the worker looks at its other tasks
 
-
 Clock = Callable[[], datetime]
 
 
@@ -38,10 +37,10 @@ class Work:
     """How jobs of one kind are done; every step may be taken twice, as a worker can be killed at any."""
 
     run: Callable[[Job, Clock], None]
-    refusals: tuple[type[Exception], ...] = ()  # what ends a job; whatever else goes wrong may pass
-    ended: Callable[[Job, Exception, Clock], None] = (
-        _nothing  # puts right what waits for a job that ends so
-    )
+    # What ends a job; whatever else goes wrong may pass, and is tried again.
+    refusals: tuple[type[Exception], ...] = ()
+    # Puts right what waits for a job that ended so.
+    ended: Callable[[Job, Exception, Clock], None] = _nothing
 
 
 def _prepare(job: Job, now: Clock) -> None:
@@ -51,8 +50,7 @@ def _prepare(job: Job, now: Clock) -> None:
 
 def _not_prepared(job: Job, error: Exception, now: Clock) -> None:
     release = Release.objects.get(job=str(job.pk))
-    if release.state == Release.State.PREPARING:
-        going_live.give_up(release, why=str(words_of(error)), now=now())
+    going_live.give_up(release, why=str(words_of(error)), now=now())
 
 
 def _preview(job: Job, now: Clock) -> None:

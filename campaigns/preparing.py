@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import redis
 from django.utils.translation import gettext_noop as _  # the page that shows a job translates
@@ -38,12 +38,12 @@ REFUSALS = (NotPrepared, publishing.NotPossible, PolicyRefused, CompileError, Ba
 
 
 def prepare_release(release: Release, *, report: Report, now: Callable[[], datetime]) -> Release:
-    """Take a release that is being prepared live; where it is refused, its change goes back to its authors.
+    """Take a release that is being prepared live.
 
-    Whatever else goes wrong may pass: nothing is live before all of it is, so the call can be made again.
+    What is not a refusal may pass: nothing is live before all of it is, so the call can be made again.
 
     Raises:
-        NotPrepared: it cannot go live; this is recorded.
+        NotPrepared: it cannot go live, and is to be given up, so that others can be published.
     """
     client = redis_client()
     if release.state == Release.State.LIVE:  # a worker was killed after the swap
@@ -52,17 +52,7 @@ def prepare_release(release: Release, *, report: Report, now: Callable[[], datet
     try:
         return _prepare(client, release, report=report, now=now)
     except REFUSALS as error:
-        abandon(release, why=words_of(error), now=now())
-
-
-def abandon(release: Release, *, why: str, now: datetime) -> NoReturn:
-    """Give a release up, so that others can be published.
-
-    Raises:
-        NotPrepared: always.
-    """
-    going_live.give_up(release, why=str(why), now=now)
-    raise NotPrepared(why)
+        raise NotPrepared(words_of(error)) from error
 
 
 def _prepare(

@@ -160,10 +160,7 @@ CSRF_COOKIE_NAME = "rtts_csrf"
 
 # Pages.
 LANGUAGE_CODE = "en"
-LANGUAGES = [
-    ("en", "English"),
-    ("de", "Deutsch"),
-]  # each in its own words, as the user menu shows it
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]  # as the user menu shows them
 LOCALE_PATHS = [BASE_DIR / "rtts_site" / "locale"]
 FORMAT_MODULE_PATH = ["rtts_site.formats"]
 LANGUAGE_COOKIE_NAME = "rtts_language"

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Plain = dict[
-    str, Any
-]  # {"source": "Tried {times} times: {why}", "places": {"times": 8, "why": {…}}}
+# {"source": "Tried {times} times: {why}", "places": {"times": 8, "why": {…}}}
+Plain = dict[str, Any]
 
 
 class Filled(str):

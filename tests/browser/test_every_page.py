@@ -22,8 +22,6 @@ LOOKS = {
     "dark": {"color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}},
 }
-
-
 TURNED = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
 
 
