@@ -95,6 +95,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: order.index(product_of(item)))
 
 
+def pytest_runtest_setup(item):
+    """Fail a test that would start one more product beside the one that others share."""
+    path = item.location[0]
+    if hasattr(item.config, "workerinput") and product_of(item) and path not in SHARING:
+        pytest.fail(f"SHARING must say which product {path} uses.", pytrace=False)
+
+
 _running = ExitStack()  # the product that tests share
 
 
