@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 ValueType = Literal["number", "text", "boolean", "date", "list", "place", "version"]
+Enforcement = Literal["off", "watch", "enforce"]
 Condition = dict[str, Any]  # the JSON of design section 3, e.g. {"all": [{"attribute": …}]}
 Json = dict[str, Any]
 
@@ -36,6 +37,10 @@ class PropertySpec:
     key: str  # "department"
     type: ValueType
     values: tuple[str, ...] = ()
+    required: bool = False
+    only_values: bool = False  # a text may be none but `values`
+    minimum: float | None = None  # of a number, inclusive
+    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,9 @@ class EventTypeSpec:
     name: str
     properties: tuple[PropertySpec, ...] = ()
     purposes: tuple[str, ...] = ()
+    # What is done with an event that is not as `properties` say: nothing, count it, refuse it.
+    enforcement: Enforcement = "off"
+    only_properties: bool = False  # it may have none but `properties`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +92,14 @@ class PlacementSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSpec:
-    """A named condition tree."""
+    """A named condition tree; who is in it may leave otherwise than they entered."""
 
     key: str
     name: str
     condition: Condition
+    # Who is in it leaves once this is true; {}: once `condition` is not.
+    leaving: Condition = field(default_factory=dict)
+    stay_s: int = 0  # and stays at least this long, in seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,11 @@ from decisioning.specs import (
     AttributeSpec,
     CampaignSpec,
     ChannelSpec,
+    EventTypeSpec,
     PlacementSpec,
+    PropertySpec,
     ReleaseSpec,
+    SegmentSpec,
     VariantSpec,
 )
 
@@ -26,6 +29,9 @@ CAME_LATER: dict[type, frozenset[str]] = {
     AttributeSpec: frozenset({"inferred", "sensitive", "sayable"}),
     ChannelSpec: frozenset({"quiet_hours", "time_zone"}),
     PlacementSpec: frozenset({"picture_width"}),
+    SegmentSpec: frozenset({"leaving", "stay_s"}),
+    PropertySpec: frozenset({"required", "only_values", "minimum", "maximum"}),
+    EventTypeSpec: frozenset({"enforcement", "only_properties"}),
     VariantSpec: frozenset({"fit"}),
     CampaignSpec: frozenset({"time_zone", "clock", "hours", "in_quiet_hours"}),
     ArmSpec: frozenset({"eligibility"}),
