@@ -27,13 +27,12 @@ from decisioning.ingestion.log import (
     async_event_log,
 )
 from decisioning.ingestion.records import CallType, Record
+from decisioning.ingestion.refusals import Refusal, Refused
 from decisioning.ingestion.spool import SpoolFull
 from decisioning.ingestion.wire import (
     CALL_TYPES,
     MAX_BATCH_EVENTS,
     Intake,
-    Refusal,
-    Refused,
     claimed_users,
     read_messages,
 )

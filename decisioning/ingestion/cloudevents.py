@@ -11,13 +11,8 @@ from urllib.parse import unquote
 import msgspec
 
 from decisioning.ingestion.records import Record
-from decisioning.ingestion.wire import (
-    MAX_ID,
-    Intake,
-    Refusal,
-    Refused,
-    read_messages,
-)
+from decisioning.ingestion.refusals import MAX_ID, Refusal, Refused, collect, wrong_shape
+from decisioning.ingestion.wire import Intake, Message, check_size, record_of
 
 STRUCTURED: Final = "application/cloudevents+json"
 BATCHED: Final = "application/cloudevents-batch+json"
@@ -37,6 +32,8 @@ class CloudEvent(msgspec.Struct, kw_only=True):
     type: str | None = None
     subject: str | None = None
     time: str | None = None
+    datacontenttype: str | None = None
+    dataschema: str | None = None
     userid: str | None = None
     anonymousid: str | None = None
     proof: str | None = None
@@ -46,21 +43,13 @@ class CloudEvent(msgspec.Struct, kw_only=True):
 
 def read_events(items: Sequence[Any], *, intake: Intake) -> tuple[list[Record], list[Refusal]]:
     """Return the records of CloudEvents as JSON objects, in order, and a refusal for each without one."""
-    raws: list[msgspec.Raw] = []
-    places: list[int] = []
-    refusals: list[Refusal] = []
-    for place, item in enumerate(items):
-        try:
-            raws.append(msgspec.Raw(msgspec.json.encode(_as_message(item))))
-            places.append(place)
-        except Refused as refused:
-            refusals.append(Refusal(place, refused.pointer, refused.reason))
-    records, later = read_messages(raws, intake=intake)
-    refusals += [
-        Refusal(places[one.item], _own(one.pointer), one.reason, one.message_id, one.quarantined)
-        for one in later
-    ]
-    return records, sorted(refusals, key=lambda one: one.item)
+
+    def read(item: Any, place: int) -> Record:
+        message = _as_message(item)
+        check_size(len(msgspec.json.encode(item)))
+        return record_of(message, intake=intake, content=b"")
+
+    return collect(items, read, own=_own)
 
 
 def from_headers(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
@@ -91,30 +80,42 @@ def message_id(source: str, event_id: str) -> str:
     return joined if len(joined) <= MAX_ID else hashlib.sha256(joined.encode()).hexdigest()
 
 
-def _as_message(item: Any) -> dict[str, Any]:
+def _as_message(item: Any) -> Message:
     """Return the event as a track message."""
     try:
         event = msgspec.convert(item, CloudEvent)
     except msgspec.ValidationError as error:
-        words, _, place = str(error).partition(" - at ")
-        raise Refused(place.strip("`").removeprefix("$").replace(".", "/"), words) from error
+        raise wrong_shape(error) from error
     for name in _REQUIRED:
         if not getattr(event, name):
             raise Refused(f"/{name}", f"A CloudEvent needs {name}.")
     if event.specversion != "1.0":
         raise Refused("/specversion", "Send specversion 1.0.")
     user, anonymous = _person(event)
-    return {
-        "type": "track",
-        "event": event.type,
-        "messageId": message_id(str(event.source), str(event.id)),
-        "userId": user,
-        "anonymousId": anonymous,
-        "timestamp": event.time,
-        "properties": _properties(event),
-        "context": {"cloudevent": {"source": event.source}}
-        | ({"proof": event.proof} if event.proof else {}),
+    context: dict[str, Any] = {"cloudevent": _described(event)}
+    if event.proof:
+        context["proof"] = event.proof
+    return Message(
+        type="track",
+        event=event.type,
+        message_id=message_id(str(event.source), str(event.id)),
+        user_id=user,
+        anonymous_id=anonymous,
+        timestamp=event.time,
+        properties=_properties(event),
+        context=context,
+    )
+
+
+def _described(event: CloudEvent) -> dict[str, str]:
+    """Return what the event says of itself and no field of a record holds."""
+    said = {
+        "source": event.source,
+        "subject": event.subject,
+        "datacontenttype": event.datacontenttype,
+        "dataschema": event.dataschema,
     }
+    return {name: value for name, value in said.items() if value}
 
 
 def _person(event: CloudEvent) -> tuple[str | None, str | None]:

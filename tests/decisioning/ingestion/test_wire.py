@@ -105,7 +105,7 @@ def test_traits_of_the_catalogue_become_facts_and_others_stay_in_history():
         ({"type": "track", "event": "Order", "userId": ""}, "/userId"),
         ({"type": "track", "userId": "ana"}, "/event"),
         ({"type": "nonsense", "userId": "ana"}, "/type"),
-        ({"userId": "ana", "event": "Order"}, "/type"),
+        ({"userId": "ana", "name": "Home"}, "/type"),
         (track(userId="x" * 201), "/userId"),
         (track(userId="a\x00b"), "/userId"),
         (track(userId=["a"]), "/userId"),
