@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 PARTITIONS = 256
-Namespace = Literal["user", "anonymous"]
+Namespace = Literal["user", "anonymous", "email", "phone", "device", "crm", "account"]
+# E-mail addresses and phone numbers are identifiers as SHA-256 hex of the normalised value only.
+NAMESPACES: tuple[Namespace, ...] = (
+    "user",
+    "anonymous",
+    "email",
+    "phone",
+    "device",
+    "crm",
+    "account",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +26,18 @@ class Identifier:
     namespace: Namespace
     value: str  # 1..200 characters
 
+    @property
+    def name(self) -> str:
+        """The identifier as records and profiles hold it, e.g. ``user:c-42``."""
+        return f"{self.namespace}:{self.value}"
+
+
+def parse_name(name: str) -> Identifier | None:
+    """Return the identifier of a name such as ``user:c-42``; None of an unknown namespace or no value."""
+    said, _, value = name.partition(":")
+    namespace = next((one for one in NAMESPACES if one == said), None)
+    return Identifier(namespace, value) if namespace and value else None
+
 
 def person_id(identifier: Identifier, *, pepper: bytes) -> str:
     """Return the person that an identifier denotes until a merge moves it, e.g. ``p0421f0c…`` (24 characters).
@@ -23,9 +45,7 @@ def person_id(identifier: Identifier, *, pepper: bytes) -> str:
     The first four characters name the partition (``p042``); the rest is a keyed hash, so an id says nothing
     about the identifier. No store is asked: a merged person is found by the tombstone under their own id.
     """
-    mac = hmac.new(
-        pepper, f"{identifier.namespace}:{identifier.value}".encode(), hashlib.sha256
-    ).digest()
+    mac = hmac.new(pepper, identifier.name.encode(), hashlib.sha256).digest()
     return f"p{mac[0]:03d}{mac[1:11].hex()}"
 
 

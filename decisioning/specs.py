@@ -202,6 +202,31 @@ class ExperimentSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdentitySpec:
+    """What identifiers of one namespace may say about who is who."""
+
+    namespace: str  # "email"
+    identifies: bool = True  # alone it says whom a message is about
+    joins: bool = True  # whoever identifies with it becomes one person with it
+    people: int = 0  # that one value joins at most, later ones stay apart; 0: any number
+    users: int = 0  # with more of them a value is shared and joins nobody any more; 0: never
+    unique: bool = False  # a person has one of them, a second one stays apart
+    ignored: tuple[str, ...] = ()  # values that name nobody, lower case, e.g. "null"
+
+
+NO_ID = ("[object object]", "nan", "nil", "null", "undefined")  # what broken clients send
+NO_DEVICE = ("00000000-0000-0000-0000-000000000000", "unknown")
+IDENTITY = (
+    IdentitySpec(namespace="anonymous", users=3, ignored=NO_ID),
+    IdentitySpec(namespace="crm", unique=True, people=20, ignored=NO_ID),
+    IdentitySpec(namespace="device", people=20, users=3, ignored=(*NO_DEVICE, *NO_ID)),
+    IdentitySpec(namespace="email", people=20, users=3, ignored=NO_ID),
+    IdentitySpec(namespace="phone", people=20, users=3, ignored=NO_ID),
+    IdentitySpec(namespace="user", ignored=NO_ID),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseSpec:
     """Everything live together; tuples are sorted by key, so that equal content has an equal digest."""
 
@@ -216,6 +241,7 @@ class ReleaseSpec:
     experiments: tuple[ExperimentSpec, ...] = ()
     holdout_salt: str = "holdout"
     holdout_share: float = 0.0  # global; taken before all campaigns
+    identity: tuple[IdentitySpec, ...] = IDENTITY  # a namespace that is not named does nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

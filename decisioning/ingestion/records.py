@@ -17,6 +17,9 @@ class Join(msgspec.Struct, frozen=True, array_like=True):
 
     person: str
     identifier: str  # "anonymous:d-9"
+    people: int = 0  # these three are the rule of IdentitySpec as it was at acceptance
+    users: int = 0
+    unique: bool = False
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -35,6 +35,7 @@ CAME_LATER: dict[type, frozenset[str]] = {
     VariantSpec: frozenset({"fit"}),
     CampaignSpec: frozenset({"time_zone", "clock", "hours", "in_quiet_hours"}),
     ArmSpec: frozenset({"eligibility"}),
+    ReleaseSpec: frozenset({"identity"}),
 }
 
 
