@@ -105,10 +105,15 @@ def _write_fallback(body: Body, empty: dict[str, str]) -> tuple[dict[str, str], 
 
 def _write_properties(body: Body, empty: dict[str, str]) -> tuple[dict[str, str], Body]:
     rows = body["properties"]
-    if not rows or any(row["values"] or _is_odd(row["key"]) for row in rows):
+    if not rows or any(_says_more(row) or _is_odd(row["key"]) for row in rows):
         return empty, body
     words = " | ".join(f"{row['key']}: {row['type']}" for row in rows)
     return {"property_types": words}, {**body, "properties": []}
+
+
+def _says_more(row: Body) -> bool:
+    bare = body_of(PropertySpec(key=row["key"], type=row["type"]))
+    return {**bare, **row} != bare
 
 
 def _is_odd(key: str) -> bool:

@@ -92,6 +92,12 @@ class PropertyForm(LabelledForm):
         label=_("Known values"),
         help_text=_("Separated by commas."),
     )
+    only_values = forms.BooleanField(
+        required=False, label=_("No other values"), help_text=_("Of a text with known values.")
+    )
+    required = forms.BooleanField(required=False, label=_("Every such event has it"))
+    minimum = forms.FloatField(required=False, label=_("At least"), help_text=_("Of a number."))
+    maximum = forms.FloatField(required=False, label=_("At most"), help_text=_("Of a number."))
 
     def clean_values(self) -> list[str]:
         return [part.strip() for part in self.cleaned_data["values"].split(",") if part.strip()]
@@ -107,6 +113,23 @@ class EventTypeForm(ItemForm):
     kind = Kind.EVENT_TYPE
 
     properties = RowsField(PropertyForm, noun="property", most=limits.PROPERTIES)
+    only_properties = forms.BooleanField(
+        required=False,
+        label=_("No other properties"),
+        help_text=_("An event with a property that is not listed is not as it should be."),
+    )
+    enforcement = forms.TypedChoiceField(
+        required=False,
+        empty_value="off",
+        initial="off",
+        choices=[
+            ("off", _("Take it as it is")),
+            ("watch", _("Take it, and count what is wrong")),
+            ("enforce", _("Refuse it, and keep it in the quarantine")),
+        ],
+        label=_("An event that is not like this"),
+        help_text=_("Watch first: the quarantine says what would be refused."),
+    )
     purposes = purposes_field(_("Counts over these events are used only for them."), required=True)
 
     def offer_choices(self) -> None:
