@@ -27,6 +27,7 @@ from decisioning.specs import (
     HoursSpec,
     OfferSpec,
     PlacementSpec,
+    PropertySpec,
     SegmentSpec,
 )
 
@@ -133,6 +134,18 @@ def _event_type_errors(spec: EventTypeSpec) -> Iterable[FieldError]:
     yield from _too_many("purposes", spec.purposes, limits.PURPOSES)
     if not spec.purposes:
         yield FieldError("purposes", _("Say which purposes this event's aggregates may serve."))
+    for index, one in enumerate(spec.properties):
+        for name, words in _schema_faults(one):
+            yield FieldError(f"properties[{index}].{name}", words)
+
+
+def _schema_faults(spec: PropertySpec) -> Iterable[tuple[str, str]]:
+    if spec.only_values and not (spec.type in ("text", "list") and spec.values):
+        yield "only_values", _("Name the known values of a text first.")
+    if spec.type != "number" and (spec.minimum is not None or spec.maximum is not None):
+        yield "minimum", _("Only a number has a range.")
+    elif None not in (spec.minimum, spec.maximum) and spec.minimum > spec.maximum:  # type: ignore[operator]  # neither is None
+        yield "maximum", _("The most must not be less than the least.")
 
 
 def _channel_errors(spec: ChannelSpec) -> Iterable[FieldError]:
@@ -177,6 +190,11 @@ def _placement_errors(spec: PlacementSpec) -> Iterable[FieldError]:
 def _segment_errors(spec: SegmentSpec) -> Iterable[FieldError]:
     if is_everyone(spec.condition):
         yield FieldError("condition", _("Add at least one condition: an empty group is everyone."))
+    if spec.leaving and is_everyone(spec.leaving):
+        yield FieldError(
+            "leaving", _("Add at least one condition, or none at all to leave at once.")
+        )
+    yield from _between("stay_s", spec.stay_s, 0, limits.STAY_S)
 
 
 def is_everyone(condition: Mapping[str, Any]) -> bool:

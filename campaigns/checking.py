@@ -139,7 +139,8 @@ def _catalogue_findings(release: ReleaseSpec, purposes: frozenset[str]) -> Itera
 
 def _segment_findings(release: ReleaseSpec, catalogue: Catalogue) -> Iterator[Finding]:
     for segment in release.segments:
-        yield from _condition(Kind.SEGMENT, segment.key, "condition", segment.condition, catalogue)
+        for field, condition in (("condition", segment.condition), ("leaving", segment.leaving)):
+            yield from _condition(Kind.SEGMENT, segment.key, field, condition, catalogue)
 
 
 def _offer_findings(

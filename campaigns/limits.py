@@ -14,6 +14,7 @@ HOURS = 14  # of a campaign, quiet hours of a channel
 MAX_COUNT = 30  # offers in one answer of a placement
 CAP_LIMIT = 1_000_000_000
 CAP_WINDOW_S = 366 * 86_400
+STAY_S = 366 * 86_400  # shortest time in a segment
 CACHE_SECONDS = 86_400
 WEIGHT = 1_000.0
 VALIDITY_DAYS = 3_650  # of a consent

@@ -26,6 +26,7 @@ from decisioning.rules.conditions import (
     explain,
     parse,
 )
+from decisioning.rules.membership import meaning
 from decisioning.rules.words import explanation_words
 from decisioning.specs import ReleaseSpec
 from rtts_site.foundation.language import ACTIVE
@@ -181,7 +182,7 @@ def _memberships(profile: Profile | None, spec: ReleaseSpec, *, now: datetime) -
     found = []
     for segment in spec.segments:
         try:
-            tree = parse(segment.condition, catalogue)
+            tree = parse(meaning(segment), catalogue)
         except ConditionError:
             continue
         found.append(_membership(segment.name, tree, profile, catalogue, now=now))

@@ -18,6 +18,7 @@ from decisioning.rules.artifact import Artifact, decode_artifact, encode_artifac
 from decisioning.rules.canonical import decode_release, digest_of
 from decisioning.rules.check import self_test
 from decisioning.rules.compiler import CompileError, compile_release
+from decisioning.rules.membership import member_fact, remembers
 from decisioning.rules.phrases import Filled
 from decisioning.specs import ReleaseSpec
 from rtts_site.foundation.redis_clients import redis_client
@@ -92,6 +93,7 @@ def _approved_spec(release: Release) -> ReleaseSpec:
 
 def _test(client: redis.Redis, artifact: Artifact, spec: ReleaseSpec, *, now: datetime) -> None:
     keys = {attribute.key for attribute in spec.attributes}
+    keys |= {member_fact(segment.key) for segment in spec.segments if remembers(segment)}
     known, _population = sampled_facts(
         client, attributes=keys, aggregates=artifact.aggregates, now=now
     )

@@ -15,7 +15,7 @@ from campaigns.drafts import drafts_of
 from campaigns.models import Change, Release, Revision
 from campaigns.wording import Line, Names
 
-CONDITIONS = frozenset({"condition", "eligibility"})
+CONDITIONS = frozenset({"condition", "eligibility", "leaving"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from campaigns.audiences.counting import Found, find, text_of
 from campaigns.audiences.estimates import Estimate, estimate
@@ -201,7 +201,8 @@ def _touched(before: Candidate, after: Candidate) -> set[Place]:
             key
             for side in (before, after)
             if place in side.bodies
-            for key in _segments_in(side.bodies[place].get(_FIELDS[place[0]]))
+            for field in (_FIELDS[place[0]], "leaving")
+            for key in _segments_in(side.bodies[place].get(field))
         }
         for place in own
     }
@@ -235,10 +236,14 @@ def _trees(candidate: Candidate, places: Iterable[Place]) -> dict[Place, Node]:
     except Refused:
         return {}
     bodies = {place: candidate.bodies[place] for place in places if place in candidate.bodies}
-    read = {
-        place: _read(body.get(_FIELDS[place[0]]) or {}, catalogue) for place, body in bodies.items()
-    }
+    read = {place: _read(_condition_of(place, body), catalogue) for place, body in bodies.items()}
     return {place: tree for place, tree in read.items() if tree is not None}
+
+
+def _condition_of(place: Place, body: Mapping[str, Any]) -> Condition:
+    kind, key = place
+    remembered = kind == Kind.SEGMENT and (body.get("leaving") or body.get("stay_s"))
+    return {"segment": key} if remembered else body.get(_FIELDS[kind]) or {}
 
 
 def _read(condition: Condition, catalogue: Catalogue) -> Node | None:

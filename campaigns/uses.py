@@ -103,7 +103,7 @@ _FIELDS: dict[str, dict[str, Reader]] = {
     Kind.ATTRIBUTE: {"purposes": _keys(Kind.PURPOSE)},
     Kind.EVENT_TYPE: {"purposes": _keys(Kind.PURPOSE)},
     Kind.PLACEMENT: {"channel": _keys(Kind.CHANNEL), "fallback": named_by_content},
-    Kind.SEGMENT: {"condition": named_by_condition},
+    Kind.SEGMENT: {"condition": named_by_condition, "leaving": named_by_condition},
     Kind.OFFER: {
         "purposes": _keys(Kind.PURPOSE),
         "eligibility": named_by_condition,

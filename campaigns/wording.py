@@ -24,6 +24,7 @@ from decisioning.content.fitting import fit_words
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import ConditionError
 from decisioning.rules.phrases import anew
+from decisioning.rules.value_words import seconds_words
 from decisioning.rules.words import sentence
 from decisioning.specs import Condition, FitSpec
 from rtts_site.foundation.language import ACTIVE
@@ -164,6 +165,8 @@ def _field(
 def _value(field: str, value: Any, *, names: Names, zone: str) -> str:
     if field in ("condition", "eligibility"):
         return words_of(value, names)
+    if field == "leaving":
+        return words_of(value, names) if value else _("who is no longer certain to be in it")
     if field in ("starts_at", "ends_at"):
         return moment(value, zone)
     if field in REFERENCES:
@@ -171,10 +174,8 @@ def _value(field: str, value: Any, *, names: Names, zone: str) -> str:
         return names.all(REFERENCES[field], keys)
     if field == "sayable" and value is None:
         return _("unless inferred or sensitive")
-    if field in ("holdout_share", "traffic"):
-        return percent(value)
-    if field in ("hours", "quiet_hours"):
-        return "; ".join(map(hours_line, value)) or NOTHING
+    if field in _TOLD:
+        return _TOLD[field](value)
     if value in CHOICES.get(field, ()):
         return str(CHOICES[field][value])
     return plain(value)
@@ -188,6 +189,24 @@ def hours_line(hours: Body) -> str:
         starts=hours.get("starts", "00:00"),
         ends=hours.get("ends", "00:00"),
     )
+
+
+def _hours(value: list[Body]) -> str:
+    return "; ".join(map(hours_line, value)) or NOTHING
+
+
+def span(seconds: int) -> str:
+    """Return a span of time as words, "2 hours"."""
+    return seconds_words(seconds, ACTIVE) if seconds else NOTHING
+
+
+_TOLD: dict[str, Callable[[Any], str]] = {
+    "holdout_share": percent,
+    "traffic": percent,
+    "hours": _hours,
+    "quiet_hours": _hours,
+    "stay_s": span,
+}
 
 
 def _variant(row: Body, names: Names) -> str:
@@ -230,7 +249,19 @@ def _arm(row: Body, names: Names) -> str:
 
 def _property(row: Body, _names: Names) -> str:
     values = f": {plain(row['values'])}" if row["values"] else ""
-    return f"{TYPES.get(row['type'], row['type'])}{values}"
+    rules = "".join(f"; {words}" for words in _property_rules(row))
+    return f"{TYPES.get(row['type'], row['type'])}{values}{rules}"
+
+
+def _property_rules(row: Body) -> Iterator[str]:
+    if row.get("only_values"):
+        yield _("no other values")
+    if row.get("required"):
+        yield _("always there")
+    if row.get("minimum") is not None:
+        yield _("at least {number}").format(number=ACTIVE.number(row["minimum"]))
+    if row.get("maximum") is not None:
+        yield _("at most {number}").format(number=ACTIVE.number(row["maximum"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +301,16 @@ def _placement_line(body: Body, names: Names) -> str:
     )
 
 
+def _segment_line(body: Body, names: Names) -> str:
+    words = words_of(body["condition"], names)
+    if body.get("leaving"):
+        leaving = words_of(body["leaving"], names)
+        words = _("{who}; leaves: {leaving}").format(who=words, leaving=leaving)
+    if body.get("stay_s"):
+        words = _("{who}; for at least {span}").format(who=words, span=span(body["stay_s"]))
+    return words
+
+
 def _offer_line(body: Body, names: Names) -> str:
     return "; ".join(
         [words_of(body["eligibility"], names), *(_cap(cap, names) for cap in body["caps"])]
@@ -298,7 +339,7 @@ _SUMMARIES: dict[str, Callable[[Body, Names], str]] = {
     Kind.ATTRIBUTE: _attribute_line,
     Kind.EVENT_TYPE: lambda body, _names: plain([row["key"] for row in body["properties"]]),
     Kind.PLACEMENT: _placement_line,
-    Kind.SEGMENT: lambda body, names: words_of(body["condition"], names),
+    Kind.SEGMENT: _segment_line,
     Kind.OFFER: _offer_line,
     Kind.CAMPAIGN: _campaign_line,
     Kind.EXPERIMENT: _experiment_line,

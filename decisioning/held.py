@@ -17,6 +17,8 @@ from decisioning.rules.artifact import Artifact, GroupKey
 from decisioning.rules.compiler import Arm, arm_rule, arm_trees
 from decisioning.rules.conditions import Catalogue, Node, parse
 from decisioning.rules.engine import Engine
+from decisioning.rules.membership import MEMBER
+from decisioning.rules.tree import leaves
 from decisioning.rules.visibility import may_serve, without_hidden
 from decisioning.schedules import (
     ZONE_ATTRIBUTE,
@@ -305,12 +307,13 @@ def needs_by_group(release: ReleaseSpec, artifact: Artifact) -> dict[GroupKey, N
     attributes = {one.key: one for one in release.attributes}
     aggregates = {one.key: one for one in artifact.aggregates}
     events = {one.key: one.purposes for one in release.event_types}
+    memberships = _Memberships(release, attributes, events)
     found: dict[GroupKey, Needs] = {}
     for group in artifact.groups:
         purposes = group.key.purposes
         keys = frozenset(
             key for key in group.needs if key in attributes and may_serve(attributes[key], purposes)
-        )
+        ) | memberships.that_may_serve(group.needs, purposes)
         specs = tuple(
             aggregates[key]
             for key in group.needs
@@ -318,6 +321,34 @@ def needs_by_group(release: ReleaseSpec, artifact: Artifact) -> dict[GroupKey, N
         )
         found[group.key] = Needs(keys, specs, keys | {spec.key for spec in specs})
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Memberships:
+    """Judges who may know that somebody is in a segment: who may see all that the segment rests on."""
+
+    release: ReleaseSpec
+    attributes: Mapping[str, AttributeSpec]
+    events: Mapping[str, Purposes]
+
+    def that_may_serve(self, keys: Iterable[str], purposes: Purposes) -> frozenset[str]:
+        named = [key for key in keys if key.startswith(MEMBER)]
+        if not named:
+            return frozenset()
+        catalogue = Catalogue.of(self.release)
+        return frozenset(
+            key
+            for key in named
+            if self._may_serve(parse({"segment": key.removeprefix(MEMBER)}, catalogue), purposes)
+        )
+
+    def _may_serve(self, tree: Node, purposes: Purposes) -> bool:
+        return all(
+            aggregate_may_serve(leaf.aggregate, self.events, purposes)
+            if leaf.aggregate is not None
+            else leaf.fact.startswith(MEMBER) or may_serve(self.attributes[leaf.fact], purposes)
+            for leaf in leaves(tree)
+        )
 
 
 def wanted_in(

@@ -11,6 +11,7 @@ from decisioning.rules.artifact import Artifact
 from decisioning.rules.compiler import AUDIENCE
 from decisioning.rules.conditions import Catalogue, Facts, attributes, parse
 from decisioning.rules.engine import Engine
+from decisioning.rules.membership import meaning
 from decisioning.specs import ReleaseSpec
 
 People = int  # one bit per sampled person
@@ -85,7 +86,7 @@ def keys_read(release: ReleaseSpec) -> set[str]:
     """Return the attributes that conditions and content of a release read."""
     catalogue = Catalogue.of(release)
     conditions = [
-        *(one.condition for one in release.segments),
+        *(meaning(one) for one in release.segments),
         *(one.eligibility for one in release.offers),
         *(one.eligibility for one in release.campaigns),
         *(one.condition for one in Layout(release).arm_conditions),

@@ -11,6 +11,7 @@ from typing import Any, Final
 from consent.policy import EVERY_CHANNEL, ConsentView, PolicySpec, permits
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.windows import aggregate_value
+from decisioning.rules.membership import MEMBER
 from decisioning.rules.values import Facts
 from decisioning.specs import AggregateSpec
 
@@ -90,7 +91,12 @@ class People:
     ) -> list[Facts]:
         """Return the facts of people number `first` to before `last`; `now` in epoch seconds."""
         with self._lock:
-            columns = {key: self._attribute(key, last) for key in attributes}
+            columns = {
+                key: self._membership(key.removeprefix(MEMBER), last, now=now)
+                if key.startswith(MEMBER)
+                else self._attribute(key, last)
+                for key in attributes
+            }
             columns |= {spec.key: self._aggregate(spec, last, now=now) for spec in aggregates}
         return [
             {key: value for key, values in columns.items() if (value := values[number]) is not None}
@@ -103,6 +109,10 @@ class People:
             cell = profile.attributes.get(key)
             values.append(None if cell is None else cell.value)
         return values
+
+    def _membership(self, segment: str, last: int, *, now: float) -> list[Any]:
+        entered = [one.member_of.get(segment) for one in self._in_order[:last]]
+        return [None if ms is None else max(0.0, now - ms / 1000) for ms in entered]
 
     def _aggregate(self, spec: AggregateSpec, last: int, *, now: float) -> list[Any]:
         column = self._aggregates.get(spec.key)

@@ -26,6 +26,7 @@ from decisioning.rules.conditions import (
     inline_segments,
     parse,
 )
+from decisioning.rules.membership import meaning
 
 STOCK_KEY: Final = "audience:stock"
 DIGEST_FIELD, MADE_FIELD, BODY_FIELD = "digest", "made", "body"
@@ -103,7 +104,7 @@ def live_trees(*kinds: Kind) -> dict[str, Node]:
     spec = candidate_of(None).spec
     catalogue = Catalogue.of(spec)
     conditions = {
-        Kind.SEGMENT: {one.key: one.condition for one in spec.segments},
+        Kind.SEGMENT: {one.key: meaning(one) for one in spec.segments},
         Kind.OFFER: {one.key: one.eligibility for one in spec.offers},
     }
     found = {}

@@ -43,14 +43,62 @@ class SegmentForm(ItemForm):
     kind = Kind.SEGMENT
 
     condition = forms.Field(label=gettext_lazy("Who is in this segment?"))
+    leaving = forms.Field(required=False)
+    stay = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=100_000,
+        label=gettext_lazy("Shortest stay"),
+        help_text=gettext_lazy(
+            "Who entered stays at least this long, so that one short visit does not flip it. Empty: no limit."
+        ),
+    )
+    unit = forms.ChoiceField(
+        label=gettext_lazy("Unit of the shortest stay"),
+        choices=[
+            ("minutes", gettext_lazy("minutes")),
+            ("hours", gettext_lazy("hours")),
+            ("days", gettext_lazy("days")),
+        ],
+        initial="minutes",
+        required=False,
+    )
 
     def offer_choices(self) -> None:
+        own = self.instance.key if self.instance.pk else ""
         self.fields["condition"] = ConditionField(
             catalogue_of(self),
-            exclude_segment=self.instance.key if self.instance.pk else "",
+            exclude_segment=own,
             label=_("Who is in this segment?"),
             help_text=_("People for whom this is certainly true."),
         )
+        self.fields["leaving"] = ConditionField(
+            catalogue_of(self),
+            exclude_segment=own,
+            required=False,
+            label=_("Who leaves it?"),
+            help_text=_(
+                "Who is in it leaves once this is certainly true, e.g. a lower threshold. Nothing: once the condition above is no longer true."
+            ),
+        )
+
+    def initial_of(self, body: Body) -> Body:
+        stay, unit = span_parts(body.get("stay_s") or 0)
+        return {**body, "stay": stay or None, "unit": unit}
+
+    def body_of(self, cleaned: Body) -> Body:
+        body = super().body_of(cleaned)
+        stay, unit = body.pop("stay"), body.pop("unit") or "minutes"
+        return {**body, "leaving": body["leaving"] or {}, "stay_s": (stay or 0) * UNITS[unit]}
+
+    def field_for(self, body_field: str) -> str:
+        return {"stay_s": "stay"}.get(body_field, body_field)
+
+
+def span_parts(seconds: int) -> tuple[int, str]:
+    """Return seconds as a number of the largest unit that divides them, (2, "hours")."""
+    unit = next(one for one in reversed(UNITS) if seconds % UNITS[one] == 0 or one == "minutes")
+    return seconds // UNITS[unit], unit
 
 
 class CapForm(LabelledForm):
@@ -87,8 +135,8 @@ class CapForm(LabelledForm):
         super().__init__(*args, **kwargs)
         seconds = self.initial.get("window_s")
         if seconds:
-            unit = next(u for u in reversed(UNITS) if seconds % UNITS[u] == 0 or u == "minutes")
-            self.initial.update(window=seconds // UNITS[unit], unit=unit)
+            window, unit = span_parts(seconds)
+            self.initial.update(window=window, unit=unit)
 
 
 class OfferForm(ItemForm):

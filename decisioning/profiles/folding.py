@@ -1,27 +1,27 @@
 """The only place that turns records into profiles: pure, and a function of the set of records."""
 
 import hashlib
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 
 from decisioning.ingestion.records import Record
+from decisioning.profiles import series
 from decisioning.profiles.aggregates import Aggregates, Family
+from decisioning.profiles.cells import Attributes, Cell, message_digest
 from decisioning.profiles.profile import (
     ACTIVITY_GRAIN_MS,
     MAX_DISTINCT,
     MAX_IDENTIFIERS,
     MAX_PAGE_BUCKETS,
     SESSION_HORIZON_MS,
-    Cell,
     Profile,
-    Series,
     decode_profile,
 )
 from decisioning.rules.values import conform
 
-_BASE = 10**9  # of the two digits of a sum
+_NOBODY: Final = Profile()
 
 
 def fold(profile: Profile | None, records: Iterable[Record], aggregates: Aggregates) -> Profile:
@@ -30,264 +30,201 @@ def fold(profile: Profile | None, records: Iterable[Record], aggregates: Aggrega
     Any order and any partition into batches of the same records gives the same content. A record must
     not be given twice: acceptance removes repeats.
     """
-    folded = _copy(profile or Profile())
+    folding = _Folding(profile or _NOBODY, aggregates)
     for record in records:
-        _FOLDS[record.kind](folded, record, aggregates)
-    _drop_retired(folded, aggregates)
-    _expire(folded, aggregates)
-    return folded
+        _FOLDS[record.kind](folding, record)
+    return folding.done()
 
 
 def merge(one: Profile, other: Profile, aggregates: Aggregates) -> Profile:
     """Return what folding the records of both gives; the order of the two does not matter."""
-    merged = _copy(one)
-    _absorb(merged, other, aggregates)
-    _expire(merged, aggregates)
-    return merged
+    folding = _Folding(one, aggregates)
+    folding.absorb(other)
+    return folding.done()
 
 
-def _copy(profile: Profile) -> Profile:
-    return msgspec.structs.replace(
-        profile,
-        attributes=dict(profile.attributes),
-        series={
-            key: Series(series.generation, dict(series.buckets))  # cells are replaced, not changed
-            for key, series in profile.series.items()
-        },
-        activity=dict(profile.activity),
-        identifiers=dict(profile.identifiers),
-        absorbed=dict(profile.absorbed),
-        given_up=dict(profile.given_up),
-        awaited=dict(profile.awaited),
-    )
+class _Folding:
+    """A profile that is being changed: only what is touched is unpacked and copied."""
+
+    def __init__(self, profile: Profile, aggregates: Aggregates) -> None:
+        self.aggregates = aggregates
+        self.begin(profile)
+
+    def begin(self, profile: Profile) -> None:
+        """Start from a profile."""
+        self.profile = msgspec.structs.replace(
+            profile,
+            series=dict(profile.series),
+            identifiers=dict(profile.identifiers),
+            absorbed=dict(profile.absorbed),
+            given_up=dict(profile.given_up),
+            awaited=dict(profile.awaited),
+            groups=dict(profile.groups),
+            member_of=dict(profile.member_of),
+        )
+        self._since_ms = profile.newest_ms
+        self._activity: series.Series | None = None
+        self._own: set[str] = set()  # families whose series are ours to change
+
+    def done(self) -> Profile:
+        """Return the profile without what is retired or past."""
+        profile = self.profile
+        if profile.swept != self.aggregates.version:
+            self._drop_retired()
+        if self._activity is not None:
+            floor = (profile.newest_ms - SESSION_HORIZON_MS) // ACTIVITY_GRAIN_MS
+            series.drop_below(self._activity, floor)
+            profile.activity = self._activity
+        self._expire()
+        _keep_first(profile.identifiers)
+        _keep_first(profile.absorbed)
+        return profile
+
+    # Events
+
+    def see(self, at_ms: int) -> None:
+        """Take note of a time at which something happened."""
+        profile = self.profile
+        profile.newest_ms = max(profile.newest_ms, at_ms)
+        profile.first_seen_ms = min(profile.first_seen_ms or at_ms, at_ms)
+
+    def be_active(self, at_ms: int) -> None:
+        """Take note of activity, which tells sessions."""
+        if self._activity is None:
+            self._activity = series.fresh(self.profile.activity)
+        index, offset = divmod(at_ms, ACTIVITY_GRAIN_MS)
+        series.add(self._activity, index, offset)
+
+    def name(self, identifier: str, at_ms: int) -> None:
+        """Take note of an identifier."""
+        known = self.profile.identifiers.get(identifier, at_ms)
+        self.profile.identifiers[identifier] = min(known, at_ms)
+
+    def set_attributes(self, cells: Mapping[str, Cell]) -> None:
+        """Set attributes where nothing newer is known."""
+        known = self.profile.attributes
+        newer = {key: cell for key, cell in cells.items() if _is_newer(cell, known.get(key))}
+        if newer:
+            held = known if isinstance(known, Attributes) else Attributes(known)
+            self.profile.attributes = held.having(newer)
+
+    def set_groups(self, cells: Mapping[str, Cell]) -> None:
+        """Set the accounts that the person belongs to, where nothing newer is known."""
+        known = self.profile.groups
+        known |= {key: cell for key, cell in cells.items() if _is_newer(cell, known.get(key))}
+
+    def count(self, family: Family, record: Record) -> None:
+        """Add an event to the series of a family."""
+        generation = self.aggregates.generations[family.key]
+        if self.profile.given_up.get(family.key, -1) >= generation:
+            return
+        found = _entry(family, record)
+        if found is None:
+            return
+        known = self._changeable(family.key)
+        if known is None or series.generation_of(known) < generation:
+            known = self.profile.series[family.key] = series.empty(family.kind, generation)
+            self._own.add(family.key)
+        series.add(known, *found)
+
+    def _changeable(self, key: str) -> series.Series | None:
+        known = self.profile.series.get(key)
+        if known is None:
+            return None
+        if key not in self._own or not isinstance(known, list):
+            known = self.profile.series[key] = series.fresh(known)
+            self._own.add(key)
+        return known
+
+    # Merges and backfills
+
+    def absorb(self, other: Profile) -> None:
+        """Add all that another profile holds."""
+        profile = self.profile
+        self.set_attributes(other.attributes)
+        self.set_groups(other.groups)
+        if self._activity is None:
+            self._activity = series.unpacked(profile.activity)
+        self._activity = series.merged(self._activity, series.unpacked(other.activity))
+        for identifier, at_ms in other.identifiers.items():
+            self.name(identifier, at_ms)
+        _keep_earlier(profile.absorbed, other.absorbed)
+        _keep_earlier(profile.member_of, other.member_of)
+        if other.newest_ms:
+            self.see(other.newest_ms)
+            self.see(other.first_seen_ms)
+        profile.page_ms = max(profile.page_ms, other.page_ms)
+        self.absorb_series(other)
+
+    def absorb_series(self, other: Profile) -> None:
+        """Add what another profile holds of families of events."""
+        profile = self.profile
+        for key, generation in other.given_up.items():
+            profile.given_up[key] = max(profile.given_up.get(key, 0), generation)
+        for key, packed in other.series.items():
+            theirs, ours = series.unpacked(packed), self._changeable(key)
+            if ours is None or series.generation_of(ours) < series.generation_of(theirs):
+                profile.series[key] = list(theirs)
+            elif series.generation_of(ours) == series.generation_of(theirs):
+                profile.series[key] = series.merged(ours, theirs)
+            self._own.add(key)
+        for key, generation in profile.given_up.items():
+            known = profile.series.get(key)
+            if known is not None and series.generation_of(series.unpacked(known)) <= generation:
+                del profile.series[key]
+        profile.swept = -1
+
+    # What is past or no longer kept
+
+    def _drop_retired(self) -> None:
+        """Drop families that are no longer kept; one newer than this set of aggregates is left alone."""
+        profile, aggregates = self.profile, self.aggregates
+        for key, packed in list(profile.series.items()):
+            generation = series.generation_of(series.unpacked(packed))
+            wanted = aggregates.generations.get(key)
+            if generation < wanted if wanted is not None else generation <= aggregates.version:
+                del profile.series[key]
+        for key, generation in list(profile.given_up.items()):
+            if generation < aggregates.generations.get(key, 0):
+                del profile.given_up[key]
+        profile.swept = aggregates.version
+
+    def _expire(self) -> None:
+        """Drop what windows left behind: relative to the newest event time, which only grows."""
+        passed = self.aggregates.passed(self._since_ms, self.profile.newest_ms)
+        for key in list(self.profile.series):
+            if key in self._own or key in passed:
+                family = self.aggregates.families.get(key)
+                if family is not None:
+                    self._expire_family(family)
+
+    def _expire_family(self, family: Family) -> None:
+        known = self._changeable(family.key)
+        if known is None:
+            return
+        series.drop_below(known, family.kept_from(self.profile.newest_ms))
+        if family.kind == "distinct":
+            _keep_newest_values(known)
+        elif family.within == "page":
+            series.keep_newest(known, MAX_PAGE_BUCKETS)
+        if len(known) == 1:
+            del self.profile.series[family.key]
 
 
-# Events
+def _is_newer(cell: Cell, known: Cell | None) -> bool:
+    return known is None or (cell.event_time_ms, cell.message) > (known.event_time_ms, known.message)
 
 
-def _fold_event(profile: Profile, record: Record, aggregates: Aggregates) -> None:
-    at_ms = record.event_time_ms
-    _see(profile, at_ms)
-    if record.identifiers:
-        _name(profile, record.identifiers[0], at_ms)
-    for key, value in record.attributes.items():
-        _set_attribute(profile, key, Cell(value, at_ms, record.message_id, record.source))
-    if record.type in ("page", "screen"):
-        profile.page_ms = max(profile.page_ms, at_ms)
-    index, offset = divmod(at_ms, ACTIVITY_GRAIN_MS)
-    _widen(profile.activity, index, [offset, offset])
-    for family in aggregates.by_event.get(record.event, ()):
-        if family.takes(record.properties, at=at_ms / 1000):
-            _count(profile, family, record, aggregates.generations[family.key])
+def _keep_earlier(known: dict[str, int], other: Mapping[str, int]) -> None:
+    for key, at_ms in other.items():
+        known[key] = min(known.get(key, at_ms), at_ms)
 
 
-def _see(profile: Profile, at_ms: int) -> None:
-    profile.newest_ms = max(profile.newest_ms, at_ms)
-    profile.first_seen_ms = min(profile.first_seen_ms or at_ms, at_ms)
-
-
-def _name(profile: Profile, identifier: str, at_ms: int) -> None:
-    known = profile.identifiers.get(identifier, at_ms)
-    profile.identifiers[identifier] = min(known, at_ms)
-
-
-def _set_attribute(profile: Profile, key: str, cell: Cell) -> None:
-    known = profile.attributes.get(key)
-    if known is None or _order(cell) > _order(known):
-        profile.attributes[key] = cell
-
-
-def _order(cell: Cell) -> tuple[int, str]:
-    return cell.event_time_ms, cell.message_id
-
-
-def _widen(activity: dict[int, list[int]], index: int, times: list[int]) -> None:
-    first, last = activity.get(index, times)
-    activity[index] = [min(first, times[0]), max(last, times[1])]
-
-
-def _count(profile: Profile, family: Family, record: Record, generation: int) -> None:
-    if profile.given_up.get(family.key, -1) >= generation:
-        return
-    found = _entry(family, record)
-    if found is None:
-        return
-    series = profile.series.get(family.key)
-    if series is None or series.generation < generation:
-        series = profile.series[family.key] = Series(generation, {})
-    key, cell = found
-    _combine(series.buckets, key, cell, family.kind)
-
-
-def _entry(family: Family, record: Record) -> tuple[int, Any] | None:
-    """Return what one event adds, as (key, cell); None where the property is missing."""
-    at_ms = record.event_time_ms
-    index = family.index(at_ms)
-    if family.kind == "tally":
-        offset = at_ms - index * family.grain_ms
-        return index, [1, offset, offset]
-    value = record.properties.get(family.property)
-    if family.kind == "distinct":
-        return None if value is None else (_hash(value), index)
-    number = conform(value, "number")
-    if number is None:
-        return None
-    return index, [1, *divmod(round(number * 1_000_000), _BASE), float(number), float(number)]
-
-
-def _hash(value: Any) -> int:
-    content = msgspec.json.encode(value, order="sorted")
-    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) >> 1
-
-
-def _combine(buckets: dict[int, Any], key: int, cell: Any, kind: str) -> None:
-    known = buckets.get(key)
-    buckets[key] = cell if known is None else _COMBINE[kind](known, cell)
-
-
-def _add_tally(one: list[int], two: list[int]) -> list[int]:
-    return [one[0] + two[0], min(one[1], two[1]), max(one[2], two[2])]
-
-
-def _add_number(one: list[Any], two: list[Any]) -> list[Any]:
-    carry, low = divmod(one[2] + two[2], _BASE)
-    return [
-        one[0] + two[0],
-        one[1] + two[1] + carry,
-        low,
-        min(one[3], two[3]),
-        max(one[4], two[4]),
-    ]
-
-
-_COMBINE: dict[str, Callable[[Any, Any], Any]] = {
-    "tally": _add_tally,
-    "number": _add_number,
-    "distinct": max,
-}
-
-
-# Merges, backfills, erasures
-
-
-def _absorb(profile: Profile, other: Profile, aggregates: Aggregates) -> None:
-    for key, cell in other.attributes.items():
-        _set_attribute(profile, key, cell)
-    for index, times in other.activity.items():
-        _widen(profile.activity, index, times)
-    for identifier, at_ms in other.identifiers.items():
-        _name(profile, identifier, at_ms)
-    for person, at_ms in other.absorbed.items():
-        profile.absorbed[person] = min(profile.absorbed.get(person, at_ms), at_ms)
-    for key, generation in other.given_up.items():
-        profile.given_up[key] = max(profile.given_up.get(key, 0), generation)
-    if other.newest_ms:
-        _see(profile, other.newest_ms)
-        _see(profile, other.first_seen_ms)
-    profile.page_ms = max(profile.page_ms, other.page_ms)
-    _absorb_series(profile, other, aggregates)
-
-
-def _absorb_series(profile: Profile, other: Profile, aggregates: Aggregates) -> None:
-    for key, series in other.series.items():
-        known = profile.series.get(key)
-        if known is None or known.generation < series.generation:
-            profile.series[key] = Series(series.generation, dict(series.buckets))
-        elif known.generation == series.generation:
-            kind = _kind(key, series, aggregates)
-            for index, cell in series.buckets.items():
-                _combine(known.buckets, index, cell, kind)
-    for key, generation in profile.given_up.items():
-        if key in profile.series and profile.series[key].generation <= generation:
-            del profile.series[key]
-
-
-def _kind(key: str, series: Series, aggregates: Aggregates) -> str:
-    """Return the kind of a family; of one that this partition has not taken up, by the cells' shape."""
-    family = aggregates.families.get(key)
-    if family is not None:
-        return family.kind
-    cell = next(iter(series.buckets.values()), 0)
-    if not isinstance(cell, list):
-        return "distinct"
-    return "tally" if len(cell) == 3 else "number"
-
-
-def _fold_merge_in(profile: Profile, record: Record, aggregates: Aggregates) -> None:
-    profile.awaited.pop(record.other, None)
-    if record.refused or record.other in profile.absorbed:
-        return
-    moved = decode_profile(record.payload or None) or Profile()
-    _absorb(profile, moved, aggregates)
-    profile.absorbed[record.other] = record.event_time_ms
-    for identifier in record.identifiers:
-        _name(profile, identifier, record.event_time_ms)
-
-
-def _fold_backfill(profile: Profile, record: Record, aggregates: Aggregates) -> None:
-    history = decode_profile(record.payload) or Profile()
-    for key, generation in history.given_up.items():
-        profile.given_up[key] = max(profile.given_up.get(key, 0), generation)
-    _absorb_series(profile, history, aggregates)
-
-
-def _fold_erase(profile: Profile, record: Record, aggregates: Aggregates) -> None:
-    empty = Profile()
-    for name in Profile.__struct_fields__:
-        setattr(profile, name, getattr(empty, name))
-
-
-def _keep(profile: Profile, record: Record, aggregates: Aggregates) -> None:
-    """Leave the profile as it is: a merge_out is the drain's to carry out."""
-
-
-_FOLDS: dict[str, Callable[[Profile, Record, Aggregates], None]] = {
-    "event": _fold_event,
-    "merge_in": _fold_merge_in,
-    "merge_out": _keep,
-    "backfill": _fold_backfill,
-    "erase": _fold_erase,
-}
-
-
-# Expiry: relative to the newest event time, which only grows, so what is dropped early would be dropped late
-
-
-def _expire(profile: Profile, aggregates: Aggregates) -> None:
-    newest_ms = profile.newest_ms
-    floor = (newest_ms - SESSION_HORIZON_MS) // ACTIVITY_GRAIN_MS
-    _drop_below(profile.activity, floor)
-    for key, series in profile.series.items():
-        family = aggregates.families.get(key)
-        if family is not None:
-            _expire_series(series, family, family.floor(newest_ms))
-    _keep_first(profile.identifiers)
-    _keep_first(profile.absorbed)
-
-
-def _expire_series(series: Series, family: Family, floor: int) -> None:
-    if family.kind == "distinct":
-        series.buckets = _newest_values(series.buckets, floor)
-        return
-    _drop_below(series.buckets, floor)
-    if family.within == "page" and len(series.buckets) > MAX_PAGE_BUCKETS:
-        _drop_below(series.buckets, sorted(series.buckets)[-MAX_PAGE_BUCKETS])
-
-
-def _drop_below(buckets: dict[int, Any], floor: int) -> None:
-    if buckets and min(buckets) < floor:
-        for index in [one for one in buckets if one < floor]:
-            del buckets[index]
-
-
-def _newest_values(values: dict[int, int], floor: int) -> dict[int, int]:
-    kept = values
-    if values and min(values.values()) < floor:
-        kept = {value: index for value, index in values.items() if index >= floor}
-    if len(kept) <= MAX_DISTINCT:
-        return kept
-    newest = sorted(kept, key=lambda value: (kept[value], value))[-MAX_DISTINCT:]
-    return {value: kept[value] for value in newest}
+def _keep_newest_values(distinct: series.Series) -> None:
+    newest = series.values(distinct)
+    if len(newest) > MAX_DISTINCT:
+        kept = sorted(newest, key=lambda value: (newest[value], value))[-MAX_DISTINCT:]
+        series.put_values(distinct, {value: newest[value] for value in kept})
 
 
 def _keep_first(identifiers: dict[str, int]) -> None:
@@ -299,17 +236,75 @@ def _keep_first(identifiers: dict[str, int]) -> None:
             del identifiers[identifier]
 
 
-def _drop_retired(profile: Profile, aggregates: Aggregates) -> None:
-    """Drop families that are no longer kept; one newer than this set of aggregates is left alone."""
-    for key, series in list(profile.series.items()):
-        wanted = aggregates.generations.get(key)
-        retired = (
-            series.generation <= aggregates.version
-            if wanted is None
-            else series.generation < wanted
+def _entry(family: Family, record: Record) -> tuple[int, Any] | None:
+    """Return what one event adds, as (bucket, cell); None where the property is missing."""
+    at_ms = record.event_time_ms
+    index = family.index(at_ms)
+    if family.kind == "tally":
+        return index, at_ms - index * family.grain_ms
+    value = record.properties.get(family.property)
+    if family.kind == "distinct":
+        return None if value is None else (index, _hash(value))
+    found = conform(value, "number")
+    return None if found is None else (index, found)
+
+
+def _hash(value: Any) -> int:
+    content = msgspec.json.encode(value, order="sorted")
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()[:4])
+
+
+# Records by kind
+
+
+def _fold_event(folding: _Folding, record: Record) -> None:
+    at_ms = record.event_time_ms
+    folding.see(at_ms)
+    folding.be_active(at_ms)
+    if record.identifiers:
+        folding.name(record.identifiers[0], at_ms)
+    if record.attributes:
+        message = message_digest(record.message_id)
+        folding.set_attributes(
+            {
+                key: Cell(value, at_ms, message, record.source)
+                for key, value in record.attributes.items()
+            }
         )
-        if retired:
-            del profile.series[key]
-    for key, generation in list(profile.given_up.items()):
-        if generation < aggregates.generations.get(key, 0):
-            del profile.given_up[key]
+    if record.type in ("page", "screen"):
+        folding.profile.page_ms = max(folding.profile.page_ms, at_ms)
+    for family in folding.aggregates.by_event.get(record.event, ()):
+        if family.takes(record.properties, at=at_ms / 1000):
+            folding.count(family, record)
+
+
+def _fold_merge_in(folding: _Folding, record: Record) -> None:
+    profile = folding.profile
+    profile.awaited.pop(record.other, None)
+    if record.refused or record.other in profile.absorbed:
+        return
+    folding.absorb(decode_profile(record.payload or None) or _NOBODY)
+    profile.absorbed[record.other] = record.event_time_ms
+    for identifier in record.identifiers:
+        folding.name(identifier, record.event_time_ms)
+
+
+def _fold_backfill(folding: _Folding, record: Record) -> None:
+    folding.absorb_series(decode_profile(record.payload) or _NOBODY)
+
+
+def _fold_erase(folding: _Folding, record: Record) -> None:
+    folding.begin(Profile())
+
+
+def _keep(folding: _Folding, record: Record) -> None:
+    """Leave the profile as it is: a merge_out is the drain's to carry out."""
+
+
+_FOLDS: dict[str, Callable[[_Folding, Record], None]] = {
+    "event": _fold_event,
+    "merge_in": _fold_merge_in,
+    "merge_out": _keep,
+    "backfill": _fold_backfill,
+    "erase": _fold_erase,
+}

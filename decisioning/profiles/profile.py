@@ -1,8 +1,13 @@
 """The only place that says what is known about a person now, and how it is packed."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
+
+from decisioning.profiles import earlier
+from decisioning.profiles.cells import Attributes, Cell
+from decisioning.profiles.series import Packed, empty, generation_of, unpacked
 
 MAX_PROFILE_BYTES = 32 * 1024
 MAX_IDENTIFIERS = 100  # the first seen stay
@@ -11,35 +16,28 @@ MAX_PAGE_BUCKETS = 120  # "in this page view" looks back over this many active s
 SESSION_SILENCE_MS = 30 * 60_000
 SESSION_HORIZON_MS = 24 * 3_600_000  # a session is at most this long
 ACTIVITY_GRAIN_MS = 15 * 60_000  # shorter than the silence, so a bucket lies in one session
+FORMAT: Final = 1
+NO_SPANS: Final = msgspec.Raw(msgspec.msgpack.encode(empty("span", 0)))
+
+# Whether a packed profile is a tombstone: two bytes of length, the format and the length of `merged_into`
+# come first; what was packed before there was a format is a map. For scripts: is_merged(packed).
+IS_MERGED_LUA: Final = """
+local function is_merged(packed)
+  if string.byte(packed, 1) == 0xdc then return string.byte(packed, 5) ~= 0xa0 end
+  return string.find(packed, 'merged_into', 1, true) and cmsgpack.unpack(packed)['merged_into'] and true or false
+end
+"""
 
 
-class Cell(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One attribute with where it came from; `value` is None where it was removed."""
+class Profile(msgspec.Struct, kw_only=True, eq=False, gc=False):
+    """A function of the set of records folded into it; a tombstone where `merged_into` is set.
 
-    value: Any
-    event_time_ms: int
-    message_id: str
-    source: str
-
-
-class Series(msgspec.Struct, array_like=True, gc=False):
-    """What is kept of one family of events.
-
-    `buckets` by kind of family, times as milliseconds from the bucket's start:
-    tally: index -> [count, first, last]; number: index -> [count, sum in millionths as (high, low) digits
-    of base 10**9, min, max]; distinct: hash of the value -> newest index.
+    But for `position` and `swept`, which say how far that is, and `member_of`, which is kept beside the fold.
     """
 
-    generation: int  # of the family; an older one is not continued
-    buckets: dict[int, Any]
-
-
-class Profile(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """A function of the set of records folded into it; a tombstone where `merged_into` is set."""
-
-    attributes: dict[str, Cell] = {}
-    series: dict[str, Series] = {}  # by family key
-    activity: dict[int, list[int]] = {}  # quarter of an hour -> [first, last] offsets in ms
+    attributes: Mapping[str, Cell] = Attributes()
+    series: dict[str, Packed] = {}  # by family key
+    activity: Packed = NO_SPANS  # quarters of an hour with anything in them
     identifiers: dict[str, int] = {}  # "user:c-42" -> event time when first seen, ms
     absorbed: dict[str, int] = {}  # person ids merged into this one -> event time of the merge, ms
     first_seen_ms: int = 0
@@ -50,21 +48,63 @@ class Profile(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     merged_into: str = ""
     merged_at: str = ""  # stream id; records behind it in this stream moved on
     position: str = ""  # stream id of the last record folded in
+    groups: dict[str, Cell] = {}  # group type -> the account that the person belongs to
+    member_of: dict[str, int] = {}  # segment key -> since when, ms
+    swept: int = 0  # version of the aggregates whose retired families are gone
 
     @property
     def is_known(self) -> bool:
         """Whether a user identifier names this person."""
         return any(name.startswith("user:") for name in self.identifiers)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Profile) and _plain(self) == _plain(other)
+
+    def __hash__(self) -> int:
+        raise TypeError("a profile is not hashable")
+
+
+class _Stored(msgspec.Struct, array_like=True, gc=False):
+    """A profile as Redis keeps it; fields are only ever added at the end, with a default."""
+
+    format: int
+    merged_into: str
+    merged_at: str
+    position: str
+    first_seen_ms: int
+    newest_ms: int
+    page_ms: int
+    attributes: msgspec.Raw
+    series: dict[str, msgspec.Raw]
+    activity: msgspec.Raw
+    identifiers: dict[str, int]
+    absorbed: dict[str, int]
+    given_up: dict[str, int]
+    awaited: dict[str, int]
+    groups: dict[str, Cell]
+    member_of: dict[str, int]
+    swept: int
+
 
 # Plain data cannot hold a circle, so the collector need not walk thousands of sampled profiles (gc=False).
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Profile)
+_decoder = msgspec.msgpack.Decoder(_Stored)
+_ALIKE: Final = tuple(
+    name
+    for name in Profile.__struct_fields__
+    if name in _Stored.__struct_fields__ and name != "attributes"
+)
 
 
 def decode_profile(data: bytes | None) -> Profile | None:
     """Return the profile of a stored value; None where nothing is stored."""
-    return None if data is None else _decoder.decode(data)
+    if data is None:
+        return None
+    if earlier.is_map(data):
+        return Profile(**earlier.fields_of(data))
+    stored = _decoder.decode(data)
+    alike: dict[str, Any] = {name: getattr(stored, name) for name in _ALIKE}
+    return Profile(attributes=Attributes(raw=stored.attributes), **alike)
 
 
 def encode_profile(profile: Profile) -> bytes:
@@ -73,28 +113,41 @@ def encode_profile(profile: Profile) -> bytes:
     Where it is larger, the largest families of events, then the largest attributes, are given up: their
     facts are unknown, never wrong, until a backfill brings a new generation.
     """
-    data = _encoder.encode(profile)
+    data = _encode(profile)
     while len(data) > MAX_PROFILE_BYTES and (profile.series or profile.attributes):
         profile = _give_up_largest(profile)
-        data = _encoder.encode(profile)
+        data = _encode(profile)
     return data
 
 
+def _encode(profile: Profile) -> bytes:
+    cells = profile.attributes
+    held = cells if isinstance(cells, Attributes) else Attributes(cells)
+    alike: dict[str, Any] = {name: getattr(profile, name) for name in _ALIKE}
+    return _encoder.encode(_Stored(format=FORMAT, attributes=held.packed(), **alike))
+
+
+def _plain(profile: Profile) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        name: getattr(profile, name) for name in Profile.__struct_fields__
+    }
+    plain["attributes"] = dict(profile.attributes)
+    plain["series"] = {key: unpacked(series) for key, series in profile.series.items()}
+    plain["activity"] = unpacked(profile.activity)
+    del plain["swept"]
+    return plain
+
+
 def _give_up_largest(profile: Profile) -> Profile:
-    smaller = msgspec.structs.replace(
-        profile,
-        series=dict(profile.series),
-        attributes=dict(profile.attributes),
-        given_up=dict(profile.given_up),
-    )
-    if smaller.series:
-        key = max(smaller.series, key=lambda one: (_size(smaller.series[one]), one))
-        smaller.given_up[key] = smaller.series.pop(key).generation
-    else:
-        del smaller.attributes[
-            max(smaller.attributes, key=lambda one: _size(smaller.attributes[one]))
-        ]
-    return smaller
+    """Return the profile without the largest family, or the largest attribute where it has none."""
+    if profile.series:
+        series, given_up = dict(profile.series), dict(profile.given_up)
+        key = max(series, key=lambda one: (_size(series[one]), one))
+        given_up[key] = generation_of(unpacked(series.pop(key)))
+        return msgspec.structs.replace(profile, series=series, given_up=given_up)
+    cells = dict(profile.attributes)
+    del cells[max(cells, key=lambda one: (_size(cells[one]), one))]
+    return msgspec.structs.replace(profile, attributes=Attributes(cells))
 
 
 def _size(part: Any) -> int:

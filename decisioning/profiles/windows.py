@@ -3,16 +3,19 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from decisioning.profiles import series
 from decisioning.profiles.aggregates import Family, families_of
+from decisioning.profiles.cells import Attributes
 from decisioning.profiles.profile import (
     ACTIVITY_GRAIN_MS,
     SESSION_SILENCE_MS,
     Profile,
 )
+from decisioning.rules.membership import MEMBER
 from decisioning.rules.values import Value
 from decisioning.specs import AggregateSpec
 
-Buckets = list[tuple[int, Any]]  # (start in ms, cell), inside the window, in no order
+Buckets = list[tuple[int, Any]]  # (start in ms, cell), inside the window, the oldest first
 _NOBODY = Profile()
 
 
@@ -29,6 +32,9 @@ def facts(
     known = profile or _NOBODY
     found: dict[str, Value] = {}
     for key in attributes:
+        if key.startswith(MEMBER):
+            _tell_membership(found, known, key, now)
+            continue
         cell = known.attributes.get(key)
         if cell is not None and cell.value is not None:
             found[key] = cell.value
@@ -37,6 +43,12 @@ def facts(
         if value is not None:
             found[spec.key] = value
     return found
+
+
+def _tell_membership(found: dict[str, Value], profile: Profile, key: str, now: float) -> None:
+    entered_ms = profile.member_of.get(key.removeprefix(MEMBER))
+    if entered_ms is not None:
+        found[key] = max(0.0, now - entered_ms / 1000)
 
 
 def aggregate_value(profile: Profile, spec: AggregateSpec, now: float) -> Value | None:
@@ -61,11 +73,11 @@ def session_at(profile: Profile, now_ms: int) -> tuple[int, int] | None:
     Thirty minutes of silence end a session; one that lasts longer than a day is cut at a day.
     """
     start = last = None
-    for index in sorted(
-        (one for one in profile.activity if one * ACTIVITY_GRAIN_MS <= now_ms), reverse=True
-    ):
-        first_offset, last_offset = profile.activity[index]
+    for index, cell in reversed(list(series.buckets(series.unpacked(profile.activity)))):
         base = index * ACTIVITY_GRAIN_MS
+        if base > now_ms:
+            continue
+        first_offset, last_offset = series.span(cell)
         if (now_ms if start is None else start) - (base + last_offset) >= SESSION_SILENCE_MS:
             break
         start = base + first_offset
@@ -74,19 +86,17 @@ def session_at(profile: Profile, now_ms: int) -> tuple[int, int] | None:
 
 
 def _buckets(profile: Profile, family: Family, now_ms: int) -> Buckets:
-    series = profile.series.get(family.key)
-    if series is None:
+    packed = profile.series.get(family.key)
+    if packed is None:
         return []
     lowest = _lowest(profile, family, now_ms)
     if lowest is None:
         return []
     highest = family.index(now_ms)
-    if family.kind == "distinct":
-        return [(0, value) for value, at in series.buckets.items() if lowest <= at <= highest]
     grain_ms = family.grain_ms
     return [
         (index * grain_ms, cell)
-        for index, cell in series.buckets.items()
+        for index, cell in series.buckets(series.unpacked(packed))
         if lowest <= index <= highest
     ]
 
@@ -102,11 +112,13 @@ def _lowest(profile: Profile, family: Family, now_ms: int) -> int | None:
 
 
 def _first(buckets: Buckets) -> int:
-    return min(int(start + cell[1]) for start, cell in buckets)
+    start, cell = buckets[0]
+    return int(start + series.tally(cell)[1])
 
 
 def _last(buckets: Buckets) -> int:
-    return max(int(start + cell[2]) for start, cell in buckets)
+    start, cell = buckets[-1]
+    return int(start + series.tally(cell)[2])
 
 
 def _followed(earlier: Buckets, later: Buckets, *, without: bool) -> bool:
@@ -119,11 +131,11 @@ def _followed(earlier: Buckets, later: Buckets, *, without: bool) -> bool:
 
 
 def _total(buckets: Buckets) -> int:
-    return sum(cell[1] * 10**9 + cell[2] for _, cell in buckets)
+    return sum(series.total(cell) for _, cell in buckets)
 
 
 def _count(buckets: Buckets, now_ms: int) -> Value:
-    return int(sum(cell[0] for _, cell in buckets))
+    return int(sum(series.tally(cell)[0] for _, cell in buckets))
 
 
 def _sum(buckets: Buckets, now_ms: int) -> Value:
@@ -131,20 +143,20 @@ def _sum(buckets: Buckets, now_ms: int) -> Value:
 
 
 def _min(buckets: Buckets, now_ms: int) -> Value | None:
-    return min((float(cell[3]) for _, cell in buckets), default=None)
+    return min((float(series.number(cell)[3]) for _, cell in buckets), default=None)
 
 
 def _max(buckets: Buckets, now_ms: int) -> Value | None:
-    return max((float(cell[4]) for _, cell in buckets), default=None)
+    return max((float(series.number(cell)[4]) for _, cell in buckets), default=None)
 
 
 def _average(buckets: Buckets, now_ms: int) -> Value | None:
-    count = sum(cell[0] for _, cell in buckets)
+    count = sum(series.number(cell)[0] for _, cell in buckets)
     return _total(buckets) / (1_000_000 * count) if count else None
 
 
 def _distinct(buckets: Buckets, now_ms: int) -> Value:
-    return len(buckets)
+    return sum(len(cell) if isinstance(cell, list) else 1 for _, cell in buckets)
 
 
 def _since_first(buckets: Buckets, now_ms: int) -> Value | None:

@@ -28,6 +28,7 @@ from decisioning.rules.conditions import (
     to_nnf,
 )
 from decisioning.rules.literals import member
+from decisioning.rules.membership import meaning
 from decisioning.rules.paths import Atom, Comparison, Computed, Paths, expand
 from decisioning.rules.phrases import Filled, gettext_noop
 from decisioning.rules.tree import leaves
@@ -165,7 +166,7 @@ def _keys(offer: OfferSpec) -> Iterator[GroupKey]:
 
 def _segment_trees(release: ReleaseSpec, catalogue: Catalogue) -> dict[str, Node]:
     return {
-        one.key: _read(one.condition, catalogue, f"segment {one.key}") for one in release.segments
+        one.key: _read(meaning(one), catalogue, f"segment {one.key}") for one in release.segments
     }
 
 

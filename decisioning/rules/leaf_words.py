@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.durations import grain_seconds
+from decisioning.rules.membership import MEMBER
 from decisioning.rules.operators.operator import COMPLEMENT, IGNORING_CASE
 from decisioning.rules.phrases import Phrases
 from decisioning.rules.phrases import gettext_noop as _
@@ -53,6 +54,13 @@ _SINCE: Final = {
 _ONCE: Final = {("gte", 1), ("gt", 0)}
 _NEVER: Final = {("lt", 1), ("lte", 0), ("eq", 0)}
 
+# Whether somebody is in a segment that remembers, and for less than its minimum stay; and denied.
+_IS_MEMBER: Final = {
+    ("gte", False): _("the person is in {segment} already"),
+    ("gte", True): _("the person is not in {segment} yet"),
+    ("lt", False): _("the person has been in {segment} for less than {span}"),
+    ("lt", True): _("the person has been in {segment} for {span} or longer"),
+}
 _COUNTED: Final = ("eq", "ne", "gt", "gte", "lt", "lte", "between")  # have words of their own
 
 Telling = Callable[[Node, Catalogue], str]
@@ -74,10 +82,19 @@ class Speaker:
             # Unknown is the opposite of unknown, so there is nothing to deny.
             name = self.catalogue.name_of(leaf.fact.removeprefix(HIDDEN))
             return self._fill(_("{name} may not be seen for these purposes"), name=name)
+        if leaf.fact.startswith(MEMBER):
+            return self._membership(leaf, denied=denied)
         spec = self.catalogue.attributes.get(leaf.fact)
         unit = spec.unit if isinstance(spec, AttributeSpec) else ""
         name = self.catalogue.name_of(leaf.fact)
         return self._compared(leaf, name, unit=unit, denied=denied)
+
+    def _membership(self, leaf: Leaf, *, denied: bool) -> str:
+        key = leaf.fact.removeprefix(MEMBER)
+        found = self.catalogue.segments.get(key)
+        name = quoted(found.name if found else key, self.phrases)
+        known = _IS_MEMBER[leaf.operator.key, denied]
+        return self._fill(known, segment=name, span=seconds_words(leaf.value, self.phrases))
 
     def _fill(self, source: str, **places: str) -> str:
         return self.phrases.gettext(source).format(**places)

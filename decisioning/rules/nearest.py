@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
+from decisioning.rules.membership import MEMBER
 from decisioning.rules.operators.registry import TYPE_OF
 from decisioning.rules.substitutes import ABSENT, edges_in_time, substitutes
 from decisioning.rules.tree import Denied, Group, Leaf, Node, leaves, to_nnf
@@ -107,7 +108,7 @@ class _Search:
         if not isinstance(node, Leaf | Denied):
             return
         leaf = node.leaf if isinstance(node, Denied) else node
-        if leaf.fact.startswith(HIDDEN):
+        if leaf.fact.startswith((HIDDEN, MEMBER)):
             return
         self.literals.append(node)
         wishes = {leaf.fact: frozenset({len(self.literals) - 1})}

@@ -8,6 +8,7 @@ from decisioning.rules import limits
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.constants import CONSTANTS
 from decisioning.rules.durations import parse_duration
+from decisioning.rules.membership import lasting, remembers
 from decisioning.rules.operators.operator import Family
 from decisioning.rules.operators.registry import OPERATORS
 from decisioning.rules.phrases import Filled
@@ -227,8 +228,12 @@ class _Reader:
     def _segment_tree(self, key: str, path: str) -> Node:
         if len(self.segments) > limits.MAX_INLINED_DEPTH:
             raise _Wrong(path, _TOO_DEEP)
+        spec = self.catalogue.segments[key]
         reader = _Reader(self.catalogue, (*self.segments, key))
-        tree = reader.read(self.catalogue.segments[key].condition)
+        tree = reader.read(spec.condition)
+        if remembers(spec):
+            leaving = reader.read(spec.leaving) if spec.leaving else None
+            tree = lasting(spec, tree, leaving)
         if not reader.faults:
             return tree
         first = reader.faults[0]
