@@ -1,6 +1,5 @@
 """Makes one decision end to end: reads the person, decides, takes the last step, logs, answers."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -35,7 +34,6 @@ from decisioning.profiles.folding import fold
 from decisioning.round_trips import Budget, RedisUnavailable
 from decisioning.rules.engine import EngineError
 from decisioning.tokens import new_nonce
-from rtts_site.foundation.redis_clients import hot_client
 
 logger = logging.getLogger("decisioning")
 
@@ -146,12 +144,11 @@ class Sitting:
         records = list(self.call.records)
         if not self.call.is_dry:
             try:
-                async with asyncio.timeout(max(0.001, self.budget.remaining)):
-                    results = await async_event_log(hot_client()).accept(records)
+                results = await async_event_log(self.budget.ask).accept(records)
                 records = [
                     one for one, what in zip(records, results, strict=True) if what == "accepted"
                 ]
-            except (LogFull, TimeoutError, redis.RedisError, OSError):
+            except (LogFull, RedisUnavailable, redis.RedisError):
                 self.degraded.add("events")
         if not found.redis:
             return found

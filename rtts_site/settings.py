@@ -53,6 +53,7 @@ RTTS_BROKER_URL = env.str("RTTS_BROKER_URL", default="") or (
     embedded.broker_url(RTTS_VAR) if RTTS_EMBEDDED_REDIS else REDIS_URL
 )
 RTTS_REDIS_TIMEOUT_MS = env.int("RTTS_REDIS_TIMEOUT_MS", default=20)
+RTTS_REDIS_CLUSTER = env.bool("RTTS_REDIS_CLUSTER", default=False)  # each script keeps to one slot
 RTTS_SAMPLE = env.int("RTTS_SAMPLE", default=10_000)  # people that audiences are counted on
 
 _database_parts = dj_database_url.parse(DATABASE_URL)

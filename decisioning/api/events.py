@@ -17,6 +17,7 @@ from decisioning.api.http import (
     decode,
     route,
 )
+from decisioning.api.presented import in_segment
 from decisioning.api.process import this_process
 from decisioning.ingestion import cloudevents
 from decisioning.ingestion.log import (
@@ -36,11 +37,15 @@ from decisioning.ingestion.wire import (
     claimed_users,
     read_messages,
 )
+from decisioning.round_trips import RedisUnavailable
 from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeysUnavailableError, ProofError
 from rtts_site.foundation.limits import EVENTS
 from rtts_site.foundation.problems import Problem, invalid_field
-from rtts_site.foundation.redis_clients import drop_connections, hot_client
+from rtts_site.foundation.redis_clients import hot_client
+
+# Segment's, its browser library's, RudderStack's beacon's, and behind the prefix that some sites put first.
+BATCH_PATHS = ("/v1/batch", "/v1/b", "/beacon/v1/batch", "/ingest/v1/batch")
 
 # The browser library of Segment shortens the paths.
 SHORT_PATHS: dict[CallType, str] = {
@@ -183,35 +188,21 @@ async def take(records: list[Record], refusals: list[Refusal], *, mark: int) -> 
 
 async def append(records: list[Record], apart: list[Record], *, mark: int) -> list[Result]:
     """Append to the log, or to the spool while Redis is away."""
-    breaker = this_process().intake_breaker
-    if breaker.allows():
-        try:
-            results = await append_to_log(records, apart, mark=mark)
-        except LogFull as error:
-            raise later(429 if mark == SOFT_MARK else 503, str(error)) from error
-        except (redis.RedisError, OSError):
-            breaker.failed()
-        else:
-            breaker.succeeded()
-            return results
+    log = async_event_log(this_process().ask_for_events)
+    try:
+        results = await log.accept(records, mark=mark)
+        if apart:
+            await log.set_aside(apart)
+        return results
+    except LogFull as error:
+        raise later(429 if mark == SOFT_MARK else 503, str(error)) from error
+    except (RedisUnavailable, redis.RedisError):
+        pass
     try:
         await asyncio.to_thread(this_process().event_spool.append, records)
     except (SpoolFull, OSError) as error:
         raise later(503, "Events cannot be taken now; send the batch again later.") from error
     return ["accepted"] * len(records)
-
-
-async def append_to_log(records: list[Record], apart: list[Record], *, mark: int) -> list[Result]:
-    """Append to the log; after Redis dropped its connections, once more on a new one."""
-    client = hot_client()
-    try:
-        results = await async_event_log(client).accept(records, mark=mark)
-    except redis.ConnectionError:
-        await drop_connections(client)
-        results = await async_event_log(client).accept(records, mark=mark)
-    if apart:
-        await async_event_log(client).set_aside(apart)
-    return results
 
 
 def later(status: int, detail: str) -> Problem:
@@ -226,10 +217,11 @@ def register() -> None:
     for kind in CALL_TYPES:
         handler = functools.partial(receive_message, kind=kind)
         for path in (f"/v1/{kind}", f"/v1/{SHORT_PATHS[kind]}"):
-            take_route("POST", path, key_in_body=True)(handler)
-    for path in ("/v1/batch", "/v1/b"):
-        take_route("POST", path, key_in_body=True)(receive_batch)
-    take_route("POST", "/v1/events")(receive_cloudevents)
+            take_route("POST", path, find_key=in_segment)(handler)
+    for path in BATCH_PATHS:
+        take_route("POST", path, find_key=in_segment)(receive_batch)
+    for path in ("/v1/events", "/events"):
+        take_route("POST", path, find_key=in_segment)(receive_cloudevents)
 
 
 register()

@@ -5,6 +5,8 @@ import gc
 import hashlib
 import hmac
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from weakref import WeakKeyDictionary
 
@@ -13,6 +15,7 @@ from django.conf import settings
 from decisioning.decision_spool import DecisionSpool
 from decisioning.holder import ReleaseHolder
 from decisioning.ingestion.spool import EventSpool, Replayer
+from decisioning.link import Command, Replies
 from decisioning.round_trips import Budget, HotLine, RedisUnavailable
 from rtts_site.foundation.api_keys import KeyRing
 from rtts_site.foundation.limits import Limiter
@@ -44,7 +47,7 @@ class Process:
         self.tracking_key = hmac.new(
             settings.RTTS_PEPPER, b"rtts.tracking", hashlib.sha256
         ).digest()
-        self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, HotLine] = WeakKeyDictionary()
+        self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _Lines] = WeakKeyDictionary()
 
     def start(self) -> None:
         """Load the release and start the threads."""
@@ -62,11 +65,20 @@ class Process:
 
     def budget(self, *, deadline_ms: int | None = None) -> Budget:
         """Return the time that one decision may wait for Redis."""
-        loop = asyncio.get_running_loop()
-        line = self._lines.get(loop)
-        if line is None:
-            line = self._lines[loop] = HotLine(self.breaker)
+        line = self._of_this_loop().decisions
         return Budget(line, timeout_ms=settings.RTTS_REDIS_TIMEOUT_MS, deadline_ms=deadline_ms)
+
+    async def ask_for_events(self, commands: Sequence[Command]) -> Replies:
+        """Do as `HotLine.ask`, with connections and a breaker apart from the decisions'."""
+        seconds = settings.RTTS_REDIS_TIMEOUT_MS / 1000
+        return await self._of_this_loop().events.ask(commands, seconds=seconds)
+
+    def _of_this_loop(self) -> "_Lines":
+        loop = asyncio.get_running_loop()
+        lines = self._lines.get(loop)
+        if lines is None:
+            lines = self._lines[loop] = _Lines(HotLine(self.breaker), HotLine(self.intake_breaker))
+        return lines
 
     async def warm_up(self) -> None:
         """Connect this event loop to Redis, so that the first request need not."""
@@ -78,10 +90,19 @@ class Process:
 
     async def close_connections(self) -> None:
         """Close this event loop's connections to Redis."""
-        line = self._lines.pop(asyncio.get_running_loop(), None)
-        if line is not None:
-            await line.close()
+        lines = self._lines.pop(asyncio.get_running_loop(), None)
+        if lines is not None:
+            await lines.decisions.close()
+            await lines.events.close()
         await close_clients()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """An event loop's connections to Redis."""
+
+    decisions: HotLine
+    events: HotLine
 
 
 @cache

@@ -1,17 +1,19 @@
 """The only door into the partition streams: accepting records once, and reading them back in order."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, cast
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, Protocol
 
 import redis
-import redis.asyncio
+from django.conf import settings
 
 from consent import people
 from decisioning.ingestion.records import Record, encode_record
+from decisioning.link import Command
 
 Result = Literal["accepted", "duplicate"]
 Packed = tuple[str, bytes]  # id, packed record; b"" where there is none
+Ask = Callable[[Sequence[Command]], Awaitable[Sequence[Any]]]  # sends commands at once
 
 DEDUPE_MS: Final = 7 * 86_400_000  # a repeat of a message_id within this is not counted again
 PUBLISHED_RATE: Final = 1_000  # events a second of the installation that streams are sized for
@@ -19,23 +21,29 @@ SOFT_MARK: Final = 30 * 60 * PUBLISHED_RATE // people.PARTITIONS  # records of o
 HARD_MARK: Final = 2 * SOFT_MARK
 NO_MARK: Final = 2**53  # what is already accepted, and only moves, always fits
 QUARANTINE_LENGTH: Final = 1_000  # records kept of a partition, the newest
-RECORDS_PER_ROUND_TRIP: Final = 100
+RECORDS_PER_CALL: Final = 100
 FIELD: Final = b"r"
 
-# KEYS: stream, a dedupe key for each record.  ARGV: mark, dedupe window in ms, the records.
-# Returns a stream id for each record, "" for a repeat; false where the stream is at its mark.
+# KEYS: the streams, then a dedupe key for each record.  ARGV: how many streams, mark, dedupe window in ms,
+# then for each record the place of its stream and its bytes.
+# Returns a stream id for each record, "" for a repeat; the name of a stream that is at its mark, and then
+# nothing was appended.
 _ACCEPT: Final = """
-if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return false end
+local streams = tonumber(ARGV[1])
+for i = 1, streams do
+  if redis.call('XLEN', KEYS[i]) >= tonumber(ARGV[2]) then return KEYS[i] end
+end
 local ids = {}
-for i = 2, #KEYS do
-  if redis.call('SET', KEYS[i], '1', 'NX', 'PX', ARGV[2]) then
-    ids[i - 1] = redis.call('XADD', KEYS[1], '*', 'r', ARGV[i + 1])
+for i = 1, #KEYS - streams do
+  if redis.call('SET', KEYS[streams + i], '', 'NX', 'PX', ARGV[3]) then
+    ids[i] = redis.call('XADD', KEYS[tonumber(ARGV[2 + 2 * i])], '*', 'r', ARGV[3 + 2 * i])
   else
-    ids[i - 1] = ''
+    ids[i] = ''
   end
 end
 return ids
 """
+_ACCEPT_SHA: Final = hashlib.sha1(_ACCEPT.encode(), usedforsecurity=False).hexdigest()
 
 
 class LogFull(Exception):
@@ -82,7 +90,7 @@ class AsyncEventLog(Protocol):
     """What event loops ask of the same log."""
 
     async def accept(self, records: Sequence[Record], *, mark: int = HARD_MARK) -> list[Result]:
-        """Do as `EventLog.accept`; each round trip has the client's timeout."""
+        """Do as `EventLog.accept`; raises what the loop's line to Redis raises."""
 
     async def set_aside(self, records: Sequence[Record]) -> None:
         """Keep records that came from the future for a person to look at; nothing is folded from them."""
@@ -93,34 +101,74 @@ def event_log(client: "redis.Redis") -> EventLog:
     return RedisLog(client)
 
 
-def async_event_log(client: "redis.asyncio.Redis") -> AsyncEventLog:
-    """Return the same log for an event loop."""
-    return AsyncRedisLog(client)
+def async_event_log(ask: Ask) -> AsyncEventLog:
+    """Return the same log for an event loop; `ask` is the loop's line to Redis."""
+    return AsyncRedisLog(ask)
 
 
-@dataclass(frozen=True, slots=True)
 class _Call:
-    """One script call: the records of one partition, by their place in the batch."""
+    """One script call for some records of a batch."""
 
-    places: list[int]
-    keys: list[str]
-    args: list[Any]
+    def __init__(self) -> None:
+        self.places: list[int] = []  # of the records in the batch
+        self._streams: dict[int, int] = {}  # partition -> place of its stream, from 1
+        self._seen: list[str] = []
+        self._records: list[Any] = []
+
+    def add(self, place: int, record: Record, partition: int) -> None:
+        self.places.append(place)
+        stream = self._streams.setdefault(partition, len(self._streams) + 1)
+        self._seen.append(people.seen_key(partition, record.dedupe_id))
+        self._records += (str(stream), encode_record(record))
+
+    def command(self, mark: int, *, whole: bool = False) -> Command:
+        """Return the call, by the script's digest or with the `whole` script."""
+        script = ("EVAL", _ACCEPT) if whole else ("EVALSHA", _ACCEPT_SHA)
+        streams = [people.stream_key(one) for one in self._streams]
+        head = (str(len(streams) + len(self._seen)), *streams, *self._seen)
+        return (*script, *head, str(len(streams)), str(mark), str(DEDUPE_MS), *self._records)
+
+    def read(self, reply: Any, results: list[Result]) -> None:
+        """Note which records were new.
+
+        Raises:
+            LogFull: nothing of this call was appended.
+            redis.ResponseError: what the server answered.
+        """
+        if isinstance(reply, Exception):
+            raise reply
+        if not isinstance(reply, list):
+            raise LogFull(f"The stream {reply.decode()} is full; send the batch again later.")
+        for place, stream_id in zip(self.places, reply, strict=True):
+            if stream_id:
+                results[place] = "accepted"
+
+
+def _calls(records: Sequence[Record]) -> Iterator[_Call]:
+    """Yield script calls short enough to hold nobody up; on a cluster each keeps to one partition's slot."""
+    for start in range(0, len(records), RECORDS_PER_CALL):
+        calls: dict[int, _Call] = {}
+        for place in range(start, min(start + RECORDS_PER_CALL, len(records))):
+            partition = people.partition_of(records[place].person)
+            slot = partition if settings.RTTS_REDIS_CLUSTER else 0
+            calls.setdefault(slot, _Call()).add(place, records[place], partition)
+        yield from calls.values()
 
 
 class RedisLog:
-    """The log as Redis Streams: one script for each partition of a batch dedupes and appends."""
+    """The log as Redis Streams: one script dedupes and appends, all or nothing."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self._client = client
 
     def accept(self, records: Sequence[Record], *, mark: int = NO_MARK) -> list[Result]:
         results: list[Result] = ["duplicate"] * len(records)
-        script = self._client.register_script(_ACCEPT)
-        for calls in _rounds(_calls(records, mark)):
-            with self._client.pipeline(transaction=False) as pipe:
-                for call in calls:
-                    script(keys=call.keys, args=call.args, client=pipe)
-                _read(results, calls, pipe.execute())
+        for call in _calls(records):
+            try:
+                reply: Any = self._client.execute_command(*call.command(mark))
+            except redis.exceptions.NoScriptError:
+                reply = self._client.execute_command(*call.command(mark, whole=True))
+            call.read(reply, results)
         return results
 
     def read(
@@ -155,26 +203,26 @@ class RedisLog:
 class AsyncRedisLog:
     """The same streams from an event loop."""
 
-    def __init__(self, client: "redis.asyncio.Redis") -> None:
-        self._client = client
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
 
     async def accept(self, records: Sequence[Record], *, mark: int = HARD_MARK) -> list[Result]:
         results: list[Result] = ["duplicate"] * len(records)
-        script = self._client.register_script(_ACCEPT)
-        for calls in _rounds(_calls(records, mark)):
-            async with self._client.pipeline(transaction=False) as pipe:
-                for call in calls:
-                    await script(keys=call.keys, args=call.args, client=cast("Any", pipe))
-                _read(results, calls, await pipe.execute())
+        for call in _calls(records):
+            (reply,) = await self._ask([call.command(mark)])
+            if isinstance(reply, redis.exceptions.NoScriptError):
+                (reply,) = await self._ask([call.command(mark, whole=True)])
+            call.read(reply, results)
         return results
 
     async def set_aside(self, records: Sequence[Record]) -> None:
-        async with self._client.pipeline(transaction=False) as pipe:
-            for record in records:
-                key = people.quarantine_key(people.partition_of(record.person))
-                data = encode_record(record)
-                pipe.xadd(key, {FIELD: data}, maxlen=QUARANTINE_LENGTH, approximate=True)
-            await pipe.execute()
+        await self._ask([_aside_command(record) for record in records])
+
+
+def _aside_command(record: Record) -> Command:
+    key = people.quarantine_key(people.partition_of(record.person))
+    limit = ("MAXLEN", "~", str(QUARANTINE_LENGTH))
+    return ("XADD", key, *limit, "*", FIELD, encode_record(record))
 
 
 def _packed(found: Any) -> list[Packed]:
@@ -186,39 +234,3 @@ def _flat(values: Any) -> list[Any]:
     if values and isinstance(values[0], list):
         return [entry for part in values for entry in part]
     return list(values)
-
-
-def _calls(records: Sequence[Record], mark: int) -> Iterator[_Call]:
-    by_partition: dict[int, _Call] = {}
-    for place, record in enumerate(records):
-        partition = people.partition_of(record.person)
-        call = by_partition.setdefault(
-            partition, _Call([], [people.stream_key(partition)], [mark, DEDUPE_MS])
-        )
-        call.places.append(place)
-        call.keys.append(people.seen_key(partition, record.dedupe_id))
-        call.args.append(encode_record(record))
-    yield from by_partition.values()
-
-
-def _rounds(calls: Iterator[_Call]) -> Iterator[list[_Call]]:
-    """Group calls, so that no round trip waits long for the server."""
-    group: list[_Call] = []
-    size = 0
-    for call in calls:
-        group.append(call)
-        size += len(call.places)
-        if size >= RECORDS_PER_ROUND_TRIP:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
-
-
-def _read(results: list[Result], calls: Sequence[_Call], replies: Sequence[Any]) -> None:
-    for call, ids in zip(calls, replies, strict=True):
-        if not isinstance(ids, list):
-            raise LogFull(f"The stream {call.keys[0]} is full; send the batch again later.")
-        for place, stream_id in zip(call.places, ids, strict=True):
-            if stream_id:
-                results[place] = "accepted"

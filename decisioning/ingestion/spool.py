@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 import redis
 
-from decisioning.ingestion.log import RECORDS_PER_ROUND_TRIP, event_log
+from decisioning.ingestion.log import RECORDS_PER_CALL, event_log
 from decisioning.ingestion.records import Record, decode_record, encode_record
 from decisioning.lines_on_disk import append, locked, open_for_append, pack_lines, read_lines
 
@@ -62,8 +62,8 @@ class EventSpool:
                 return 0
             records = list(_records(self._replaying))
             log = event_log(client)
-            for start in range(0, len(records), RECORDS_PER_ROUND_TRIP):
-                log.accept(records[start : start + RECORDS_PER_ROUND_TRIP])
+            for start in range(0, len(records), RECORDS_PER_CALL):
+                log.accept(records[start : start + RECORDS_PER_CALL])
             self._replaying.unlink()
             return len(records)
 

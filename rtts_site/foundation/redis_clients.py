@@ -85,11 +85,6 @@ def _make_client(connections: int, seconds: float) -> redis.asyncio.Redis:
     return redis.asyncio.Redis.from_pool(pool)
 
 
-async def drop_connections(client: redis.asyncio.Redis) -> None:
-    """Close the pool's idle connections: after the server restarts every pooled one is dead."""
-    await client.connection_pool.disconnect(inuse_connections=False)
-
-
 class Breaker:
     """Says whether calling is worth it: opens after `limit` failures in a row, lets one call try each `rest` seconds."""
 

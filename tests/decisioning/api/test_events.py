@@ -15,6 +15,7 @@ from decisioning.api import events
 from decisioning.ingestion import spool
 from decisioning.ingestion.records import decode_record
 from decisioning.ingestion.spool import EventSpool
+from decisioning.round_trips import HotLine
 from rtts_site.foundation import api_keys
 from tests.decisioning import making
 from tests.decisioning.making import call
@@ -245,7 +246,7 @@ async def test_batches_that_redis_does_not_answer_leave_decisions_their_store(
     async def never(*args, **kwargs):
         raise redis.TimeoutError
 
-    monkeypatch.setattr(events, "append_to_log", never)
+    monkeypatch.setattr(HotLine, "_ask_twice", never)
     for number in range(6):
         await call("POST", "/v1/batch", {"batch": [track(number)]}, key=key)
 
