@@ -20,6 +20,7 @@ from decisioning.api.http import (
 from decisioning.api.presented import in_segment
 from decisioning.api.process import this_process
 from decisioning.ingestion import cloudevents
+from decisioning.ingestion.identities import RULES, rules_of
 from decisioning.ingestion.log import (
     HARD_MARK,
     SOFT_MARK,
@@ -141,6 +142,7 @@ async def intake_of(request: Request, items: Sequence[msgspec.Raw]) -> Intake:
         source=request.key.id,
         is_browser=is_browser,
         proven=await proven_users(items) if is_browser else frozenset(),
+        rules=rules_of(held.release.identity) if held is not None else RULES,
     )
 
 
