@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from campaigns import limits
 from campaigns.models.items import Kind
+from consent.people import NAMESPACES
 from consent.policy import PurposeSpec
 from decisioning.arbitration.scoring import TERMS
 from decisioning.content.contents import places
@@ -25,6 +26,7 @@ from decisioning.specs import (
     ExperimentSpec,
     FitSpec,
     HoursSpec,
+    IdentitySpec,
     OfferSpec,
     PlacementSpec,
     PropertySpec,
@@ -299,6 +301,19 @@ def _purpose_errors(spec: PurposeSpec) -> Iterable[FieldError]:
 
 def _settings_errors(spec: Any) -> Iterable[FieldError]:
     yield from _share("holdout_share", spec.holdout_share)
+    yield from _duplicates("identity", (one.namespace for one in spec.identity))
+    for index, one in enumerate(spec.identity):
+        yield from _identity_errors(f"identity[{index}]", one)
+    if not any(one.namespace == "user" and one.identifies for one in spec.identity):
+        yield FieldError("identity", _("A user id must be enough by itself."))
+
+
+def _identity_errors(place: str, spec: IdentitySpec) -> Iterable[FieldError]:
+    if spec.namespace not in NAMESPACES or spec.namespace == "account":
+        yield FieldError(f"{place}.namespace", _("There is no such kind of identifier."))
+    yield from _between(f"{place}.people", spec.people, 0, limits.JOINED_BY_ONE)
+    yield from _between(f"{place}.users", spec.users, 0, limits.JOINED_BY_ONE)
+    yield from _too_many(f"{place}.ignored", spec.ignored, limits.KNOWN_VALUES)
 
 
 _RULES: dict[str, Callable[[Any], Iterable[FieldError]]] = {

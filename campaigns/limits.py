@@ -20,4 +20,5 @@ WEIGHT = 1_000.0
 VALIDITY_DAYS = 3_650  # of a consent
 PICTURE_WIDTH = 2_560  # CSS pixels of a placement's picture
 FITS = 20  # languages, devices or networks of a variant
+JOINED_BY_ONE = 1_000  # people, or users, that one identifier is seen with
 FIRST_YEAR, LAST_YEAR = 1900, 2200  # of dates; no zone can be applied at the calendar's ends

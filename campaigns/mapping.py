@@ -15,11 +15,13 @@ from campaigns.models.items import Kind
 from consent.policy import PolicySpec, PurposeSpec, seal_policy
 from decisioning.content.contents import cleaned
 from decisioning.specs import (
+    IDENTITY,
     AttributeSpec,
     CampaignSpec,
     ChannelSpec,
     EventTypeSpec,
     ExperimentSpec,
+    IdentitySpec,
     OfferSpec,
     PlacementSpec,
     ReleaseSpec,
@@ -78,6 +80,7 @@ class SettingsSpec:
     name: str = "Release settings"
     holdout_salt: str = "holdout"
     holdout_share: float = 0.0  # [0, 1) of all people see fallbacks only, to measure against
+    identity: tuple[IdentitySpec, ...] = IDENTITY
 
 
 SPECS[Kind.SETTINGS] = SettingsSpec
@@ -151,6 +154,7 @@ def release_spec(
         **placed,
         holdout_salt=release_settings.holdout_salt,
         holdout_share=release_settings.holdout_share,
+        identity=tuple(sorted(release_settings.identity, key=lambda one: one.namespace)),
     )
 
 

@@ -18,7 +18,15 @@ from campaigns.body_rules import is_everyone
 from campaigns.candidates import Candidate
 from campaigns.mapping import Bodies, Body
 from campaigns.models.items import Kind
-from campaigns.wording_labels import CHOICES, COUNTS, LABELS, REFERENCES, SCOPES, TYPES
+from campaigns.wording_labels import (
+    CHOICES,
+    COUNTS,
+    LABELS,
+    NAMESPACES,
+    REFERENCES,
+    SCOPES,
+    TYPES,
+)
 from decisioning.arbitration.reasons import limit_words
 from decisioning.content.fitting import fit_words
 from decisioning.rules.catalogue import Catalogue
@@ -264,6 +272,24 @@ def _property_rules(row: Body) -> Iterator[str]:
         yield _("at most {number}").format(number=ACTIVE.number(row["maximum"]))
 
 
+def _identity(row: Body, _names: Names) -> str:
+    return "; ".join(_identity_rules(row))
+
+
+def _identity_rules(row: Body) -> Iterator[str]:
+    yield _("enough by itself") if row["identifies"] else _("not enough by itself")
+    yield _("joins people") if row["joins"] else _("joins nobody")
+    if row["people"]:
+        yield _("at most {count} by one value").format(count=ACTIVE.number(row["people"]))
+    if row["users"]:
+        users = ngettext("shared above {count} user", "shared above {count} users", row["users"])
+        yield users.format(count=ACTIVE.number(row["users"]))
+    if row["unique"]:
+        yield _("one for each person")
+    if row["ignored"]:
+        yield _("never {values}").format(values=plain(row["ignored"]))
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """A field that holds rows, each a line of its own."""
@@ -283,6 +309,9 @@ _ROWS: dict[str, _Rows] = {
     ),
     "arms": _Rows(lambda row: _("Arm {key}").format(key=row["key"]), _arm),
     "properties": _Rows(lambda row: _("Property {key}").format(key=row["key"]), _property),
+    "identity": _Rows(
+        lambda row: str(NAMESPACES.get(row["namespace"], row["namespace"])), _identity
+    ),
 }
 
 

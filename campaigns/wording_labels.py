@@ -31,6 +31,7 @@ LABELS: Final = {
     "holdout_salt": _("Salt of the holdout"),
     "holdout_share": _("Holdout"),
     "hours": _("Hours"),
+    "identity": _("Who is who"),
     "in_quiet_hours": _("In quiet hours too"),
     "inferred": _("Inferred"),
     "leaving": _("Who leaves"),
@@ -106,4 +107,12 @@ REFERENCES: Final[dict[str, str]] = {
     "fallback_offer": Kind.OFFER,
     "goal_event": Kind.EVENT_TYPE,
     "campaign": Kind.CAMPAIGN,
+}
+NAMESPACES: Final = {
+    "user": _("User id"),
+    "anonymous": _("Anonymous id"),
+    "email": _("E-mail address, hashed"),
+    "phone": _("Phone number, hashed"),
+    "device": _("Device id"),
+    "crm": _("CRM id"),
 }

@@ -1,5 +1,6 @@
 """The forms of the catalogue: attributes, event types, channels, placements, purposes, release settings."""
 
+from dataclasses import asdict
 from typing import Any, ClassVar, get_args
 
 from django import forms
@@ -14,7 +15,8 @@ from campaigns.forms.rows import RowsField
 from campaigns.forms.schedules import hours_field, hours_of, zone_field
 from campaigns.mapping import Body
 from campaigns.models.items import Kind
-from decisioning.specs import ValueType
+from campaigns.wording_labels import NAMESPACES
+from decisioning.specs import IDENTITY, ValueType
 
 TYPES = [(value, value) for value in get_args(ValueType)]
 CONTENT_TYPES = [
@@ -280,6 +282,53 @@ class PurposeForm(ItemForm):
         return {}
 
 
+class IdentityForm(LabelledForm):
+    namespace = forms.ChoiceField(
+        choices=[("", "---------"), *NAMESPACES.items()], label=_("Identifier")
+    )
+    identifies = forms.BooleanField(
+        required=False,
+        label=_("Enough by itself"),
+        help_text=_("A message that has nothing else is about whom it names."),
+    )
+    joins = forms.BooleanField(
+        required=False,
+        label=_("Joins people"),
+        help_text=_("Who signs in with it becomes one person with it."),
+    )
+    people = forms.IntegerField(
+        min_value=0,
+        max_value=limits.JOINED_BY_ONE,
+        initial=0,
+        label=_("People joined at most"),
+        help_text=_("By one value; 0: any number."),
+    )
+    users = forms.IntegerField(
+        min_value=0,
+        max_value=limits.JOINED_BY_ONE,
+        initial=0,
+        label=_("Shared above (users)"),
+        help_text=_("A device that more users sign in on belongs to nobody; 0: never."),
+    )
+    unique = forms.BooleanField(required=False, label=_("One for each person"))
+    ignored = forms.CharField(
+        required=False,
+        max_length=2000,
+        label=_("Values that name nobody"),
+        help_text=_("Separated by commas, e.g. null, undefined."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        ignored = self.initial.get("ignored")
+        if isinstance(ignored, (list, tuple)):
+            self.initial["ignored"] = ", ".join(ignored)
+
+    def clean_ignored(self) -> list[str]:
+        parts = (part.strip().lower() for part in self.cleaned_data["ignored"].split(","))
+        return sorted({part for part in parts if part})
+
+
 class ReleaseSettingsForm(ItemForm):
     kind = Kind.SETTINGS
     fixed_key: ClassVar[str] = "release"
@@ -297,9 +346,17 @@ class ReleaseSettingsForm(ItemForm):
         initial="holdout",
         help_text=_("A new salt chooses other people."),
     )
+    identity = RowsField(
+        IdentityForm,
+        noun="identifier",
+        most=len(NAMESPACES),
+        label=_("Who is who"),
+        help_text=_("Two users are never joined by what they share, only by an alias call."),
+    )
 
     def offer_choices(self) -> None:
         self.initial.update(key=self.fixed_key, name=_("Release settings"))
+        self.initial.setdefault("identity", [asdict(one) for one in IDENTITY])
 
 
 def fill_choices(form: ItemForm, field: str, kind: Kind) -> None:
