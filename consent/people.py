@@ -134,6 +134,21 @@ def unarchived_key(partition: int) -> str:
     return f"{tag(partition)}:unarchived"
 
 
+def timers_key(partition: int) -> str:
+    """Return the key of the sorted set of people whom a partition's worker looks at again: person by time, ms."""
+    return f"{tag(partition)}:timers"
+
+
+def dispatches_key(partition: int) -> str:
+    """Return the key of the stream of what a partition has to tell others: segments entered, triggers fired."""
+    return f"{tag(partition)}:dispatches"
+
+
+def watching_key(partition: int) -> str:
+    """Return the key of the hash that says for which watched segments everybody in a partition was looked at."""
+    return f"{tag(partition)}:watching"
+
+
 def changed_channel(person: str) -> str:
     """Return the channel on which a changed profile is announced."""
     return f"changed:{person}"

@@ -227,6 +227,29 @@ IDENTITY = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerSpec:
+    """What starts an action for one person, at most once in a while, and which."""
+
+    key: str
+    name: str
+    # "absence": `event` came, and then `then` did not within `within`.
+    on: Literal["entered", "left", "event", "absence"]
+    segment: str = ""  # entered, left
+    event: str = ""  # event, absence
+    where: Condition = field(default_factory=dict)  # filter on its properties
+    then: str = ""
+    then_where: Condition = field(default_factory=dict)
+    within: str = ""  # "30m"
+    condition: Condition = field(default_factory=dict)  # must be true then; {} is everyone
+    act: Literal["webhook", "push", "email"] = "webhook"
+    destination: str = ""  # webhook, email: key of who is sent to
+    placement: str = ""  # push, email: whose offer is decided
+    purposes: tuple[str, ...] = ()  # the person has to permit all when it is sent
+    every_s: int = 86_400  # at most once per person in this many seconds
+    in_quiet_hours: bool = False  # push, email: also in those of the placement's channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseSpec:
     """Everything live together; tuples are sorted by key, so that equal content has an equal digest."""
 
@@ -241,6 +264,7 @@ class ReleaseSpec:
     experiments: tuple[ExperimentSpec, ...] = ()
     holdout_salt: str = "holdout"
     holdout_share: float = 0.0  # global; taken before all campaigns
+    triggers: tuple[TriggerSpec, ...] = ()
     identity: tuple[IdentitySpec, ...] = IDENTITY  # a namespace that is not named does nothing
 
 

@@ -29,6 +29,7 @@ CAME_LATER: dict[type, frozenset[str]] = {
     AttributeSpec: frozenset({"inferred", "sensitive", "sayable"}),
     ChannelSpec: frozenset({"quiet_hours", "time_zone"}),
     PlacementSpec: frozenset({"picture_width"}),
+    ReleaseSpec: frozenset({"triggers"}),
     SegmentSpec: frozenset({"leaving", "stay_s"}),
     PropertySpec: frozenset({"required", "only_values", "minimum", "maximum"}),
     EventTypeSpec: frozenset({"enforcement", "only_properties"}),
