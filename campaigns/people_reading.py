@@ -11,6 +11,7 @@ from campaigns.candidates import candidate_of
 from consent.models import RecordRead
 from consent.policy_store import live_policy
 from consent.standing import Standing, load_view_of_record, standings
+from decisioning.ingestion.origins import message_ids
 from decisioning.ingestion.records import decode_record
 from decisioning.models import DecisionRecord, EventRecord, ShownRecord
 from decisioning.profiles.profile import Profile
@@ -115,7 +116,7 @@ def read_person(client: redis.Redis, person: str, *, reader: str, now: datetime)
         profile is not None,
         [KnownIdentifier(name, moment(at)) for name, at in sorted(known.identifiers.items())],
         sorted(known.absorbed),
-        _attributes(known, spec, sources),
+        _attributes(known, spec, sources, message_ids(person, known)),
         _memberships(profile, spec, now=now),
         standings(policy, load_view_of_record(person), now=now) if policy else [],
         _events(everyone, spec, sources),
@@ -161,7 +162,10 @@ def _decisions(everyone: list[str]) -> list[KnownDecision]:
 
 
 def _attributes(
-    profile: Profile, spec: ReleaseSpec, sources: Mapping[str, str]
+    profile: Profile,
+    spec: ReleaseSpec,
+    sources: Mapping[str, str],
+    messages: Mapping[int, str],
 ) -> list[KnownAttribute]:
     names = {one.key: one.name for one in spec.attributes}
     return [
@@ -170,7 +174,7 @@ def _attributes(
             cell.value,
             moment(cell.event_time_ms),
             sources.get(cell.source, cell.source),
-            cell.message_id,
+            messages.get(cell.message, ""),
         )
         for key, cell in sorted(profile.attributes.items())
         if cell.value is not None

@@ -1,9 +1,11 @@
 """What the management API reads of deciding: a logged decision, a profile with its provenance."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import msgspec
+from django.db import DatabaseError
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -11,6 +13,7 @@ from rest_framework.response import Response
 
 from consent.forms import parse_person
 from decisioning.decision_log import DecisionErased
+from decisioning.ingestion.origins import message_ids
 from decisioning.inspecting import DecisionUnavailable, Inspected, inspect
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.store import load_profile
@@ -116,7 +119,15 @@ class ProfileView(KeyedView):
             raise Problem(503, "Not readable now", "Profiles do not answer; try again.") from error
         if profile is None:
             raise Problem(404, "Not found", "Nothing is known of this person.")
-        return Response(describe_profile(owner, profile, fields_of(request)))
+        known = _message_ids(owner, profile)
+        return Response(describe_profile(owner, profile, fields_of(request), message_ids=known))
+
+
+def _message_ids(person: str, profile: Profile) -> dict[int, str]:
+    try:
+        return message_ids(person, profile)
+    except DatabaseError:  # a profile can be read while history does not answer
+        return {}
 
 
 def fields_of(request: Request) -> frozenset[str] | None:
@@ -135,9 +146,13 @@ def fields_of(request: Request) -> frozenset[str] | None:
 
 
 def describe_profile(
-    person: str, profile: Profile, fields: frozenset[str] | None
+    person: str,
+    profile: Profile,
+    fields: frozenset[str] | None,
+    *,
+    message_ids: Mapping[int, str],
 ) -> dict[str, Any]:
-    """Return a profile as the API tells it."""
+    """Return a profile as the API tells it; a message that history does not tell is null."""
     return {
         "person_id": person,
         "as_of": profile.position,
@@ -148,7 +163,7 @@ def describe_profile(
             key: {
                 "value": cell.value,
                 "event_time": moment(cell.event_time_ms),
-                "message_id": cell.message_id,
+                "message_id": message_ids.get(cell.message),
                 "source": cell.source,
             }
             for key, cell in sorted(profile.attributes.items())

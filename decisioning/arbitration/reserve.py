@@ -16,6 +16,7 @@ from decisioning.arbitration.caps import RESERVATION_MS, counter, person_counter
 from decisioning.arbitration.totals import Credit
 from decisioning.link import Replies
 from decisioning.messages import Decision
+from decisioning.profiles.profile import IS_MERGED_LUA
 from decisioning.specs import CapSpec, OfferSpec
 
 logger = logging.getLogger("decisioning")
@@ -30,13 +31,12 @@ Outcome = Literal[
 # ARGV: now ms, consent version ("" where nothing rests on it), run id, log body, nonce, hard mark, plan (JSON).
 SCRIPT: Final = (
     CONSENT_STANDS_LUA
+    + IS_MERGED_LUA
     + """
 local now = tonumber(ARGV[1])
 local plan = cjson.decode(ARGV[7])
 local profile = plan.personal and redis.call('GET', KEYS[1])
-if profile and string.find(profile, 'merged_into', 1, true) then
-  if cmsgpack.unpack(profile)['merged_into'] then return {'moved'} end
-end
+if profile and is_merged(profile) then return {'moved'} end
 if ARGV[2] ~= '' and not consent_stands(KEYS[2], KEYS[3], KEYS[4], ARGV[2], ARGV[3]) then return {'consent'} end
 if redis.call('XLEN', KEYS[7]) >= tonumber(ARGV[6]) then return {'full'} end
 

@@ -4,18 +4,18 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Final
 
 import msgspec
 
 from decisioning.profiles.profile import ACTIVITY_GRAIN_MS, SESSION_HORIZON_MS
+from decisioning.profiles.series import Kind
 from decisioning.rules.durations import grain_seconds, parse_duration
 from decisioning.rules.tree import Node, load, property_facts
 from decisioning.rules.truth import Truth, evaluate
 from decisioning.specs import AggregateSpec, Condition
 
-FamilyKind = Literal["tally", "number", "distinct"]
-_KINDS: dict[str, FamilyKind] = {
+_KINDS: dict[str, Kind] = {
     "count": "tally",
     "since_first": "tally",
     "since_last": "tally",
@@ -26,6 +26,7 @@ _KINDS: dict[str, FamilyKind] = {
     "average": "number",
     "distinct": "distinct",
 }
+_STEPS_KEPT: Final = 8  # a window drops what it left behind at every eighth of its length
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Family:
     """Buckets that several functions share: same event, filter, property and window."""
 
     key: str
-    kind: FamilyKind
+    kind: Kind
     event: str
     property: str
     within: str  # "30d", "page", "session", "" for ever
@@ -54,6 +55,18 @@ class Family:
     def floor(self, newest_ms: int) -> int:
         """Return the oldest bucket that a window ending at `newest_ms` or later can reach."""
         return (newest_ms - self.span_ms) // self.grain_ms if self.grain_ms else 0
+
+    def kept_from(self, newest_ms: int) -> int:
+        """Return the oldest bucket that is kept once there is an event of this time.
+
+        It moves in steps, so that most events leave other series as they are packed.
+        """
+        return self.floor(newest_ms // self.step_ms * self.step_ms)
+
+    @property
+    def step_ms(self) -> int:
+        """How far time goes on before something is dropped."""
+        return max(self.grain_ms, self.span_ms // _STEPS_KEPT, 1)
 
 
 def families_of(spec: AggregateSpec) -> tuple[Family, ...]:
@@ -85,9 +98,7 @@ def _families(key: str, hashable: _Hashable) -> tuple[Family, ...]:
     return (first, _family(kind, spec.then, "", spec.within, spec.then_where))
 
 
-def _family(
-    kind: FamilyKind, event: str, read: str, within: str, where: Condition | None
-) -> Family:
+def _family(kind: Kind, event: str, read: str, within: str, where: Condition | None) -> Family:
     content = msgspec.json.encode([kind, event, read, within, where], order="sorted")
     digest = hashlib.blake2b(content, digest_size=6).hexdigest()
     grain_ms, span_ms = _grain_and_span(within)
@@ -124,6 +135,19 @@ class Aggregates:
         self.by_event: dict[str, list[Family]] = {}
         for family in self.families.values():
             self.by_event.setdefault(family.event, []).append(family)
+        self._by_step: dict[int, set[str]] = {}
+        for family in self.families.values():
+            if family.grain_ms:
+                self._by_step.setdefault(family.step_ms, set()).add(family.key)
+
+    def passed(self, since_ms: int, until_ms: int) -> set[str]:
+        """Return the families that drop something when the newest event time moves on so far."""
+        found: set[str] = set()
+        if since_ms != until_ms:
+            for step_ms, keys in self._by_step.items():
+                if since_ms // step_ms != until_ms // step_ms:
+                    found |= keys
+        return found
 
     @classmethod
     def of(cls, specs: Iterable[AggregateSpec], *, version: int = 0) -> "Aggregates":

@@ -212,7 +212,10 @@ class _Folding:
 
 
 def _is_newer(cell: Cell, known: Cell | None) -> bool:
-    return known is None or (cell.event_time_ms, cell.message) > (known.event_time_ms, known.message)
+    return known is None or (cell.event_time_ms, cell.message) > (
+        known.event_time_ms,
+        known.message,
+    )
 
 
 def _keep_earlier(known: dict[str, int], other: Mapping[str, int]) -> None:

@@ -128,9 +128,7 @@ def _encode(profile: Profile) -> bytes:
 
 
 def _plain(profile: Profile) -> dict[str, Any]:
-    plain: dict[str, Any] = {
-        name: getattr(profile, name) for name in Profile.__struct_fields__
-    }
+    plain: dict[str, Any] = {name: getattr(profile, name) for name in Profile.__struct_fields__}
     plain["attributes"] = dict(profile.attributes)
     plain["series"] = {key: unpacked(series) for key, series in profile.series.items()}
     plain["activity"] = unpacked(profile.activity)

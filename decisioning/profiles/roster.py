@@ -9,6 +9,7 @@ from typing import Any, Final
 import redis
 
 from consent import people
+from decisioning.profiles.profile import IS_MERGED_LUA
 
 WHOLE_KEY: Final = (
     "roster:whole"  # a token, there once every profile older than the roster is in it
@@ -19,14 +20,17 @@ _SPREAD: Final = 6  # standard deviations that a partition's share of the lowest
 _AT_LEAST: Final = 8  # people asked for of each partition
 
 # KEYS: roster, profiles…  A tombstone says whom it merged into; everybody else is somebody.
-_ENROL = """
+_ENROL = (
+    IS_MERGED_LUA
+    + """
 for i = 2, #KEYS do
   local packed = redis.call('GET', KEYS[i])
   local person = string.match(KEYS[i], '[^:]*$')
-  if packed and not cmsgpack.unpack(packed)['merged_into'] then redis.call('ZADD', KEYS[1], 0, person)
+  if packed and not is_merged(packed) then redis.call('ZADD', KEYS[1], 0, person)
   else redis.call('ZREM', KEYS[1], person) end
 end
 """
+)
 
 
 @dataclass(frozen=True, slots=True)

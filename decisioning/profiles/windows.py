@@ -5,7 +5,6 @@ from typing import Any
 
 from decisioning.profiles import series
 from decisioning.profiles.aggregates import Family, families_of
-from decisioning.profiles.cells import Attributes
 from decisioning.profiles.profile import (
     ACTIVITY_GRAIN_MS,
     SESSION_SILENCE_MS,

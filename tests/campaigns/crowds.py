@@ -28,7 +28,7 @@ def persons(count, *, salt="c"):
 
 
 def profile_with(**attributes):
-    cells = {key: Cell(value, SEEN_MS, "m", "k") for key, value in attributes.items()}
+    cells = {key: Cell(value, SEEN_MS, 1, "k") for key, value in attributes.items()}
     return Profile(attributes=cells, first_seen_ms=SEEN_MS, newest_ms=SEEN_MS)
 
 

@@ -151,7 +151,7 @@ class Crowd:
             for i, record in enumerate(records)
         ]
         first = min(record.event_time_ms for record in records)
-        cells = {"spend": Cell(spend[-1][1], first, "m", "k")} if spend else {}
+        cells = {"spend": Cell(spend[-1][1], first, 1, "k")} if spend else {}
         profile = Profile(first_seen_ms=first, newest_ms=first, attributes=cells)
         self.redis.set(people.profile_key(who), encode_profile(profile))
         return who
