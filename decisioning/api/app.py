@@ -26,6 +26,7 @@ from decisioning.api.http import (
     read_headers,
     respond,
 )
+from decisioning.api.presented import Sent, split_path
 from decisioning.api.process import this_process
 from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeyRecord, KeysUnavailableError, presented_secret
@@ -35,7 +36,14 @@ from rtts_site.foundation.redis_clients import hot_client
 
 logger = logging.getLogger("decisioning")
 
-for name in ("decisions", "feedback", "ofrep", "stream", "events"):  # they register their routes
+for name in (
+    "decisions",
+    "feedback",
+    "ofrep",
+    "stream",
+    "events",
+    "adapters",
+):  # they register their routes
     import_module(f"decisioning.api.{name}")
 
 PREFLIGHT: Headers = (
@@ -43,8 +51,10 @@ PREFLIGHT: Headers = (
     (
         b"access-control-allow-headers",
         b"authorization, content-type, x-api-key, idempotency-key, if-none-match, x-retry-count, "
-        b"x-user-id, x-anonymous-id, x-person-proof, x-rtts-preview",
+        b"x-user-id, x-anonymous-id, x-person-proof, x-rtts-preview, anonymousid, sp-anonymous",
     ),
+    (b"access-control-allow-credentials", b"true"),  # some libraries insist; nothing reads cookies
+    (b"access-control-allow-private-network", b"true"),
     (b"access-control-max-age", b"600"),
     (b"vary", b"origin"),
 )
@@ -55,10 +65,11 @@ async def app(scope: Any, receive: Receive, send: Send) -> bool:
     if scope["type"] == "lifespan":
         await live(receive, send)
         return True
-    method, path = scope["method"], scope["path"]
+    method = scope["method"]
+    key_before, path = split_path(scope["path"])
     found = find_route(method, path)
-    if found is not None:
-        await answer(found, scope, receive, send)
+    if found is not None and (key_before is None or found.find_key is not None):
+        await answer(found, scope, receive, send, key_before=key_before, path=path)
         return True
     open_page = OPEN_PAGES.get(path)
     if open_page is not None and method in ("GET", "HEAD"):
@@ -85,21 +96,27 @@ async def live(receive: Receive, send: Send) -> None:
             return
 
 
-async def answer(found: Route, scope: Any, receive: Receive, send: Send) -> None:
-    """Read, authenticate, call the handler and write; a Problem becomes its answer."""
+async def answer(
+    found: Route, scope: Any, receive: Receive, send: Send, *, key_before: str | None, path: str
+) -> None:
+    """Read, authenticate, call the handler and write; a Problem becomes its answer.
+
+    `path` is the request's without `key_before`, the key that stood before it.
+    """
     started = time.perf_counter()
     headers = read_headers(scope["headers"])
     extra: Headers = ()
     try:
         body = await read_body(receive, headers, limit=found.limit)
-        key = await authenticate(found, headers, body)
+        query = parse_query(scope["query_string"])
+        secret = secret_of(found, headers, Sent(path, query, body), key_before)
+        key = await authenticate(found, headers, secret)
         extra = allow_origin(key, headers.get("origin", ""))
         extra += take_from_rate(found, key)
-        request = Request(
-            scope["method"], scope["path"], headers, parse_query(scope["query_string"]), body, key
-        )
+        scheme = scope.get("scheme", "http")
+        request = Request(scope["method"], path, headers, query, body, key, secret, scheme)
         if found.streaming is not None:
-            again = partial(authenticate, found, headers, body)
+            again = partial(authenticate, found, headers, secret)
             await found.streaming(request, Wire(receive, send, extra, again))
             return
         response = await found.handler(request)
@@ -115,17 +132,28 @@ async def answer(found: Route, scope: Any, receive: Receive, send: Send) -> None
     metrics.HTTP_SECONDS.labels(found.path).observe(time.perf_counter() - started)
 
 
-async def authenticate(found: Route, headers: dict[str, str], body: bytes) -> KeyRecord:
-    """Return the key that a request presents.
+def secret_of(found: Route, headers: dict[str, str], sent: Sent, before: str | None) -> str:
+    """Return the secret that a request presents, in a header or where its client puts it.
+
+    Raises:
+        Problem: 401 where there is none.
+    """
+    write_key = before
+    if write_key is None and found.find_key is not None and "authorization" not in headers:
+        write_key = found.find_key(sent)
+    secret = presented_secret(headers, write_key=write_key)
+    if secret is None:
+        raise unauthorised("Send an API key: Authorization: Bearer rtts_…")
+    return secret
+
+
+async def authenticate(found: Route, headers: dict[str, str], secret: str) -> KeyRecord:
+    """Return the key of a secret.
 
     Raises:
         Problem: 401 without a live key, 403 without the scope or from another origin, 503 while keys
             cannot be read.
     """
-    write_key = body_key(body) if found.key_in_body and "authorization" not in headers else None
-    secret = presented_secret(headers, write_key=write_key)
-    if secret is None:
-        raise unauthorised("Send an API key: Authorization: Bearer rtts_…")
     try:
         key = await this_process().keys.find(hot_client(), secret)
     except KeysUnavailableError as error:
@@ -136,26 +164,17 @@ async def authenticate(found: Route, headers: dict[str, str], body: bytes) -> Ke
         raise unauthorised("This API key is not known, or was revoked or replaced.")
     if not key.allows(found.scope):
         raise Problem(403, "Not allowed", f"This API key lacks the scope {found.scope}.")
-    if not key.allows_origin(headers.get("origin")):
+    if not any(map(key.allows_origin, origins_said(headers))):
         raise Problem(403, "Not allowed", "This browser key may not be used from this origin.")
     return key
 
 
-class WriteKey(msgspec.Struct):
-    """What of a body can name the key."""
-
-    writeKey: str | None = None
-
-
-write_key_decoder = msgspec.json.Decoder(WriteKey)
-
-
-def body_key(body: bytes) -> str | None:
-    """Return the key that a Segment library put into its body, or None."""
-    try:
-        return write_key_decoder.decode(body).writeKey
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+def origins_said(headers: dict[str, str]) -> tuple[str | None, ...]:
+    """Return where the page of a request may be from; a GET to the page's own server has no Origin header."""
+    if "origin" not in headers and headers.get("sec-fetch-site") == "same-origin":
+        host = headers.get("host", "")
+        return f"https://{host}", f"http://{host}"
+    return (headers.get("origin"),)
 
 
 def unauthorised(detail: str) -> Problem:
@@ -169,6 +188,7 @@ def allow_origin(key: KeyRecord, origin: str) -> Headers:
         return ()
     return (
         (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-allow-credentials", b"true"),
         (b"access-control-expose-headers", b"etag, retry-after, ratelimit, ratelimit-policy"),
         (b"vary", b"origin"),
     )

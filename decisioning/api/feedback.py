@@ -18,6 +18,7 @@ from decisioning.api.http import (
     decode,
     route,
 )
+from decisioning.api.presented import in_segment
 from decisioning.api.process import this_process
 from decisioning.messages import Key
 from decisioning.outcomes import Kind, Report, count_commands, report_command
@@ -53,13 +54,21 @@ class Feedback(Struct, frozen=True, forbid_unknown_fields=True):
     """The body."""
 
     events: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=MAX_FEEDBACK)]
+    writeKey: str | None = None  # a beacon can send no header, so the key may be here
 
 
 decoder = msgspec.json.Decoder(Feedback)
 encoder = msgspec.json.Encoder()
 
 
-@route("POST", "/v1/feedback", scope="decisions", limit=FEEDBACK_BODY_BYTES, rate=EVENTS)
+@route(
+    "POST",
+    "/v1/feedback",
+    scope="decisions",
+    limit=FEEDBACK_BODY_BYTES,
+    find_key=in_segment,
+    rate=EVENTS,
+)
 async def post_feedback(request: Request) -> Response:
     """Count each report once; an item refused for what it is gets its reason inside the 200."""
     items = decode(request.body, decoder).events

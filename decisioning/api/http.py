@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from decisioning.api.presented import KeyFinder
 from rtts_site.foundation import limits
 from rtts_site.foundation.api_keys import KeyRecord
 from rtts_site.foundation.problems import Problem, invalid_field
@@ -46,6 +47,8 @@ class Request:
     query: Mapping[str, str]
     body: bytes  # decompressed
     key: KeyRecord
+    secret: str = field(default="", repr=False)  # the key as it was presented
+    scheme: str = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Route:
     handler: Handler
     scope: str
     limit: int
-    key_in_body: bool = field(default=False)  # Segment libraries may send `writeKey` in the body
+    find_key: KeyFinder | None = field(default=None)  # where clients put the key but in a header
     streaming: Streaming | None = field(default=None)  # writes its own answer
     rate: limits.Rate = field(default=limits.DECISIONS)  # of secret keys
 
@@ -95,13 +98,13 @@ def route(
     *,
     scope: str,
     limit: int,
-    key_in_body: bool = False,
+    find_key: KeyFinder | None = None,
     rate: limits.Rate = limits.DECISIONS,
 ) -> Callable[[Handler], Handler]:
     """Register a handler; a path that ends in ``/*`` takes every path below it."""
 
     def register(handler: Handler) -> Handler:
-        ROUTES[method, path] = Route(path, handler, scope, limit, key_in_body, rate=rate)
+        ROUTES[method, path] = Route(path, handler, scope, limit, find_key, rate=rate)
         if path.endswith("/*"):
             PREFIXES.append((method, path))
         return handler

@@ -47,7 +47,7 @@ def read_events(items: Sequence[Any], *, intake: Intake) -> tuple[list[Record], 
     def read(item: Any, place: int) -> Record:
         message = _as_message(item)
         check_size(len(msgspec.json.encode(item)))
-        return record_of(message, intake=intake, content=b"")
+        return record_of(message, intake=intake, content=b"", may_name_nobody=True)
 
     return collect(items, read, own=_own)
 

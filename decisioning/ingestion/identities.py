@@ -11,7 +11,7 @@ import phonenumbers
 
 from consent.people import Identifier, Namespace, person_id
 from decisioning.ingestion.records import CallType, Join
-from decisioning.ingestion.refusals import MAX_ID, Refused, read_id
+from decisioning.ingestion.refusals import MAX_ID, NamesNobody, Refused, read_id
 from decisioning.specs import IDENTITY, IdentitySpec
 
 JOINING_CALLS: Final = ("identify", "alias")  # others only say whom they are about
@@ -83,6 +83,9 @@ class Naming:
         return tuple(one.name for one in self.identifiers)
 
 
+NOBODY: Final = Naming((), ())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
     """What a sender may say about who is who."""
@@ -100,7 +103,8 @@ def name_people(message: Named, *, call: CallType, trust: Trust) -> Naming:
     anybody could become the owner of an address by typing it.
 
     Raises:
-        Refused: it names nobody, somebody it may not name, or cannot be read.
+        NamesNobody: and nothing else is wrong with that.
+        Refused: it names somebody it may not name, or cannot be read.
     """
     sent = [*_sent(message, trust)]
     known = any(one.namespace == "user" for one in sent)
@@ -109,7 +113,7 @@ def name_people(message: Named, *, call: CallType, trust: Trust) -> Naming:
     named = [one for one in dict.fromkeys(sent) if trust.rules.names_somebody(one)][:MAX_NAMED]
     about = next((one for one in named if _identifies(one, trust)), None)
     if about is None:
-        raise Refused("/userId", "Send userId, anonymousId or both.")
+        raise NamesNobody("/userId", "Send userId, anonymousId or both.")
     others = [one for one in named if one != about]
     joined = [*_previous(call, message, trust), *others] if call in JOINING_CALLS else []
     told = others if call in JOINING_CALLS else [one for one in others if one in sent[:2]]

@@ -51,6 +51,8 @@ class _Planner:
         self._waiting: dict[str, list[Entry]] = {}
 
     def take(self, stream_id: str, record: Record) -> None:
+        if record.kind == "nobody":
+            return
         profile = self.plan.profiles.get(record.person)
         if record.kind == "merge_out":
             self._fold_person(record.person)

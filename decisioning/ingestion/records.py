@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["event", "merge_out", "merge_in", "backfill", "erase"]
+Kind = Literal["event", "nobody", "merge_out", "merge_in", "backfill", "erase"]
 CallType = Literal["track", "identify", "page", "screen", "group", "alias"]
 
 # The event names under which views count in conditions.
@@ -25,7 +25,7 @@ class Join(msgspec.Struct, frozen=True, array_like=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of a stream; everything in it is fixed at acceptance except `person`, which follows merges."""
 
-    kind: Kind = "event"
+    kind: Kind = "event"  # nobody: an event about nobody, which history alone keeps
     message_id: str  # the sender's; 1..200 characters
     person: str  # whose stream it is in
     identifiers: tuple[str, ...] = ()  # as sent: "user:c-42"; the first names the person

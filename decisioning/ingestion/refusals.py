@@ -37,6 +37,10 @@ class Refused(Exception):
         self.message_id: str | None = None
 
 
+class NamesNobody(Refused):
+    """An item that does not say whom it is about."""
+
+
 def collect(
     items: Sequence[T],
     read: Callable[[T, int], Record],

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from consent.people import Identifier, person_id
-from decisioning.ingestion.identities import RULES, Rules, Trust, name_people
+from decisioning.ingestion.identities import NOBODY, RULES, Naming, Rules, Trust, name_people
 from decisioning.ingestion.records import (
     PAGE_VIEWED,
     SCREEN_VIEWED,
@@ -18,6 +18,7 @@ from decisioning.ingestion.records import (
     encode_record,
 )
 from decisioning.ingestion.refusals import (
+    NamesNobody,
     Refusal,
     Refused,
     collect,
@@ -169,53 +170,58 @@ def record_of(
     content: bytes,
     kind: CallType | None = None,
     sets: Mapping[str, Any] | None = None,
+    may_name_nobody: bool = False,
 ) -> Record:
     """Return what a message says, as a record.
 
     `content` stands for a missing message id; `sets` are traits that the message sets by the way.
+    What names nobody, where that is allowed, is of kind nobody: it belongs to no profile.
 
     Raises:
         Refused: it cannot be one, or not yet.
     """
     try:
-        return in_time(_record(message, kind=kind, intake=intake, content=content, sets=sets or {}))
+        call = kind or _call_type(message, intake.calls)
+        message_id = _message_id(message, content)
+        naming = _naming(message, call, intake, may_name_nobody=may_name_nobody)
+        attributes, traits = _attributes(call, message, intake, sets or {})
+        record = Record(
+            kind="event" if naming.identifiers else "nobody",
+            message_id=message_id,
+            person=person_id(
+                next(iter(naming.identifiers), Identifier("anonymous", message_id)),
+                pepper=intake.pepper,
+            ),
+            identifiers=naming.names,
+            joins=naming.joins,
+            type=call,
+            event=_event_name(call, message),
+            properties=_properties(call, message),
+            attributes=attributes,
+            traits=traits,
+            context=_context(message),
+            event_time_ms=event_time_ms(
+                message.original_timestamp or message.timestamp,
+                message.sent_at,
+                received_at_ms=intake.received_at_ms,
+            ),
+            received_at_ms=intake.received_at_ms,
+            source=intake.source,
+        )
+        check_packable(record)
+        return in_time(record)
     except Refused as refused:
         refused.message_id = message.message_id
         raise
 
 
-def _record(
-    message: Message,
-    *,
-    kind: CallType | None,
-    intake: Intake,
-    content: bytes,
-    sets: Mapping[str, Any],
-) -> Record:
-    call = kind or _call_type(message, intake.calls)
-    naming = name_people(message, call=call, trust=intake.trust)
-    attributes, traits = _attributes(call, message, intake, sets)
-    record = Record(
-        message_id=_message_id(message, content),
-        person=person_id(naming.identifiers[0], pepper=intake.pepper),
-        identifiers=naming.names,
-        joins=naming.joins,
-        type=call,
-        event=_event_name(call, message),
-        properties=_properties(call, message),
-        attributes=attributes,
-        traits=traits,
-        context=_context(message),
-        event_time_ms=event_time_ms(
-            message.original_timestamp or message.timestamp,
-            message.sent_at,
-            received_at_ms=intake.received_at_ms,
-        ),
-        received_at_ms=intake.received_at_ms,
-        source=intake.source,
-    )
-    check_packable(record)
-    return record
+def _naming(message: Message, call: CallType, intake: Intake, *, may_name_nobody: bool) -> Naming:
+    try:
+        return name_people(message, call=call, trust=intake.trust)
+    except NamesNobody:
+        if not may_name_nobody:
+            raise
+        return NOBODY
 
 
 def check_packable(record: Record) -> None:

@@ -240,10 +240,18 @@ def test_reads_a_cloud_event(fields, identifiers):
     assert (record.event, record.properties, record.message_id) == ("order", {"v": 1}, "/shop e1")
 
 
+def test_a_cloud_event_about_nobody_is_kept_and_belongs_to_no_profile():
+    (record,), refusals = cloudevents.read_events([cloud_event(data={"v": 1})], intake=INTAKE)
+
+    assert refusals == []
+    assert (record.kind, record.identifiers, record.joins) == ("nobody", (), ())
+    assert record.properties == {"v": 1}
+
+
 @pytest.mark.parametrize(
     ("event", "pointer"),
     [
-        (cloud_event(), "/subject"),
+        (cloud_event(subject="a\x00"), "/subject"),
         (cloud_event(subject="ana", specversion="0.3"), "/specversion"),
         (cloud_event(subject="ana", id=""), "/id"),
         (cloud_event(subject="ana", time="soon"), "/time"),
