@@ -5,7 +5,7 @@ import json
 import uuid
 from dataclasses import asdict
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -16,11 +16,11 @@ from rest_framework.response import Response
 from consent import ledger, policy_store, receipts
 from consent.forms import ConsentRequest, ConsentStanding, RecordedAnswer, parse_person
 from consent.identities import link_identity
-from consent.policy import PolicySpec
+from consent.policy import GRANTING, PolicySpec
 from consent.standing import load_view_of_record, standings
 from rtts_site.foundation.api_access import KeyedView
 from rtts_site.foundation.idempotency import Answer, Repeatable, answer_once
-from rtts_site.foundation.limits import CONSENTS, Rate
+from rtts_site.foundation.limits import CONSENTS, CONSENTS_OF_ONE, Rate
 from rtts_site.foundation.problems import CONTENT_TYPE, Problem, Unprocessable, problem_body
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -33,6 +33,7 @@ class ConsentsView(KeyedView):
 
     scopes: ClassVar[dict[str, str]] = {"POST": "consents"}
     rate: ClassVar[Rate] = CONSENTS
+    is_open_to_browsers: ClassVar[bool] = True
 
     @extend_schema(
         summary="Record a change of consent",
@@ -58,6 +59,8 @@ class ConsentsView(KeyedView):
         if not form.is_valid():
             raise Unprocessable(form.errors)
         said = form.validated_data
+        if self.key.kind == "browser":
+            self._check_visitor(said)
         if said["person"].identifier is not None:
             link_identity(said["person"].identifier, said["person"].id, now=now)
         try:
@@ -72,6 +75,25 @@ class ConsentsView(KeyedView):
         except ledger.StoreUnavailableError as error:
             raise Problem(503, "Not recorded", str(error), extra={"recorded": False}) from error
         return _answer(recorded)
+
+    def _check_visitor(self, said: Any) -> None:
+        """Let a browser speak for its own visitor only, and no faster than a visitor does."""
+        identifier = said["person"].identifier
+        if identifier is None or identifier.namespace != "anonymous":
+            raise _not_for_browsers(
+                "/person", "A browser key may only name anonymous:<anonymous_id>."
+            )
+        if said["actor"].kind != "subject":
+            raise _not_for_browsers(
+                "/actor/kind", "With a browser key it is the subject who speaks."
+            )
+        self.take_from(CONSENTS_OF_ONE, said["person"].id)
+        grants = any(change.status in GRANTING for change in said["changes"])
+        if grants and ledger.current_person(said["person"].id) != said["person"].id:
+            raise _not_for_browsers(
+                "/person",
+                "This visitor is somebody signed in by now: withdraw here, but record what they grant by your server.",
+            )
 
 
 class PersonConsentsView(KeyedView):
@@ -132,6 +154,10 @@ def _person(text: str) -> str:
         raise Problem(
             404, "Not found", str(error), errors=[{"pointer": "/person", "detail": str(error)}]
         ) from error
+
+
+def _not_for_browsers(pointer: str, detail: str) -> Problem:
+    return Problem(403, "Not allowed", detail, errors=[{"pointer": pointer, "detail": detail}])
 
 
 def _ledger_key(repeatable: Repeatable) -> str:

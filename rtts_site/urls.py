@@ -6,9 +6,13 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from rtts_site.foundation import web_sdk
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="rtts-home"),
     path("language", set_language, name="rtts-language"),
+    path("sdk/rtts.js", web_sdk.serve, name="rtts-sdk"),
+    path("shop/", include("campaigns.demo.urls")),
     path("admin/", admin.site.urls),
     path("media/", include("campaigns.images.serving")),
     path("v1/", include("consent.urls")),

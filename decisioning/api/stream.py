@@ -25,7 +25,7 @@ from decisioning.api.http import (
     route_stream,
 )
 from decisioning.api.process import this_process
-from decisioning.messages import Ask, Options, PlacementAsk
+from decisioning.messages import Ask, ConsentAsk, Options, PlacementAsk
 from rtts_site.foundation.api_keys import KeyRecord
 from rtts_site.foundation.problems import Problem, invalid_field
 from rtts_site.foundation.redis_clients import Down, subscriber
@@ -110,7 +110,7 @@ async def read_request(request: Request) -> Call:
         ask=Ask(
             person_id(identifier, pepper=settings.RTTS_PEPPER),
             tuple(PlacementAsk(name) for name in names),
-            signalled(request.headers),
+            said_of_consent(request),
         ),
         given={},
         options=Options(),
@@ -118,6 +118,13 @@ async def read_request(request: Request) -> Call:
         show_values=request.key.kind == "secret",
         reserve=False,
     )
+
+
+def said_of_consent(request: Request) -> ConsentAsk:
+    """Return what the request says about consent; a script can set no Sec-GPC, so it says ``gpc=1``."""
+    if request.query.get("gpc") == "1":
+        return ConsentAsk(gpc=True)
+    return signalled(request.headers)
 
 
 def named(request: Request) -> Identifier:

@@ -71,14 +71,17 @@ class HasScope(BasePermission):
     """Lets a key pass that has the scope which the view names for the method."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        scope = cast("KeyedView", view).scopes.get(request.method or "")
+        keyed = cast("KeyedView", view)
+        scope = keyed.scopes.get(request.method or "")
         self.message = f"This API key lacks the scope {scope}."
-        return (
-            isinstance(request.auth, KeyRecord)
-            and request.auth.kind == "secret"
-            and scope is not None
-            and request.auth.allows(scope)
-        )
+        if not isinstance(request.auth, KeyRecord) or scope is None:
+            return False
+        if request.auth.kind == "browser" and not keyed.is_open_to_browsers:
+            return False
+        if not request.auth.allows_origin(request.headers.get("Origin")):
+            self.message = "This browser key may not be used from this origin."
+            return False
+        return request.auth.allows(scope)
 
 
 class KeyedView(APIView):
@@ -86,6 +89,7 @@ class KeyedView(APIView):
 
     scopes: ClassVar[dict[str, str]] = {}
     rate: ClassVar[Rate] = MANAGEMENT
+    is_open_to_browsers: ClassVar[bool] = False  # a browser key may have the scope
     authentication_classes = [ApiKeyAuthentication]
     permission_classes = [HasScope]
     _allowance: Allowance | None = None
@@ -95,15 +99,45 @@ class KeyedView(APIView):
         return cast("KeyRecord", self.request.auth)
 
     def check_throttles(self, request: Request) -> None:
+        self.take_from(self.rate, self.key.id)
+
+    def take_from(self, rate: Rate, whose: str) -> None:
+        """Count this request against a rate.
+
+        Raises:
+            Problem: 429 past it.
+        """
         client = redis_client(timeout_ms=REDIS_TIMEOUT_MS)
-        self._allowance = _limiter.take_sync(client, self.rate, self.key.id)
+        self._allowance = _limiter.take_sync(client, rate, whose)
         if not self._allowance.allowed:
             raise Problem(
                 429,
                 "Too many requests",
-                f"This key may make {self.rate.quota:,} requests in {self.rate.window_s} s.",
+                f"No more than {rate.quota:,} requests in {rate.window_s} s are taken.",
                 headers=self._allowance.headers(),
             )
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if not self._is_preflight(request):
+            super().initial(request, *args, **kwargs)
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Answer a preflight; it names no key, so it promises every origin, and the request itself is checked."""
+        if not self._is_preflight(request):
+            return super().options(request, *args, **kwargs)
+        allowed = {
+            "Access-Control-Allow-Methods": ", ".join(self.scopes),
+            "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key",
+            "Access-Control-Max-Age": "600",
+        }
+        return Response(status=204, headers=allowed)
+
+    def _is_preflight(self, request: Request) -> bool:
+        return (
+            self.is_open_to_browsers
+            and request.method == "OPTIONS"
+            and "Access-Control-Request-Method" in request.headers
+        )
 
     def get_exception_handler(self) -> Any:
         return exception_handler
@@ -114,4 +148,14 @@ class KeyedView(APIView):
         if self._allowance is not None:
             for name, value in self._allowance.headers():
                 response.headers[name] = value
+        if self.is_open_to_browsers and "Origin" in request.headers:
+            self._let_read(request, response)
         return super().finalize_response(request, response, *args, **kwargs)
+
+    def _let_read(self, request: Request, response: Response) -> None:
+        """Let a page read the answer to its browser key, and what a preflight promises."""
+        key = getattr(request, "_auth", None)
+        if self._is_preflight(request) or (isinstance(key, KeyRecord) and key.kind == "browser"):
+            response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+            response.headers["Access-Control-Expose-Headers"] = "retry-after, ratelimit"
+        response.headers["Vary"] = "Origin"

@@ -30,7 +30,7 @@ SCOPES: dict[str, str] = {
     "erasure": _("Erase people"),
 }
 MANAGEMENT = "management"
-BROWSER_SCOPES = frozenset({"decisions", "events"})
+BROWSER_SCOPES = frozenset({"consents", "decisions", "events"})
 PREFIXES: dict[Kind, str] = {"secret": "rtts_sk_", "browser": "rtts_bk_"}
 
 KEYS = "apikeys"  # hash: SHA-256 of the secret, hex -> packed KeyRecord

@@ -21,10 +21,11 @@ class Rate:
 DECISIONS = Rate("decisions", 600_000, 60)
 EVENTS = Rate("events", 600_000, 60)
 CONSENTS = Rate("consents", 6_000, 60)
+CONSENTS_OF_ONE = Rate("consents-of-one", 30, 60)  # of one visitor, said with a browser key
 MANAGEMENT = Rate("management", 1_200, 60)
 BROWSER = Rate("browser", 60_000, 60)  # of one browser key, which all visitors of a site share
 BATCH = Rate("batch", 1_200, 60)
-PUBLISHED = (DECISIONS, EVENTS, CONSENTS, MANAGEMENT, BROWSER, BATCH)
+PUBLISHED = (DECISIONS, EVENTS, CONSENTS, CONSENTS_OF_ONE, MANAGEMENT, BROWSER, BATCH)
 
 
 @dataclass(frozen=True, slots=True)
