@@ -163,11 +163,12 @@ class RedisLog:
 
     def accept(self, records: Sequence[Record], *, mark: int = NO_MARK) -> list[Result]:
         results: list[Result] = ["duplicate"] * len(records)
+        ask: Callable[..., Any] = self._client.execute_command
         for call in _calls(records):
             try:
-                reply: Any = self._client.execute_command(*call.command(mark))
+                reply = ask(*call.command(mark))
             except redis.exceptions.NoScriptError:
-                reply = self._client.execute_command(*call.command(mark, whole=True))
+                reply = ask(*call.command(mark, whole=True))
             call.read(reply, results)
         return results
 
