@@ -11,6 +11,7 @@ from decisioning.arbitration.scoring import DEPTH_ATTRIBUTES, Weights, shares
 from decisioning.content.choosing import Choice, Chooser
 from decisioning.content.contents import cleaned, fixed
 from decisioning.messages import Chosen
+from decisioning.observing.schemas import Schemas
 from decisioning.profiles.aggregates import Aggregates
 from decisioning.releases import Verified
 from decisioning.rules.artifact import Artifact, GroupKey
@@ -123,6 +124,7 @@ class Held:
     variants: Mapping[tuple[str, str], VariantSpec]  # by offer and variant
     contents: Mapping[tuple[str, str], Json]  # by offer and variant, cleaned; tokens not filled in
     quiet: Mapping[str, QuietHours]  # by channel
+    schemas: Schemas  # what events are judged by
 
     def content(self, chosen: Chosen, filled: Mapping[str, Json]) -> Json:
         """Return what an offer shows; `filled` are the contents that a decision filled in, by offer."""
@@ -170,6 +172,7 @@ def hold(verified: Verified) -> Held:
     weighed = weighed_terms(release)
     return Held(
         quiet=layout.quiet,
+        schemas=Schemas(release.event_types),
         version=verified.version,
         digest=verified.digest,
         canary=False,

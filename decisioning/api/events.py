@@ -38,12 +38,16 @@ from decisioning.ingestion.wire import (
     claimed_users,
     read_messages,
 )
+from decisioning.observing import quarantine
+from decisioning.observing.schemas import Judged, Schemas, judge
 from decisioning.round_trips import RedisUnavailable
 from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeysUnavailableError, ProofError
 from rtts_site.foundation.limits import EVENTS
 from rtts_site.foundation.problems import Problem, invalid_field
 from rtts_site.foundation.redis_clients import hot_client
+
+NO_SCHEMAS = Schemas()
 
 # Segment's, its browser library's, RudderStack's beacon's, and behind the prefix that some sites put first.
 BATCH_PATHS = ("/v1/batch", "/v1/b", "/beacon/v1/batch", "/ingest/v1/batch")
@@ -78,7 +82,7 @@ async def receive_message(request: Request, *, kind: CallType) -> Response:
     items = [msgspec.Raw(request.body)]
     intake = await intake_of(request, items)
     records, refusals = read_messages(items, intake=intake, kind=kind)
-    return await take(records, refusals, mark=HARD_MARK)
+    return await take(records, refusals, mark=HARD_MARK, items=items, source=intake.source)
 
 
 async def receive_batch(request: Request) -> Response:
@@ -89,7 +93,7 @@ async def receive_batch(request: Request) -> Response:
     records, refusals = read_messages(
         batch.batch, intake=intake, sent_at=batch.sent_at, context=batch.context
     )
-    return await take(records, refusals, mark=SOFT_MARK)
+    return await take(records, refusals, mark=SOFT_MARK, items=batch.batch, source=intake.source)
 
 
 async def receive_cloudevents(request: Request) -> Response:
@@ -106,7 +110,8 @@ async def receive_cloudevents(request: Request) -> Response:
     proofs = [msgspec.Raw(msgspec.json.encode(one)) for one in map(as_claim, events)]
     intake = await intake_of(request, proofs)
     records, refusals = cloudevents.read_events(events, intake=intake)
-    return await take(records, refusals, mark=SOFT_MARK if batched else HARD_MARK)
+    mark = SOFT_MARK if batched else HARD_MARK
+    return await take(records, refusals, mark=mark, items=events, source=intake.source)
 
 
 def read_binary(request: Request) -> dict[str, Any]:
@@ -160,14 +165,26 @@ async def proven_users(items: Sequence[msgspec.Raw]) -> frozenset[str]:
     return frozenset(proven)
 
 
-async def take(records: list[Record], refusals: list[Refusal], *, mark: int) -> Response:
-    """Append the records and answer for every item.
+async def take(
+    records: list[Record],
+    refusals: list[Refusal],
+    *,
+    mark: int,
+    items: Sequence[Any] = (),
+    source: str = "",
+) -> Response:
+    """Judge the records by their schemas, append them and answer for every item.
+
+    `items` are the messages as they came from a `source`: the debugger shows the last of them.
 
     Raises:
         Problem: 429 or 503 for the whole batch; what was appended already is a repeat next time.
     """
-    apart = [one.quarantined for one in refusals if one.quarantined is not None]
-    results = await append(records, apart, mark=mark)
+    held = this_process().holder.current.held
+    judged = judge(records, refusals, held.schemas if held is not None else NO_SCHEMAS)
+    records, refusals = judged.records, judged.refusals
+    results = await append(records, refusals, mark=mark)
+    note(judged, results, items=items, source=source)
     duplicates = results.count("duplicate")
     metrics.EVENTS.labels("accepted").inc(len(results) - duplicates)
     metrics.EVENTS.labels("duplicate").inc(duplicates)
@@ -188,13 +205,27 @@ async def take(records: list[Record], refusals: list[Refusal], *, mark: int) -> 
     return Response(200, msgspec.json.encode(answer))
 
 
-async def append(records: list[Record], apart: list[Record], *, mark: int) -> list[Result]:
-    """Append to the log, or to the spool while Redis is away."""
-    log = async_event_log(this_process().ask_for_events)
+def note(judged: Judged, results: Sequence[Result], *, items: Sequence[Any], source: str) -> None:
+    """Have what is odd counted, and the items remembered for the debugger; nothing here waits."""
+    notes, at_ms = this_process().notes, time.time_ns() // 1_000_000
+    if judged.refusals:
+        notes.refused(judged.refusals, source=source, at_ms=at_ms)
+    if judged.watched:
+        notes.wrong(judged.watched)
+    if "duplicate" in results:
+        pairs = zip(judged.records, results, strict=True)
+        notes.repeated([record for record, what in pairs if what == "duplicate"])
+    if items:
+        notes.came(items, judged.records, judged.refusals, source=source, at_ms=at_ms)
+
+
+async def append(records: list[Record], refusals: Sequence[Refusal], *, mark: int) -> list[Result]:
+    """Append to the log, or to the spool while Redis is away; keep in quarantine what is to be kept."""
+    ask = this_process().ask_for_events
     try:
-        results = await log.accept(records, mark=mark)
-        if apart:
-            await log.set_aside(apart)
+        results = await async_event_log(ask).accept(records, mark=mark)
+        if commands := quarantine.commands(refusals):
+            await ask(commands)
         return results
     except LogFull as error:
         raise later(429 if mark == SOFT_MARK else 503, str(error)) from error

@@ -16,6 +16,7 @@ from decisioning.decision_spool import DecisionSpool
 from decisioning.holder import ReleaseHolder
 from decisioning.ingestion.spool import EventSpool, Replayer
 from decisioning.link import Command, Replies
+from decisioning.observing.noting import Notes
 from decisioning.round_trips import Budget, HotLine, RedisUnavailable
 from rtts_site.foundation.api_keys import KeyRing
 from rtts_site.foundation.limits import Limiter
@@ -44,6 +45,7 @@ class Process:
         self.spool = DecisionSpool(settings.RTTS_VAR / "spool", client)
         self.event_spool = EventSpool(settings.RTTS_VAR / "spool")
         self._replayer = Replayer(self.event_spool, client)
+        self.notes = Notes(client)
         self.tracking_key = hmac.new(
             settings.RTTS_PEPPER, b"rtts.tracking", hashlib.sha256
         ).digest()
@@ -54,6 +56,7 @@ class Process:
         self.holder.start()
         self.spool.start()
         self._replayer.start()
+        self.notes.start()
         gc.collect()
         gc.freeze()
 
@@ -61,6 +64,7 @@ class Process:
         """End the threads; what is spooled is on disk."""
         self.spool.stop()  # first: what it holds is lost where the process is killed meanwhile
         self._replayer.stop()
+        self.notes.stop()
         self.holder.stop()
 
     def budget(self, *, deadline_ms: int | None = None) -> Budget:

@@ -15,6 +15,7 @@ from decisioning.ingestion.log import Packed, event_log
 from decisioning.ingestion.planning import Entry, Plan, plan
 from decisioning.ingestion.positions import Position, load_positions, take_up
 from decisioning.ingestion.records import decode_record, encode_record
+from decisioning.observing.folded import Observer
 from decisioning.profiles.aggregates import Aggregates
 from decisioning.profiles.live_set import VERSION_KEY, load_live
 from decisioning.profiles.profile import Profile, encode_profile
@@ -56,6 +57,7 @@ class Drain:
         self._clock = clock
         self._positions: dict[int, Position] = {}
         self._aggregates = Aggregates.of(())
+        self._observer = Observer(client, clock=clock)
         self._owing: set[int] = set()
         self._next_try = 0.0
 
@@ -75,6 +77,7 @@ class Drain:
                         return True
                     renewed = self._clock()
         finally:
+            self._observer.end()
             lease.release()
         return True
 
@@ -92,6 +95,7 @@ class Drain:
         found = self._read()
         if found:
             self._fold(found)
+        self._observer.look_up()
         self._deliver()
         return sum(len(run.entries) for run in found.values())
 
@@ -147,6 +151,8 @@ class Drain:
         batches = [self._batch(partition, run, profiles) for partition, run in found.items()]
         for batch, written in zip(batches, commit(self._client, batches), strict=True):
             self._follow(batch, written=written, records=len(found[batch.partition].entries))
+            if written:
+                self._observer.take(found[batch.partition].entries, profiles, self._aggregates)
         oldest = min(int(run.until.partition("-")[0]) for run in found.values())
         metrics.FOLD_LAG_SECONDS.labels(str(self._group)).set(
             max(0.0, self._clock() - oldest / 1000)

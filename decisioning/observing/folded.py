@@ -52,15 +52,19 @@ class Observer:
         try:
             if now >= self._flush_at:
                 self._flush_at = now + FLUSH_SECONDS
-                self.flush()
+                self._flush()
             if now >= self._look_at:
                 self._look_at = now + LOOK_SECONDS
                 self._watched = debugging.watched(self._client, now=now)
         except redis.RedisError as error:
             logger.warning("observed.lost reason=%s", type(error).__name__)
 
-    def flush(self) -> None:
-        """Put down what was counted."""
+    def end(self) -> None:
+        """Put down what was counted last."""
+        self._flush_at = 0.0
+        self.look_up()
+
+    def _flush(self) -> None:
         if self._tally:
             batches.leave(self._client, self._tally.emptied())
 

@@ -80,9 +80,7 @@ def _keep_hours(counts: Iterable[HourCount]) -> None:
     rows = {(one.hour, one.source, one.event): one for one in counts}
     known = _rows(IntakeHour, {hour for hour, _, _ in rows}, ("hour", "source", "event"))
     for key, one in rows.items():
-        row = known.setdefault(
-            key, IntakeHour(hour=one.hour, source=one.source, event=one.event)
-        )
+        row = known.setdefault(key, IntakeHour(hour=one.hour, source=one.source, event=one.event))
         add_count(row, one)
     fields = ["events", "duplicates", "refused", "watched", "late_ms", "newest_ms"]
     _write(IntakeHour, [known[key] for key in rows], fields)

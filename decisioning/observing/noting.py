@@ -5,8 +5,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 import redis
 
 from decisioning.ingestion.records import Record, encode_record
@@ -18,6 +19,7 @@ from decisioning.observing.tallying import Tally
 
 logger = logging.getLogger("decisioning")
 
+SECRETS: Final = frozenset({"writeKey", "write_key", "api_key", "token", "proof"})
 RING: Final = 20  # items of a source that are remembered until somebody watches
 RING_MS: Final = 600_000
 MOST_SOURCES: Final = 200
@@ -73,7 +75,7 @@ class Notes:
 
     def came(
         self,
-        raws: Sequence[bytes | memoryview],
+        items: Sequence[Any],
         records: Sequence[Record],
         refusals: Sequence[Refusal],
         *,
@@ -91,11 +93,11 @@ class Notes:
             ring = self._rings.setdefault(source, deque(maxlen=RING))
         refused = {one.item: one for one in refusals}
         taken, last = len(records), []
-        for place in range(len(raws) - 1, max(-1, len(raws) - 1 - RING), -1):
+        for place in range(len(items) - 1, max(-1, len(items) - 1 - RING), -1):
             refusal = refused.get(place)
             taken -= refusal is None
             record = records[taken] if refusal is None else None
-            last.append((at_ms, bytes(raws[place]), record, refusal))
+            last.append((at_ms, _copied(items[place]), record, refusal))
         ring.extend(reversed(last))
 
     def _run(self) -> None:
@@ -125,6 +127,25 @@ class Notes:
             batches.leave(self._client, batch)
 
 
+def _copied(item: Any) -> bytes:
+    """Return an item's own bytes: a slice would keep its whole request in memory."""
+    raw = isinstance(item, bytes | msgspec.Raw)
+    return bytes(item) if raw else msgspec.json.encode(item)
+
+
+def without_secrets(raw: bytes) -> bytes:
+    """Return a message without the key and the proof that it may carry; "" where it is no JSON."""
+    try:
+        message = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return b""
+    for place in (message, message.get("context") if isinstance(message, dict) else None):
+        if isinstance(place, dict):
+            for name in SECRETS & place.keys():
+                place[name] = "…"
+    return msgspec.json.encode(message)
+
+
 def _taken(ring: deque[_Item]) -> Iterator[_Item]:
     while ring:
         yield ring.popleft()
@@ -137,6 +158,7 @@ def _forget(ring: deque[_Item], before_ms: int) -> None:
 
 def _told(item: _Item) -> Came:
     at_ms, raw, record, refusal = item
+    raw = without_secrets(raw)
     if refusal is not None:
         return Came(at_ms, raw, b"", refusal.message_id or "", refusal.pointer, refusal.reason)
     if record is None:

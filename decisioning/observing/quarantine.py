@@ -94,7 +94,13 @@ def _group(entries: list[Kept]) -> Group:
     newest = sorted(entries, key=lambda one: one.at, reverse=True)
     first = newest[0]
     return Group(
-        first.event, first.pointer, first.reason, len(newest), newest[-1].at, first.at, tuple(newest)
+        first.event,
+        first.pointer,
+        first.reason,
+        len(newest),
+        newest[-1].at,
+        first.at,
+        tuple(newest),
     )
 
 

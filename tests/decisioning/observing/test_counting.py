@@ -92,7 +92,11 @@ def test_hours_and_sightings_add_up(redis, db):
     total = ValueHour.objects.get(key="total")
     seen = Sighting.objects.get(event="Order", key="")
     assert (row.events, total.looked, total.types) == (4, 4, {"number": 3, "text": 1})
-    assert (seen.count, seen.first_seen_at, seen.last_seen_at) == (4, NOW, NOW + timedelta(minutes=1))
+    assert (seen.count, seen.first_seen_at, seen.last_seen_at) == (
+        4,
+        NOW,
+        NOW + timedelta(minutes=1),
+    )
     code = Sighting.objects.get(key="code")
     assert (code.looked, code.present, code.shapes) == (3, 3, ["a-9"])
 

@@ -85,7 +85,10 @@ def test_watched_schemas_take_and_tell():
 
 
 def test_other_events_pass_untouched():
-    records = [make_record(1, "user:ana", event="View"), make_record(2, "user:ana", type="identify")]
+    records = [
+        make_record(1, "user:ana", event="View"),
+        make_record(2, "user:ana", type="identify"),
+    ]
 
     for schemas in (Schemas(), enforced("off"), enforced()):
         assert judge(records, [], schemas).records is records
