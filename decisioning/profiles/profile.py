@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from decisioning.profiles import earlier
+from decisioning.profiles.bonds import Bonds
 from decisioning.profiles.cells import Attributes, Cell
 from decisioning.profiles.series import Packed, empty, generation_of, unpacked
 
@@ -51,6 +52,7 @@ class Profile(msgspec.Struct, kw_only=True, eq=False, gc=False):
     groups: dict[str, Cell] = {}  # group type -> the account that the person belongs to
     member_of: dict[str, int] = {}  # segment key -> since when, ms
     swept: int = 0  # version of the aggregates whose retired families are gone
+    bonds: Bonds | None = None
 
     @property
     def is_known(self) -> bool:
@@ -59,6 +61,9 @@ class Profile(msgspec.Struct, kw_only=True, eq=False, gc=False):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Profile) and _plain(self) == _plain(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
     def __hash__(self) -> int:
         raise TypeError("a profile is not hashable")
@@ -84,6 +89,7 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     groups: dict[str, Cell]
     member_of: dict[str, int]
     swept: int
+    bonds: Bonds | None = None
 
 
 # Plain data cannot hold a circle, so the collector need not walk thousands of sampled profiles (gc=False).

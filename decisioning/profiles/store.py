@@ -9,6 +9,7 @@ import redis
 from consent import people
 from decisioning.profiles.profile import Profile, decode_profile
 
+MOST_WAITING = 50_000  # dispatches of one partition; beyond, the oldest are lost
 MAX_HOPS = 16  # tombstones in a row; merges go up an order, so a chain cannot be a circle
 
 
@@ -40,11 +41,19 @@ class Batch:
     profiles: dict[str, bytes | None] = field(default_factory=dict)  # None deletes
     tombstones: frozenset[str] = frozenset()  # of those, who merged into somebody else
     outgoing: dict[str, bytes] = field(default_factory=dict)  # outbox id -> packed delivery
+    dues: dict[str, int] = field(
+        default_factory=dict
+    )  # person -> when to look at them, ms; 0: never
+    earlier: dict[str, int] = field(
+        default_factory=dict
+    )  # person -> the same, unless it is earlier
+    dispatches: list[bytes] = field(default_factory=list)  # what others are to be told
 
 
-# KEYS: position, outbox, roster, profiles…  ARGV: since, until, aggregates version, number of profiles,
-# rebuilds as known, rebuilds from now on, a value for each profile ("" deletes), for each "1" where it is
-# somebody, then pairs for the outbox.
+# KEYS: position, outbox, roster, timers, dispatches, profiles…  ARGV: since, until, aggregates version,
+# number of profiles, rebuilds as known, rebuilds from now on, a value for each profile ("" deletes), for each
+# "1" where it is somebody, then behind the number of each: pairs of dues, of earlier dues, dispatches, and
+# pairs for the outbox.
 _COMMIT = """
 local folded = redis.call('HGET', KEYS[1], 'folded') or '0-0'
 local version = redis.call('HGET', KEYS[1], 'aggregates') or '0'
@@ -52,16 +61,30 @@ local rebuilds = redis.call('HGET', KEYS[1], 'rebuilds') or '0'
 if folded ~= ARGV[1] or version ~= ARGV[3] or rebuilds ~= ARGV[5] then return 0 end
 local count = tonumber(ARGV[4])
 for i = 1, count do
-  local value, person = ARGV[6 + i], string.match(KEYS[3 + i], '[^:]*$')
-  if value == '' then redis.call('DEL', KEYS[3 + i]) else redis.call('SET', KEYS[3 + i], value) end
+  local value, person = ARGV[6 + i], string.match(KEYS[5 + i], '[^:]*$')
+  if value == '' then redis.call('DEL', KEYS[5 + i]) else redis.call('SET', KEYS[5 + i], value) end
   if ARGV[6 + count + i] == '1' then redis.call('ZADD', KEYS[3], 0, person)
   else redis.call('ZREM', KEYS[3], person) end
   redis.call('PUBLISH', 'changed:' .. person, '')
 end
-for i = 7 + 2 * count, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+local at = 7 + 2 * count
+for i = at + 1, at + 2 * tonumber(ARGV[at]), 2 do
+  if ARGV[i + 1] == '0' then redis.call('ZREM', KEYS[4], ARGV[i])
+  else redis.call('ZADD', KEYS[4], ARGV[i + 1], ARGV[i]) end
+end
+at = at + 1 + 2 * tonumber(ARGV[at])
+for i = at + 1, at + 2 * tonumber(ARGV[at]), 2 do
+  redis.call('ZADD', KEYS[4], 'LT', ARGV[i + 1], ARGV[i])
+end
+at = at + 1 + 2 * tonumber(ARGV[at])
+for i = at + 1, at + tonumber(ARGV[at]) do
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', MOST_WAITING, '*', 'd', ARGV[i])
+end
+at = at + 1 + tonumber(ARGV[at])
+for i = at, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', KEYS[1], 'folded', ARGV[2], 'rebuilds', ARGV[6])
 return 1
-"""
+""".replace("MOST_WAITING", str(MOST_WAITING))
 
 
 def commit(connection: "redis.Redis", batches: Iterable[Batch]) -> list[bool]:
@@ -80,7 +103,10 @@ def commit(connection: "redis.Redis", batches: Iterable[Batch]) -> list[bool]:
 
 def _keys(batch: Batch) -> list[str]:
     profiles = [people.profile_key(person) for person in batch.profiles]
-    own = (people.position_key, people.outbox_key, people.roster_key)
+    own = (
+        *(people.position_key, people.outbox_key, people.roster_key),
+        *(people.timers_key, people.dispatches_key),
+    )
     return [*(key(batch.partition) for key in own), *profiles]
 
 
@@ -92,8 +118,16 @@ def _arguments(batch: Batch) -> list[Any]:
         int(value is not None and person not in batch.tombstones)
         for person, value in batch.profiles.items()
     ]
-    pairs = [part for pair in batch.outgoing.items() for part in pair]
-    return [*head, *values, *somebody, *pairs]
+    dues, earlier, outgoing = map(_pairs, (batch.dues, batch.earlier, batch.outgoing))
+    return [
+        *(*head, *values, *somebody),
+        *(len(batch.dues), *dues, len(batch.earlier), *earlier),
+        *(len(batch.dispatches), *batch.dispatches, *outgoing),
+    ]
+
+
+def _pairs(mapping: Mapping[str, Any]) -> list[Any]:
+    return [part for pair in mapping.items() for part in pair]
 
 
 def load_profiles(
