@@ -3,6 +3,7 @@
 Source: cloudevents.io, HTTP protocol binding 1.0.2.
 """
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -53,25 +54,31 @@ def read_events(items: Sequence[Any], *, intake: Intake) -> tuple[list[Record], 
 
 
 def from_headers(headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """Return a binary-mode event as a structured one; data that is not JSON becomes text."""
+    """Return a binary-mode event as a structured one; data that is not JSON becomes text, or base64."""
     event: dict[str, Any] = {
         name[3:]: unquote(value.strip('"'))
         for name, value in headers.items()
         if name.startswith("ce-")
     }
+    content_type = headers.get("content-type", "")
+    if content_type:
+        event["datacontenttype"] = content_type
     if body:
-        event["data"] = _data(headers.get("content-type", ""), body)
+        event |= _data(content_type, body)
     return event
 
 
-def _data(content_type: str, body: bytes) -> Any:
+def _data(content_type: str, body: bytes) -> dict[str, Any]:
     if content_type == "" or "json" in content_type:
         try:
-            return msgspec.json.decode(body)
+            return {"data": msgspec.json.decode(body)}
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if content_type:
                 raise Refused("/data", f"The data is not JSON: {error}"[:200]) from error
-    return body.decode("utf-8", errors="replace")
+    try:
+        return {"data": body.decode()}
+    except UnicodeDecodeError:
+        return {"data_base64": base64.b64encode(body).decode()}
 
 
 def message_id(source: str, event_id: str) -> str:
