@@ -13,9 +13,18 @@ from decisioning.ingestion.drain import Drain
 from decisioning.ingestion.history import ensure_partitions
 from decisioning.ingestion.leases import missing, partitions_of
 from decisioning.learning import tasks as learning  # its tasks are found through this module
+from decisioning.observing import keeping
 from rtts_site.foundation.redis_clients import redis_client
 
-__all__ = ["drain", "ensure_months", "join_consent", "learning", "seed_drains"]
+__all__ = [
+    "drain",
+    "ensure_months",
+    "forget_observed",
+    "join_consent",
+    "keep_observed",
+    "learning",
+    "seed_drains",
+]
 
 DRAIN_SECONDS = 30.0
 ARCHIVE_PATIENCE = 2.0  # seconds that a drain waits for the history to end its run
@@ -32,6 +41,18 @@ def drain(group: int = 0, **_: Any) -> None:
     if drained.run(DRAIN_SECONDS):
         drain.delay(group=group)
     archiver.stop(patience=ARCHIVE_PATIENCE)
+
+
+@shared_task(name="decisioning.keep_observed", ignore_result=True)
+def keep_observed(**_: Any) -> None:
+    """Run by beat: adds up what processes counted."""
+    keeping.keep(redis_client(), now=timezone.now())
+
+
+@shared_task(name="decisioning.forget_observed", ignore_result=True)
+def forget_observed(**_: Any) -> None:
+    """Run by beat each day."""
+    keeping.forget(now=timezone.now())
 
 
 @shared_task(name="decisioning.seed_drains", ignore_result=True)

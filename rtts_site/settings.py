@@ -266,6 +266,15 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "decisioning: add up what was counted": {
+        "task": "decisioning.keep_observed",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
+    "decisioning: forget old counts": {
+        "task": "decisioning.forget_observed",
+        "schedule": 24 * 3600.0,
+    },
     "consent: finish what broke off": {
         "task": "consent.settle_fences",
         "schedule": 1.0,
