@@ -98,7 +98,7 @@ class Options:
         self.comma, self.form, self.separator, self.zone = comma, form, separator, zone
 
 
-def to_text(value: Any, _options: Options) -> str:
+def to_text(value: Any, _options: Options | None = None) -> str:
     """Return a value as text, whole numbers without a point."""
     if isinstance(value, str):
         return value.strip()
