@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from campaigns.demo import catalogue, coupons, segments
+from campaigns.demo import catalogue, coupons, segments, window
 from campaigns.demo.journey import Journey
 from campaigns.drafts import Draft
 from campaigns.mapping import body_of
@@ -27,9 +27,9 @@ def _specs(journey: Journey, now: datetime) -> Iterator[tuple[str, Any]]:
         Kind.EVENT_TYPE: catalogue.EVENT_TYPES,
         Kind.CHANNEL: catalogue.CHANNELS,
         Kind.PLACEMENT: catalogue.PLACEMENTS,
-        Kind.SEGMENT: segments.SEGMENTS,
-        Kind.OFFER: made.offers,
-        Kind.CAMPAIGN: made.campaigns,
+        Kind.SEGMENT: (*segments.SEGMENTS, *window.SEGMENTS),
+        Kind.OFFER: (*made.offers, *window.OFFERS),
+        Kind.CAMPAIGN: (*made.campaigns, window.CAMPAIGN),
         Kind.EXPERIMENT: made.experiments,
     }
     for kind, specs in parts.items():

@@ -257,6 +257,16 @@ PLACEMENTS = (
         {"headline": "Free collection at your store", "link": "/collect"},
     ),
     _placement(
+        "web.shop.basket",
+        "Demo shop: beside the basket",
+        {"headline": "Collect it at your store", "link": "/shop/"},
+    ),
+    _placement(
+        "web.shop.hero",
+        "Demo shop: top of every page",
+        {"headline": "Fresh food, every day", "link": "/shop/"},
+    ),
+    _placement(
         "web.home.hero",
         "Web: top of the home page",
         {"headline": "Welcome", "text": "Fresh food, every day.", "link": "/"},

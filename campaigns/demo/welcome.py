@@ -21,6 +21,9 @@ SCOPES = ("decisions", "decisions:trace", "decisions:now", "events", "profiles",
 TIMEOUT_S = 3.0
 TRIES = 10
 FIRST_PLACEMENT = "web.home.hero"
+SHOP_KEY_NAME = "demo shop"
+SHOP_SCOPES = ("consents", "decisions", "events")
+SHOP_PLACEMENTS = ("web.shop.basket", "web.shop.hero")
 
 
 def request_for(household: int) -> dict[str, Any]:
@@ -36,19 +39,35 @@ def request_for(household: int) -> dict[str, Any]:
 def write_welcome(client: redis.Redis, households: Iterable[int]) -> Path:
     """Write the file, unless it is there; of the households the first that sees an offer now is in it."""
     path = Path(settings.RTTS_VAR) / FILE
-    if path.exists():
+    body = json.loads(path.read_text()) if path.exists() else _first_lines(client, households)
+    if "browser_key" in body:
         return path
-    _, secret = key_issuing.issue(client, KEY_NAME, scopes=SCOPES)
-    body = {
-        "sign_ins": [sign_in(role) for role in ROLES],
-        "key": secret,
-        "request": request_for(first_to_see_an_offer(households, secret=secret)),
-    }
+    body["browser_key"] = shop_key(client)
     partial = path.with_suffix(".part")
     partial.touch(mode=0o600)
     partial.write_text(json.dumps(body, indent=1))
     os.replace(partial, path)
     return path
+
+
+def _first_lines(client: redis.Redis, households: Iterable[int]) -> dict[str, Any]:
+    _, secret = key_issuing.issue(client, KEY_NAME, scopes=SCOPES)
+    return {
+        "sign_ins": [sign_in(role) for role in ROLES],
+        "key": secret,
+        "request": request_for(first_to_see_an_offer(households, secret=secret)),
+    }
+
+
+def shop_key(client: redis.Redis) -> str:
+    """Return a new browser key for the demo shop, good on the addresses where this machine serves it."""
+    hosts = {settings.RTTS_HOST, "127.0.0.1", "localhost"}
+    origins = [f"http://{host}:{settings.RTTS_PORT}" for host in sorted(hosts)]
+    reach = key_issuing.Reach([*origins, *settings.CSRF_TRUSTED_ORIGINS], SHOP_PLACEMENTS)
+    _, secret = key_issuing.issue(
+        client, SHOP_KEY_NAME, scopes=SHOP_SCOPES, kind="browser", reach=reach
+    )
+    return secret
 
 
 def first_to_see_an_offer(households: Iterable[int], *, secret: str) -> int:

@@ -1,0 +1,129 @@
+"""The pages of the demo shop, and what its panel shows about the visitor; here only with the demo data."""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from campaigns.demo.catalogue import OFFERS, PERSONALISATION
+from campaigns.demo.shelf import BY_ID, BY_SLUG, SHELVES
+from campaigns.demo.welcome import FILE
+from consent.people import Identifier, person_id
+from decisioning.api.process import this_process
+from decisioning.profiles.store import load_profile
+from decisioning.profiles.windows import facts
+from decisioning.rules.conditions import aggregates, attributes, evaluate, parse
+from decisioning.rules.tree import Node
+from decisioning.rules.truth import Truth
+from rtts_site.foundation import web_sdk
+from rtts_site.foundation.redis_clients import Down, redis_client
+
+PURPOSES: Final = (PERSONALISATION, OFFERS)  # that the banner asks about
+ASK: Final = (
+    "The demo shop comes with the demo data: run `manage.py rtts_demo` while the product is up."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A segment, ready to be evaluated."""
+
+    name: str
+    tree: Node
+
+
+@require_safe
+def front(request: HttpRequest) -> HttpResponse:
+    return _page(request, "shop/front.html", "Welcome")
+
+
+@require_safe
+def department(request: HttpRequest, slug: str) -> HttpResponse:
+    shelf = BY_SLUG.get(slug)
+    if shelf is None:
+        raise Http404("The shop has no such department.")
+    return _page(request, "shop/department.html", shelf.name, shelf=shelf)
+
+
+@require_safe
+def product(request: HttpRequest, number: str) -> HttpResponse:
+    found = BY_ID.get(number)
+    if found is None:
+        raise Http404("The shop has no such product.")
+    return _page(request, "shop/product.html", found.name, product=found)
+
+
+@require_safe
+def basket(request: HttpRequest) -> HttpResponse:
+    return _page(request, "shop/basket.html", "Your basket")
+
+
+@require_safe
+def checkout(request: HttpRequest) -> HttpResponse:
+    return _page(request, "shop/checkout.html", "Checkout")
+
+
+def _page(request: HttpRequest, template: str, title: str, **more: Any) -> HttpResponse:
+    key = browser_key()
+    sdk = {"sdk": web_sdk.address(), "integrity": web_sdk.load_script().integrity}
+    context = {"title": title, "shelves": SHELVES, "key": key, "purposes": " ".join(PURPOSES)}
+    return render(request, template, context | sdk | more)
+
+
+def browser_key() -> str:
+    """Return the shop's key, which every visitor may see.
+
+    Raises:
+        Http404: there is no demo here.
+    """
+    path = Path(settings.RTTS_VAR) / FILE
+    left = json.loads(path.read_text()) if path.exists() else {}
+    if "browser_key" not in left:
+        raise Http404(ASK)
+    return str(left["browser_key"])
+
+
+@never_cache
+@require_safe
+def visitor(request: HttpRequest) -> HttpResponse:
+    """Answer with the segments that a visitor is in; who it is stands in a header, for addresses are logged."""
+    browser_key()
+    anonymous = request.headers.get("X-Anonymous-Id", "")
+    if not 0 < len(anonymous) <= 200:
+        return JsonResponse({"detail": "Send X-Anonymous-Id."}, status=422)
+    try:
+        return JsonResponse({"segments": _segments_of(anonymous)})
+    except Down:
+        return JsonResponse({"detail": "The profile store does not answer."}, status=503)
+
+
+def _segments_of(anonymous: str) -> list[str]:
+    held, now = this_process().holder.current.held, timezone.now().timestamp()
+    if held is None:
+        return []
+    person = person_id(Identifier("anonymous", anonymous), pepper=settings.RTTS_PEPPER)
+    _, profile = load_profile(redis_client(), person)
+    return [
+        one.name
+        for one in _segments(held.digest)
+        if evaluate(one.tree, facts(profile, attributes(one.tree), aggregates(one.tree), now), now)
+        is Truth.TRUE
+    ]
+
+
+@lru_cache(maxsize=1)
+def _segments(digest: str) -> tuple[Named, ...]:
+    held = this_process().holder.current.held
+    if held is None or held.digest != digest:
+        return ()
+    return tuple(
+        Named(one.name, parse(one.condition, held.catalogue)) for one in held.release.segments
+    )
