@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from consent import people
 from decisioning.ingestion.log import Packed, event_log
+from decisioning.ingestion.merging import sent_back
 from decisioning.ingestion.planning import Entry
 from decisioning.ingestion.positions import Position, load_positions
 from decisioning.ingestion.records import Record, decode_record, encode_record, stream_order
@@ -31,6 +32,8 @@ _COLUMNS: Final = (
     "source",
     "body",
 )
+
+LAST: Final = f"{2**63}-0"  # behind every stream id
 
 Row = tuple[Any, ...]
 _Folded = tuple[int, str, Record]  # partition, stream id
@@ -90,9 +93,16 @@ def _kept(client: "redis.Redis", partition: int, entries: Sequence[Entry]) -> li
 
 def moved_on(profile: Profile | None, stream_id: str, record: Record) -> bool:
     """Return whether a folded record of this stream followed its person to another."""
-    if profile is None or not profile.merged_into or record.kind == "merge_out":
+    if profile is None or record.kind in ("merge_out", "part"):
         return False
-    return stream_order(stream_id) > stream_order(profile.merged_at)
+    place = stream_order(stream_id)
+    if profile.merged_into and place > stream_order(profile.merged_at):
+        return True
+    own = profile.bonds
+    if own is None:
+        return False
+    away = any(stream_order(behind) < place <= stream_order(until) for behind, until in own.away)
+    return away or place > stream_order(sent_back(profile, record)[1] or LAST)
 
 
 def _row(partition: int, stream_id: str, record: Record) -> Row:

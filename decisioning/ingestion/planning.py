@@ -5,8 +5,22 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from decisioning.ingestion.records import Join, Record
+from decisioning.ingestion.merging import (
+    answer,
+    awaiting,
+    claim,
+    joins_wanted,
+    question,
+    refusal,
+    sent_back,
+    stays,
+    taken_up,
+    turned,
+    without_owner,
+)
+from decisioning.ingestion.records import Ask, Record
 from decisioning.profiles.aggregates import Aggregates
+from decisioning.profiles.bonds import NONE, Bonds
 from decisioning.profiles.folding import fold
 from decisioning.profiles.profile import Profile, encode_profile
 
@@ -20,6 +34,12 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     fence: tuple[str, str] | None = None  # (source, target) of a merge: fence the target first
     join: tuple[str, str] | None = None  # (source, target): moved, now their consent
     unfence: tuple[str, str] | None = None  # (source, target) of a merge that was refused
+    part: tuple[str, str] | None = (
+        None  # (source, target): merged once and no longer, their consent too
+    )
+    moved: tuple[str, str] | None = None  # (source, target): what was counted for the source
+    caps: dict[str, str] = {}  # with `moved`
+    arms: dict[str, str] = {}  # with `moved`
 
 
 @dataclass(slots=True)
@@ -51,14 +71,18 @@ class _Planner:
         self._waiting: dict[str, list[Entry]] = {}
 
     def take(self, stream_id: str, record: Record) -> None:
-        if record.kind == "nobody":
-            return
         profile = self.plan.profiles.get(record.person)
+        owner = profile.merged_into if profile is not None else ""
         if record.kind == "merge_out":
             self._fold_person(record.person)
-            self._leave(stream_id, record)
-        elif profile is not None and profile.merged_into:
-            self._forward(record, profile.merged_into)
+            self._answer(stream_id, record)
+        elif record.kind == "part" and owner in ("", record.other):
+            self._fold_person(record.person)
+            self._part(stream_id, record)
+        elif owner:
+            self._forward(record, owner)
+        elif sent_back(profile, record)[0]:
+            self._send_back(record, sent_back(profile, record)[0])
         else:
             self._waiting.setdefault(record.person, []).append((stream_id, record))
             if record.joins:
@@ -89,100 +113,178 @@ class _Planner:
         self.plan.deliveries.append(delivery)
 
     def _forward(self, record: Record, owner: str) -> None:
-        moved = msgspec.structs.replace(record, person=owner, forwarded=True)
-        if record.kind != "merge_in":
-            self._owe(Delivery(moved))
-        elif record.refused:
-            self._owe(Delivery(unfence=(record.other, record.person)))
-        else:
-            self._owe(Delivery(moved, fence=(record.other, owner)))
+        passed = (*record.passed, record.person)
+        moved = msgspec.structs.replace(record, person=owner, forwarded=True, passed=passed)
+        brings = record.kind == "merge_in" and not record.refused
+        self._owe(Delivery(moved, fence=(record.other, owner) if brings else None))
 
-    # Merges. The person that stays is the better of the two: one with a user identifier before one
-    # without, then the smaller id. Tombstones so lead up an order, and can never form a circle.
+    def _send_back(self, record: Record, whose: str) -> None:
+        """Let go what came by a merge that was undone meanwhile."""
+        passed = record.passed[: record.passed.index(whose)]
+        self._owe(
+            Delivery(msgspec.structs.replace(record, person=whose, forwarded=True, passed=passed))
+        )
+
+    # Merges: an event asks the owner of the identifier that it names, who leaves, has the asker leave, refuses,
+    # or passes the question on to whom they have become.
 
     def _ask_to_join(self, record: Record) -> None:
         profile = self.plan.profiles[record.person]
         assert profile is not None  # noqa: S101  # it has just been folded
-        for join in record.joins:
-            if join.person in profile.absorbed or join.person in profile.awaited:
-                continue
-            if _stays(record.person, profile, join):
-                profile.awaited[join.person] = record.event_time_ms
-                self._send_out(record, source=join.person, target=record.person, join=join)
-            elif join.person != record.person:
-                self._send_out(record, source=record.person, target=join.person, join=None)
+        for join in joins_wanted(record, profile):
+            awaiting(profile, join, at_ms=record.event_time_ms)
+            self._question(question(record, join))
 
-    def _send_out(self, record: Record, *, source: str, target: str, join: Join | None) -> None:
-        asked = Record(
-            kind="merge_out",
-            message_id=f"{record.message_id}:{source}>{target}",
-            person=source,
-            other=target,
-            identifiers=(join.identifier,) if join else record.identifiers[:1],
-            event_time_ms=record.event_time_ms,
-            received_at_ms=record.received_at_ms,
-            source=record.source,
-        )
-        self._owe(Delivery(asked, fence=(source, target)))
+    def _question(self, asked: Record) -> None:
+        self._owe(Delivery(asked, fence=_fence(asked)))
 
-    def _leave(self, stream_id: str, record: Record) -> None:
-        """Move the person to the one they merge into, unless they already belong to somebody."""
+    def _answer(self, stream_id: str, record: Record) -> None:
         profile = self.plan.profiles.get(record.person)
-        owner = profile.merged_into if profile is not None else ""
-        if owner == record.other:
-            return
-        if owner:
+        if record.ask is None:
+            return self._answer_older(stream_id, record, profile)
+        known = profile or Profile()
+        if record.other in (known.merged_into, record.person) or record.other in known.absorbed:
+            return None  # they are one, or just about to be
+        own, verdict = known.bonds or NONE, "admitted"
+        if record.person == record.ask.named:
+            own, verdict = claim(own, record, record.ask)
+        if verdict == "shared":
+            self._become_shared(stream_id, record, known, own)
+        elif verdict == "refused" or record.other in own.apart:
             self._refuse(record)
-            if _insists(record):
-                self._send_out(record, source=owner, target=record.other, join=None)
-        elif _insists(record) and record.person < record.other:
-            self._refuse(record)
-            self._send_out(record, source=record.other, target=record.person, join=None)
+        elif known.merged_into:
+            self._note(stream_id, record, profile, own)
+            self._pass_on(record, record.ask, owner=known.merged_into, owner_kind=own.owner_kind)
         else:
-            self._put(record.person, _tombstone(record.other, stream_id))
-            answer = _with_profile(_answer(record), profile)
-            self._owe(Delivery(answer, fence=(record.person, record.other)))
+            self._leave_or_stay(stream_id, record, profile, own)
+        return None
+
+    def _leave_or_stay(
+        self, stream_id: str, record: Record, profile: Profile | None, own: Bonds
+    ) -> None:
+        ask = record.ask
+        assert ask is not None  # noqa: S101  # `_answer` has looked
+        if ask.kind == ask.other_kind == "user" and not ask.insists:
+            self._refuse(record)
+        elif stays(record.person, ask.kind, before=(record.other, ask.other_kind)):
+            self._note(stream_id, record, profile, own)
+            self._question(turned(record, ask))
+        else:
+            self._leave(stream_id, record, profile, own)
+
+    def _note(self, stream_id: str, record: Record, profile: Profile | None, own: Bonds) -> None:
+        """Keep who named an identifier."""
+        if own != ((profile.bonds if profile else None) or NONE):
+            changed = msgspec.structs.replace(profile or Profile(), bonds=own)
+            if not changed.merged_into:
+                changed.position = stream_id
+            self._put(record.person, changed)
+
+    def _pass_on(self, record: Record, ask: Ask, *, owner: str, owner_kind: str) -> None:
+        up = taken_up(record, ask, owner=owner, owner_kind=owner_kind)
+        if up is None:
+            self._refuse(record)
+            return
+        self._lower_fence(record)
+        self._question(up)
+
+    def _leave(
+        self, stream_id: str, record: Record, profile: Profile | None, own: Bonds = NONE
+    ) -> None:
+        """Move the person to the one they merge into."""
+        kind = record.ask.other_kind if record.ask else ""
+        own = msgspec.structs.replace(own, owner_kind=kind, sought={})
+        self._put(record.person, _tombstone(record.other, stream_id, own))
+        moving = _with_profile(answer(record), profile)
+        self._owe(Delivery(moving, fence=(record.person, record.other)))
 
     def _refuse(self, record: Record) -> None:
-        self._owe(Delivery(msgspec.structs.replace(_answer(record), refused=True)))
+        self._owe(Delivery(refusal(record)))
+        self._lower_fence(record)
+
+    def _lower_fence(self, record: Record) -> None:
+        fence = _fence(record)
+        if fence is not None:
+            self._owe(Delivery(unfence=fence))
 
     def _settle(self, record: Record) -> None:
         pair = (record.other, record.person)
         self._owe(Delivery(unfence=pair) if record.refused else Delivery(join=pair))
 
+    def _answer_older(self, stream_id: str, record: Record, profile: Profile | None) -> None:
+        """Do as the version did that asked: one of a namespace, and only the two who were named."""
+        owner = profile.merged_into if profile is not None else ""
+        if owner == record.other:
+            return
+        insists = record.identifiers[0].startswith("user:")
+        if owner or (insists and record.person < record.other):
+            self._refuse(record)
+            if insists:
+                person, other = (owner, record.other) if owner else (record.other, record.person)
+                name = f"{record.message_id}:{person}>{other}"
+                again = msgspec.structs.replace(record, message_id=name, person=person, other=other)
+                self._owe(Delivery(again, fence=(person, other)))
+        else:
+            self._leave(stream_id, record, profile)
 
-def _stays(person: str, profile: Profile, join: Join) -> bool:
-    joins_as_user = join.identifier.startswith("user:")
-    if profile.is_known != joins_as_user:
-        return profile.is_known
-    return person < join.person
+    # Partings
+
+    def _become_shared(self, stream_id: str, record: Record, known: Profile, own: Bonds) -> None:
+        """Let an identifier that too many users name belong to nobody from here on."""
+        if known.merged_into:
+            self._owe(Delivery(part=(record.person, known.merged_into)))
+            known = without_owner(known, own, until=stream_id)
+        else:
+            known = msgspec.structs.replace(known, bonds=own, position=stream_id)
+        self._put(record.person, known)
+        self._refuse(record)
+
+    def _part(self, stream_id: str, record: Record) -> None:
+        """Undo a merge: first at the one who left, who then tells the one who stayed.
+
+        What each is from then on is told anew from history.
+        """
+        known = self.plan.profiles.get(record.person) or Profile()
+        own = known.bonds or NONE
+        if known.merged_into:
+            self._owe(Delivery(_part_of_owner(record, known.merged_into)))
+            known = without_owner(known, own, until=stream_id)
+            own = known.bonds or NONE
+        apart = {**own.apart, record.other: stream_id}
+        absorbed = {who: at for who, at in known.absorbed.items() if who != record.other}
+        own = msgspec.structs.replace(own, apart=apart)
+        self._put(
+            record.person,
+            msgspec.structs.replace(known, bonds=own, absorbed=absorbed, position=stream_id),
+        )
 
 
-def _insists(record: Record) -> bool:
-    """Whether two users are said to be one: then those whom they became are one too.
-
-    A browser that somebody else uses now says no such thing: it stays with whom it came to first.
-    """
-    return record.identifiers[0].startswith("user:")
+def _part_of_owner(record: Record, owner: str) -> Record:
+    told = f"{record.message_id}:{owner}"
+    return msgspec.structs.replace(record, message_id=told, person=owner, other=record.person)
 
 
-def _answer(record: Record) -> Record:
-    return msgspec.structs.replace(
-        record,
-        kind="merge_in",
-        message_id=f"{record.message_id}:in",
-        person=record.other,
-        other=record.person,
-    )
+def _fence(asked: Record) -> tuple[str, str] | None:
+    """Return (source, target) of a question whose person would leave."""
+    ask = asked.ask
+    if ask is None:
+        return asked.person, asked.other
+    if stays(asked.person, ask.kind, before=(asked.other, ask.other_kind)):
+        return None
+    return asked.person, asked.other
 
 
-def _tombstone(owner: str, stream_id: str) -> Profile:
-    return Profile(merged_into=owner, merged_at=stream_id, position=stream_id)
+def _tombstone(owner: str, stream_id: str, own: Bonds) -> Profile:
+    kept = None if own == NONE else own
+    return Profile(merged_into=owner, merged_at=stream_id, position=stream_id, bonds=kept)
 
 
-def _with_profile(answer: Record, profile: Profile | None) -> Record:
+def _with_profile(answered: Record, profile: Profile | None) -> Record:
     if profile is None:
-        return answer
-    moving = msgspec.structs.replace(profile, awaited={}, position="")
-    names = tuple(dict.fromkeys((*answer.identifiers, *profile.identifiers)))
-    return msgspec.structs.replace(answer, identifiers=names, payload=encode_profile(moving))
+        return answered
+    inherited = dict.fromkeys(profile.bonds.apart, "") if profile.bonds is not None else {}
+    moving = msgspec.structs.replace(
+        profile, awaited={}, position="", bonds=Bonds(apart=inherited) if inherited else None
+    )
+    names = tuple(dict.fromkeys((*answered.identifiers, *profile.identifiers)))
+    return msgspec.structs.replace(answered, identifiers=names, payload=encode_profile(moving))

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["event", "nobody", "merge_out", "merge_in", "backfill", "erase"]
+Kind = Literal["event", "nobody", "merge_out", "merge_in", "backfill", "erase", "part"]
 CallType = Literal["track", "identify", "page", "screen", "group", "alias"]
 
 # The event names under which views count in conditions.
@@ -20,6 +20,19 @@ class Join(msgspec.Struct, frozen=True, array_like=True):
     people: int = 0  # these three are the rule of IdentitySpec as it was at acceptance
     users: int = 0
     unique: bool = False
+
+
+class Ask(msgspec.Struct, frozen=True, array_like=True):
+    """Why a merge is asked for, while the question goes up to who the two have become."""
+
+    evidence: str  # id of the message that said so
+    asker: str  # the person of the message
+    named: str  # the person of the identifier that it named
+    kind: str  # namespace of the record's person
+    other_kind: str
+    people: int = 0
+    users: int = 0
+    insists: bool = False  # two users are said to be one; then those whom they became are one too
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -39,10 +52,17 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     event_time_ms: int
     received_at_ms: int
     source: str = ""  # id of the API key
-    other: str = ""  # merge_out: the person that stays; merge_in: the person that left
+    other: str = ""  # merge_out: whom to join; merge_in: the person that left; part: from whom
     payload: bytes = b""  # merge_in, backfill: a packed profile
     refused: bool = False  # merge_in: nothing moves, the person already belongs to another
     forwarded: bool = False  # followed a merge from another stream
+    passed: tuple[str, ...] = ()  # whom it was for, on its way from merge to merge
+    ask: Ask | None = None  # of merges; None in those of older versions
+
+    @property
+    def sent_for(self) -> str:
+        """The person of the identifier that it was sent with, whoever they have become."""
+        return self.passed[0] if self.passed else self.person
 
     @property
     def dedupe_id(self) -> str:

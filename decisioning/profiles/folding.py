@@ -9,6 +9,7 @@ import msgspec
 from decisioning.ingestion.records import Record
 from decisioning.profiles import series
 from decisioning.profiles.aggregates import Aggregates, Family
+from decisioning.profiles.bonds import NONE
 from decisioning.profiles.cells import Attributes, Cell, message_digest
 from decisioning.profiles.profile import (
     ACTIVITY_GRAIN_MS,
@@ -150,11 +151,18 @@ class _Folding:
             self.name(identifier, at_ms)
         _keep_earlier(profile.absorbed, other.absorbed)
         _keep_earlier(profile.member_of, other.member_of)
+        self._keep_apart(other)
         if other.newest_ms:
             self.see(other.newest_ms)
             self.see(other.first_seen_ms)
         profile.page_ms = max(profile.page_ms, other.page_ms)
         self.absorb_series(other)
+
+    def _keep_apart(self, other: Profile) -> None:
+        apart = other.bonds.apart if other.bonds is not None else {}
+        if apart:
+            own = self.profile.bonds or NONE
+            self.profile.bonds = msgspec.structs.replace(own, apart={**apart, **own.apart})
 
     def absorb_series(self, other: Profile) -> None:
         """Add what another profile holds of families of events."""
@@ -283,13 +291,22 @@ def _fold_event(folding: _Folding, record: Record) -> None:
 
 def _fold_merge_in(folding: _Folding, record: Record) -> None:
     profile = folding.profile
-    profile.awaited.pop(record.other, None)
+    _await_no_more(profile, record)
     if record.refused or record.other in profile.absorbed:
         return
     folding.absorb(decode_profile(record.payload or None) or _NOBODY)
     profile.absorbed[record.other] = record.event_time_ms
     for identifier in record.identifiers:
         folding.name(identifier, record.event_time_ms)
+
+
+def _await_no_more(profile: Profile, record: Record) -> None:
+    for person in (record.other, record.ask.named if record.ask else ""):
+        profile.awaited.pop(person, None)
+        own = profile.bonds
+        if record.refused and own is not None and person in own.sought:
+            sought = {who: name for who, name in own.sought.items() if who != person}
+            profile.bonds = msgspec.structs.replace(own, sought=sought)
 
 
 def _fold_backfill(folding: _Folding, record: Record) -> None:
@@ -301,7 +318,7 @@ def _fold_erase(folding: _Folding, record: Record) -> None:
 
 
 def _keep(folding: _Folding, record: Record) -> None:
-    """Leave the profile as it is: a merge_out is the drain's to carry out."""
+    """Leave the profile as it is: a merge_out or a part is the drain's to carry out."""
 
 
 _FOLDS: dict[str, Callable[[_Folding, Record], None]] = {
@@ -310,4 +327,5 @@ _FOLDS: dict[str, Callable[[_Folding, Record], None]] = {
     "merge_out": _keep,
     "backfill": _fold_backfill,
     "erase": _fold_erase,
+    "part": _keep,
 }
