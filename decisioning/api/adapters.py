@@ -24,7 +24,7 @@ PIXEL: Final = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAE
 SNOWPLOW_PATHS: Final = ("/com.snowplowanalytics.snowplow/tp2",)
 POSTHOG_PATHS: Final = ("/batch", "/capture", "/e", "/i/v0/e", "/track")
 
-_posthog_decoder = msgspec.json.Decoder(posthog.PostHogBatch)
+_posthog_decoder = msgspec.json.Decoder(posthog.PostHogBody)
 _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _snowplow_decoder = msgspec.json.Decoder(snowplow.SnowplowBatch)
 
@@ -35,20 +35,15 @@ async def receive_posthog(request: Request) -> Response:
     sent_at: str | None = None
     if body[:1] == b"[":
         items = decode(body, _list_decoder)
-    elif b'"batch"' in body and b'"event"' not in body[: body.index(b'"batch"')]:
-        batch = decode(body, _posthog_decoder)
-        items, sent_at = batch.batch, batch.sent_at
     else:
-        decode(body, _object_decoder)
-        items = [msgspec.Raw(body)]
+        sent = decode(body, _posthog_decoder)
+        items = [msgspec.Raw(body)] if sent.batch is None else sent.batch
+        sent_at = sent.sent_at
     check_length("/batch", items)
     claims = [msgspec.Raw(msgspec.json.encode(one)) for one in map(posthog.as_claim, items)]
     intake = await intake_of(request, claims if request.key.kind == "browser" else [])
     records, refusals = posthog.read_events(items, intake=intake, sent_at=sent_at)
     return await take(records, refusals, mark=SOFT_MARK)
-
-
-_object_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 async def receive_snowplow(request: Request) -> Response:

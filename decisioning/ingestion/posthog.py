@@ -56,10 +56,10 @@ class PostHogEvent(msgspec.Struct, kw_only=True):
     sets_once: dict[str, Any] | None = msgspec.field(default=None, name="$set_once")
 
 
-class PostHogBatch(msgspec.Struct, kw_only=True):
-    """The body of ``POST /batch/``."""
+class PostHogBody(msgspec.Struct, kw_only=True):
+    """The body of ``POST /batch/``; without `batch` it is one event."""
 
-    batch: list[msgspec.Raw]
+    batch: list[msgspec.Raw] | None = None
     sent_at: str | None = None
 
 
@@ -83,7 +83,13 @@ def read_events(
         message = _as_message(event)
         message.sent_at = event.sent_at or sent_at
         sets = {} if message.type in ("identify", "group") else _sets(event)
-        return record_of(message, intake=intake, content=content + b"%d" % place, sets=sets)
+        return record_of(
+            message,
+            intake=intake,
+            content=content + b"%d" % place,
+            sets=sets,
+            may_name_nobody=message.type == "group",
+        )
 
     return collect(items, read, own=_own)
 
@@ -155,7 +161,9 @@ def _as_alias(message: Message, event: PostHogEvent, said: Mapping[str, Any]) ->
 
 
 def _as_group(message: Message, event: PostHogEvent, said: Mapping[str, Any]) -> None:
+    """Tell about a group, and of nobody in it: who belongs to it their own events say."""
     sets = said.get("$group_set")
+    message.user_id = message.anonymous_id = None
     message.type = "group"
     message.group_id = _id(said.get("$group_key"))
     message.traits = dict(sets) if isinstance(sets, dict) else {}

@@ -145,7 +145,7 @@ def _as_structured(message: Message, told: _Told) -> None:
 
 def _as_self_described(message: Message, told: _Told) -> None:
     name, data = told.self_described()
-    message.type, message.event = "track", name
+    message.type, message.event = "track", SHOP_EVENTS.get(name, name)
     message.properties = {**data, **told.entities}
     if name == "screen_view":
         message.type = "screen"

@@ -4,12 +4,15 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import posthog
 import pytest
 import redis
 import requests
 import rudderstack.analytics.client as rudder
 import segment.analytics.client as segment
+import snowplow_tracker
 from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
@@ -96,15 +99,99 @@ def test_rudder_for_python(product, key, profile_of):
     profile_of("rudder-user", until=is_joined("rudder-browser"))
 
 
-def test_segment_for_node(product, key, profile_of, node):
-    if not (NODE / "node_modules").exists():
+@pytest.fixture(scope="module")
+def send(product, key, node):
+    """Return a function that sends with a library for Node."""
+    if not (NODE / "node_modules/cloudevents").exists():
         npm("ci", directory=NODE)
-    command = [node, "send.cjs", product.base_url, key]
 
-    done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=60)
+    def run(script, *more):
+        command = [node, script, product.base_url, key, *more]
+        done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (0, "sent\n"), done.stderr
 
-    assert (done.returncode, done.stdout) == (0, "sent\n"), done.stderr
+    return run
+
+
+def test_segment_for_node(send, profile_of):
+    send("segment.cjs")
+
     profile_of("node-user", until=is_joined("node-browser"))
+
+
+def test_rudder_for_node(send, profile_of):
+    send("rudder.cjs")
+
+    profile = profile_of("rudder-node-user", until=is_joined("rudder-node-browser"))
+    assert profile.page_ms > 0
+
+
+def test_posthog_for_python(product, key, profile_of):
+    errors = []
+    client = posthog.Posthog(
+        key,
+        host=product.base_url,
+        gzip=True,
+        on_error=lambda error, items: errors.append(error),
+    )
+
+    client.capture("order completed", distinct_id="posthog-user", properties={"revenue": 20})
+    client.set(distinct_id="posthog-user", properties={"plan": "pro"})
+    client.alias("posthog-old", "posthog-user")
+    client.group_identify("company", "acme", {"name": "Acme"})
+    client.shutdown()
+
+    assert errors == []
+    profile_of("posthog-user", until=is_joined("posthog-old"))
+
+
+def test_posthog_for_node(send, profile_of):
+    send("posthog.cjs")
+
+    profile_of("posthog-node-user", until=is_joined("posthog-node-browser"))
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_snowplow_for_python(product, key, profile_of, method):
+    failed = []
+    address = urlsplit(product.base_url)
+    emitter = snowplow_tracker.Emitter(
+        str(address.hostname),
+        protocol="http",
+        port=address.port,
+        method=method,
+        batch_size=1,
+        on_failure=lambda sent, unsent: failed.append(unsent),
+    )
+    user = f"snowplow-{method}"
+    subject = snowplow_tracker.Subject().set_user_id(user)
+    tracker = snowplow_tracker.Tracker("sp", emitter, subject=subject, app_id=key)
+
+    tracker.track(snowplow_tracker.PageView("https://shop.example/p/1", "P1"))
+    tracker.track(snowplow_tracker.StructuredEvent("shop", "add-to-basket", "sku1"))
+    action = (
+        "iglu:com.snowplowanalytics.snowplow.ecommerce/snowplow_ecommerce_action/jsonschema/1-0-2"
+    )
+    added = snowplow_tracker.SelfDescribingJson(action, {"type": "add_to_cart"})
+    tracker.track(snowplow_tracker.SelfDescribing(added))
+    tracker.flush()
+
+    assert failed == []
+    profile = profile_of(user, until=lambda profile: profile.page_ms > 0)
+    assert key not in str(profile)
+
+
+@pytest.mark.parametrize("encoding", ["plain", "base64"])
+def test_snowplow_for_node(send, profile_of, encoding):
+    send("snowplow.cjs", encoding)
+
+    profile_of("snowplow-node-user", until=lambda profile: profile.page_ms > 0)
+
+
+def test_cloudevents_for_node(send, profile_of):
+    send("cloudevents.cjs")
+
+    profile_of("cloud-node-user", until=lambda profile: profile.newest_ms > 0)
 
 
 def cloud_event(event_id):
