@@ -20,6 +20,7 @@ from decisioning.profiles.aggregates import Aggregates
 from decisioning.profiles.live_set import VERSION_KEY, load_live
 from decisioning.profiles.profile import Profile, encode_profile
 from decisioning.profiles.store import Batch, commit, load_profiles
+from decisioning.watching.worker import Due, Watcher
 from rtts_site.foundation import metrics
 
 logger = logging.getLogger("decisioning")
@@ -29,12 +30,17 @@ RECORDS_PER_READ: Final = 64  # of one stream
 OUTBOX_SECONDS: Final = 1.0  # between tries of what could not be delivered
 
 
+def _keep(source: str, target: str) -> None:
+    """Leave the consent of two people as it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Run:
     """What was read of one partition."""
 
     entries: list[Entry]
     until: str  # stream id; records that cannot be read are passed
+    is_all: bool = False  # nothing more had been accepted when it was read
 
 
 class Drain:
@@ -47,19 +53,21 @@ class Drain:
         group: int,
         partitions: list[int],
         join_consent: JoinConsent,
+        part_consent: JoinConsent = _keep,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._log = event_log(client)
         self._group = group
         self._partitions = partitions
-        self._join_consent = join_consent
+        self._join_consent, self._part_consent = join_consent, part_consent
         self._clock = clock
         self._positions: dict[int, Position] = {}
         self._aggregates = Aggregates.of(())
         self._observer = Observer(client, clock=clock)
         self._owing: set[int] = set()
         self._next_try = 0.0
+        self._watcher = Watcher(client, partitions)
 
     def run(self, seconds: float) -> bool:
         """Drain for some seconds; return False at once where somebody else does."""
@@ -92,9 +100,12 @@ class Drain:
         if not self._positions:
             self._begin()
         self._renew_aggregates()
+        self._watcher.renew()
+        asked_ms = int(self._clock() * 1000)
         found = self._read()
-        if found:
-            self._fold(found)
+        due = self._due(found, asked_ms)
+        if found or due:
+            self._fold(found, due, asked_ms)
         self._observer.look_up()
         self._deliver()
         return sum(len(run.entries) for run in found.values())
@@ -139,36 +150,84 @@ class Drain:
             except msgspec.DecodeError:
                 logger.exception("record.unreadable partition=%s id=%s", partition, stream_id)
                 self._log.set_aside(partition, data)
-        return _Run(entries, rows[-1][0])
+        return _Run(entries, rows[-1][0], is_all=len(rows) < RECORDS_PER_READ)
 
-    def _fold(self, found: dict[int, _Run]) -> None:
-        named = {
-            partition: list(dict.fromkeys(record.person for _, record in run.entries))
-            for partition, run in found.items()
-            if run.entries
+    def _due(self, found: dict[int, _Run], asked_ms: int) -> dict[int, Due]:
+        """Return who is to be looked at though nothing came for them; nobody before all that came is read."""
+        current = {
+            partition: asked_ms
+            for partition, position in self._positions.items()
+            if position.aggregates == self._aggregates.version
+            and (partition not in found or found[partition].is_all)
         }
-        profiles = load_profiles(self._client, named)
-        batches = [self._batch(partition, run, profiles) for partition, run in found.items()]
+        return self._watcher.due(current, now=self._clock(), is_idle=not found)
+
+    def _fold(self, read: dict[int, _Run], due: dict[int, Due], asked_ms: int) -> None:
+        resting = {one: _Run([], self._positions[one].folded, is_all=True) for one in due}
+        found = resting | read
+        named = {
+            partition: list(
+                dict.fromkeys(
+                    [*(record.person for _, record in run.entries), *_persons(due, partition)]
+                )
+            )
+            for partition, run in found.items()
+        }
+        profiles = load_profiles(self._client, {one: who for one, who in named.items() if who})
+        batches = [
+            self._batch(partition, run, profiles, due=_persons(due, partition), asked_ms=asked_ms)
+            for partition, run in found.items()
+        ]
         for batch, written in zip(batches, commit(self._client, batches), strict=True):
             self._follow(batch, written=written, records=len(found[batch.partition].entries))
+            swept = due[batch.partition].swept if batch.partition in due else None
+            if written and swept is not None:
+                self._watcher.swept(batch.partition, swept)
             if written:
                 self._observer.take(found[batch.partition].entries, profiles, self._aggregates)
-        oldest = min(int(run.until.partition("-")[0]) for run in found.values())
+        if read:
+            self._note_lag(read)
+
+    def _note_lag(self, read: dict[int, _Run]) -> None:
+        oldest = min(int(run.until.partition("-")[0]) for run in read.values())
         metrics.FOLD_LAG_SECONDS.labels(str(self._group)).set(
             max(0.0, self._clock() - oldest / 1000)
         )
 
-    def _batch(self, partition: int, run: _Run, profiles: dict[str, Profile | None]) -> Batch:
+    def _batch(
+        self,
+        partition: int,
+        run: _Run,
+        profiles: dict[str, Profile | None],
+        *,
+        due: list[str],
+        asked_ms: int,
+    ) -> Batch:
         position = self._positions[partition]
         made = self._plan(partition, run.entries, profiles)
+        noticed = self._watcher.notice(
+            partition,
+            [record for _, record in run.entries],
+            before=profiles,
+            after=made.profiles,
+            due=due,
+            # While more is to be read, time stands where the reading is.
+            now_ms=asked_ms if run.is_all else int(run.until.partition("-")[0]),
+        )
+        made.profiles |= noticed.profiles
+        made.changed |= noticed.profiles.keys()
         return Batch(
             partition,
             position.folded,
             run.until,
             position.aggregates,
             position.rebuilds,
+            is_rebuild=bool(due),  # who was due is written though no record says so
+            dues=noticed.dues,
+            earlier=noticed.earlier,
+            dispatches=noticed.dispatches,
             profiles={person: _packed(made, person) for person in made.changed},
-            tombstones=frozenset(filter(lambda person: _is_merged(made, person), made.changed)),
+            tombstones=_tombstones(made),
             outgoing=packed_deliveries(made.deliveries, until=run.until),
         )
 
@@ -194,7 +253,8 @@ class Drain:
         if not written:
             self._positions |= load_positions(self._client, [batch.partition])
             return
-        self._positions[batch.partition].folded = batch.until
+        position = self._positions[batch.partition]
+        position.folded, position.rebuilds = batch.until, batch.rebuilds + batch.is_rebuild
         metrics.FOLDED.inc(records)
         if batch.outgoing:
             self._owing.add(batch.partition)
@@ -207,7 +267,13 @@ class Drain:
         now_ms = int(self._clock() * 1000)
         for partition in sorted(self._owing):
             try:
-                deliver(self._client, partition, join_consent=self._join_consent, now_ms=now_ms)
+                deliver(
+                    self._client,
+                    partition,
+                    join_consent=self._join_consent,
+                    part_consent=self._part_consent,
+                    now_ms=now_ms,
+                )
                 self._owing.discard(partition)
             except Exception:  # it stays in the outbox; folding goes on meanwhile
                 logger.exception("delivery.failed partition=%s", partition)
@@ -218,6 +284,11 @@ def _packed(made: Plan, person: str) -> bytes | None:
     return None if profile is None else encode_profile(profile)
 
 
-def _is_merged(made: Plan, person: str) -> bool:
-    profile = made.profiles[person]
-    return profile is not None and bool(profile.merged_into)
+def _tombstones(made: Plan) -> dict[str, str]:
+    """Return the changed people who are somebody else now, and whom."""
+    profiles = ((person, made.profiles[person]) for person in made.changed)
+    return {one: known.merged_into for one, known in profiles if known and known.merged_into}
+
+
+def _persons(due: dict[int, Due], partition: int) -> list[str]:
+    return due[partition].persons if partition in due else []

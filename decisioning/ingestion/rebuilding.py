@@ -24,6 +24,7 @@ from decisioning.profiles.aggregates import Aggregates, LiveSet
 from decisioning.profiles.live_set import load_live
 from decisioning.profiles.profile import Profile, decode_profile, encode_profile
 from decisioning.profiles.store import Batch, commit, load_profiles
+from decisioning.watching.live import sweep_again
 
 PEOPLE_PER_STEP: Final = 200
 PATIENCE_S: Final = 60.0  # with one person that cannot be written
@@ -67,6 +68,7 @@ def rebuild(
             written = _rebuild(client, partition, persons)
             so_far = Rebuilt(persons[-1], so_far.people + len(persons), so_far.written + written)
             yield so_far
+        sweep_again(client, [partition])
 
 
 def _people(partition: int, *, after: str) -> Iterator[list[str]]:
@@ -133,7 +135,7 @@ def _step(client: "redis.Redis", partition: int, persons: Sequence[str]) -> int:
         if profile != stored[person]:
             batch.profiles[person] = None if profile is None else encode_profile(profile)
             if profile is not None and profile.merged_into:
-                batch.tombstones |= {person}
+                batch.tombstones = {**batch.tombstones, person: profile.merged_into}
             owed += [*told.missing(person), *_unjoined(told.joins(person))]
     for fence in filter(None, (one.fence for one in owed)):  # before a tombstone leads past it
         begin_merge(client, *fence, now_ms=int(time.time() * 1000))
@@ -166,7 +168,7 @@ def _as_stored(profile: Profile | None, stored: Profile | None) -> Profile | Non
         return None
     if stored is not None and not profile.merged_into:
         last = max(profile.position, stored.position, key=stream_order)
-        profile = msgspec.structs.replace(profile, position=last)
+        profile = msgspec.structs.replace(profile, position=last, member_of=stored.member_of)
     return decode_profile(encode_profile(profile))
 
 

@@ -10,6 +10,7 @@ from consent import people
 from decisioning.profiles.profile import Profile, decode_profile
 
 MOST_WAITING = 50_000  # dispatches of one partition; beyond, the oldest are lost
+BROUGHT_SECONDS = 400 * 86_400  # that a merge can be undone with what was counted before it
 MAX_HOPS = 16  # tombstones in a row; merges go up an order, so a chain cannot be a circle
 
 
@@ -39,7 +40,7 @@ class Batch:
     rebuilds: int = 0  # of the partition, as it was when the profiles were read
     is_rebuild: bool = False
     profiles: dict[str, bytes | None] = field(default_factory=dict)  # None deletes
-    tombstones: frozenset[str] = frozenset()  # of those, who merged into somebody else
+    tombstones: Mapping[str, str] = field(default_factory=dict)  # of those, who merged -> into whom
     outgoing: dict[str, bytes] = field(default_factory=dict)  # outbox id -> packed delivery
     dues: dict[str, int] = field(
         default_factory=dict
@@ -50,9 +51,10 @@ class Batch:
     dispatches: list[bytes] = field(default_factory=list)  # what others are to be told
 
 
-# KEYS: position, outbox, roster, timers, dispatches, profiles…  ARGV: since, until, aggregates version,
+# KEYS: position, outbox, roster, timers, dispatches, profiles…, then caps, arms
+# and what was brought of each tombstone.  ARGV: since, until, aggregates version,
 # number of profiles, rebuilds as known, rebuilds from now on, a value for each profile ("" deletes), for each
-# "1" where it is somebody, then behind the number of each: pairs of dues, of earlier dues, dispatches, and
+# "1" where it is somebody and of a tombstone its owner, then behind the number of each: pairs of dues, of earlier dues, dispatches, and
 # pairs for the outbox.
 _COMMIT = """
 local folded = redis.call('HGET', KEYS[1], 'folded') or '0-0'
@@ -60,11 +62,29 @@ local version = redis.call('HGET', KEYS[1], 'aggregates') or '0'
 local rebuilds = redis.call('HGET', KEYS[1], 'rebuilds') or '0'
 if folded ~= ARGV[1] or version ~= ARGV[3] or rebuilds ~= ARGV[5] then return 0 end
 local count = tonumber(ARGV[4])
+local left = 5 + count
+local function fields(key)
+  local found, flat = {}, redis.call('HGETALL', key)
+  for i = 1, #flat, 2 do found[flat[i]] = flat[i + 1] end
+  return next(found) and found or nil
+end
+local function empty_out(person, owner)
+  local owed = {moved = {person, owner}, caps = fields(KEYS[left + 1]), arms = fields(KEYS[left + 2])}
+  if owed.caps or owed.arms then
+    local name, packed = 'moved-' .. ARGV[2] .. '-' .. ARGV[6] .. '-' .. person, cmsgpack.pack(owed)
+    redis.call('HSET', KEYS[2], name, packed)
+    redis.call('HSET', KEYS[left + 3], name, packed)
+    redis.call('EXPIRE', KEYS[left + 3], BROUGHT_S)
+    redis.call('DEL', KEYS[left + 1], KEYS[left + 2])
+  end
+  left = left + 3
+end
 for i = 1, count do
   local value, person = ARGV[6 + i], string.match(KEYS[5 + i], '[^:]*$')
   if value == '' then redis.call('DEL', KEYS[5 + i]) else redis.call('SET', KEYS[5 + i], value) end
   if ARGV[6 + count + i] == '1' then redis.call('ZADD', KEYS[3], 0, person)
   else redis.call('ZREM', KEYS[3], person) end
+  if #ARGV[6 + count + i] > 1 then empty_out(person, ARGV[6 + count + i]) end
   redis.call('PUBLISH', 'changed:' .. person, '')
 end
 local at = 7 + 2 * count
@@ -84,7 +104,7 @@ at = at + 1 + tonumber(ARGV[at])
 for i = at, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', KEYS[1], 'folded', ARGV[2], 'rebuilds', ARGV[6])
 return 1
-""".replace("MOST_WAITING", str(MOST_WAITING))
+""".replace("MOST_WAITING", str(MOST_WAITING)).replace("BROUGHT_S", str(BROUGHT_SECONDS))
 
 
 def commit(connection: "redis.Redis", batches: Iterable[Batch]) -> list[bool]:
@@ -107,7 +127,9 @@ def _keys(batch: Batch) -> list[str]:
         *(people.position_key, people.outbox_key, people.roster_key),
         *(people.timers_key, people.dispatches_key),
     )
-    return [*(key(batch.partition) for key in own), *profiles]
+    kept = (people.caps_key, people.arms_key, people.brought_key)
+    left = [key(person) for person in batch.profiles if person in batch.tombstones for key in kept]
+    return [*(key(batch.partition) for key in own), *profiles, *left]
 
 
 def _arguments(batch: Batch) -> list[Any]:
@@ -115,14 +137,13 @@ def _arguments(batch: Batch) -> list[Any]:
     head += [batch.rebuilds, batch.rebuilds + batch.is_rebuild]
     values = [value or b"" for value in batch.profiles.values()]
     somebody = [
-        int(value is not None and person not in batch.tombstones)
+        batch.tombstones.get(person, int(value is not None))
         for person, value in batch.profiles.items()
     ]
-    dues, earlier, outgoing = map(_pairs, (batch.dues, batch.earlier, batch.outgoing))
     return [
         *(*head, *values, *somebody),
-        *(len(batch.dues), *dues, len(batch.earlier), *earlier),
-        *(len(batch.dispatches), *batch.dispatches, *outgoing),
+        *(len(batch.dues), *_pairs(batch.dues), len(batch.earlier), *_pairs(batch.earlier)),
+        *(len(batch.dispatches), *batch.dispatches, *_pairs(batch.outgoing)),
     ]
 
 

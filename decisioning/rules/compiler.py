@@ -32,6 +32,7 @@ from decisioning.rules.membership import meaning
 from decisioning.rules.paths import Atom, Comparison, Computed, Paths, expand
 from decisioning.rules.phrases import Filled, gettext_noop
 from decisioning.rules.tree import leaves
+from decisioning.rules.triggers import awaited
 from decisioning.rules.visibility import may_serve, without_hidden
 from decisioning.specs import (
     AggregateSpec,
@@ -40,6 +41,7 @@ from decisioning.specs import (
     ExperimentSpec,
     OfferSpec,
     ReleaseSpec,
+    TriggerSpec,
     ValueType,
 )
 
@@ -63,6 +65,8 @@ def compile_release(release: ReleaseSpec) -> Artifact:
     """
     catalogue = Catalogue.of(release)
     kept = {one for tree in _segment_trees(release, catalogue).values() for one in aggregates(tree)}
+    for trigger in release.triggers:
+        kept |= _awaited(trigger, catalogue)
     return _artifact(digest(release), rules_of(release), kept)
 
 
@@ -168,6 +172,15 @@ def _segment_trees(release: ReleaseSpec, catalogue: Catalogue) -> dict[str, Node
     return {
         one.key: _read(meaning(one), catalogue, f"segment {one.key}") for one in release.segments
     }
+
+
+def _awaited(trigger: TriggerSpec, catalogue: Catalogue) -> set[AggregateSpec]:
+    where = f"trigger {trigger.key}"
+    kept = set(aggregates(_read(trigger.condition, catalogue, where)))
+    try:
+        return kept | set(awaited(trigger, catalogue)) if trigger.on == "absence" else kept
+    except ConditionError as error:
+        raise CompileError(f"{where}: {error}") from error
 
 
 def _read(condition: Condition, catalogue: Catalogue, where: str) -> Node:
