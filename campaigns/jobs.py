@@ -11,8 +11,10 @@ from campaigns.analysis import runs
 from campaigns.csv_files import Unreadable
 from campaigns.images import library
 from campaigns.images.reading import NotAPicture
+from campaigns.incoming import quarantined
 from campaigns.models import Change, Picture, Preview, Release
 from campaigns.thresholds import jobs as measuring
+from decisioning.models import QuarantineAct
 from rtts_site.foundation.jobs import Job, gave_up, running_job
 from rtts_site.foundation.redis_clients import redis_client
 from rtts_site.foundation.texts import words_of
@@ -75,6 +77,10 @@ def _not_imported(job: Job, error: Exception, now: Clock) -> None:
     importing.give_up(job)
 
 
+def _quarantine(job: Job, now: Clock) -> None:
+    quarantined.run(job, now=now)
+
+
 def _analyse(job: Job, now: Clock) -> None:
     runs.analyse(job.subject, now=now(), report=job.report)
 
@@ -93,6 +99,7 @@ WORK: Final = {
     library.JOB_KIND: Work(_picture, (NotAPicture,), _no_picture),
     importing.JOB_KIND: Work(_import, (importing.NotImported, Unreadable), _not_imported),
     measuring.JOB_KIND: Work(_measure),
+    quarantined.JOB_KIND: Work(_quarantine, (QuarantineAct.DoesNotExist,)),
     runs.KIND: Work(_analyse, runs.REFUSALS),
     remeasuring.JOB_KIND: Work(_measure_again, (Change.DoesNotExist,)),
 }

@@ -22,7 +22,7 @@ EDIT = Q(
 APPROVE = Q(
     content_type__app_label="campaigns",
     codename__in=["approve_change", "publish_release", "roll_back_release", "add_reviewcomment"],
-)
+) | Q(content_type__app_label="decisioning", codename="handle_quarantine")
 PEOPLE = Q(codename__startswith="view_", content_type__app_label__in=("decisioning", "consent"))
 
 ROLES: dict[str, Q] = {

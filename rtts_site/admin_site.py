@@ -97,6 +97,8 @@ NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
         (
             Entry("campaigns.attribute", "attribute"),
             Entry("campaigns.eventtype", "event"),
+            Entry("admin:rtts-seen", "event", gettext_lazy("Seen in traffic")),
+            Entry("admin:rtts-quarantine", "event", gettext_lazy("Quarantine")),
             Entry("campaigns.placement", "placement"),
             Entry("campaigns.channel", "channel"),
             Entry("admin:rtts-pictures", "picture", gettext_lazy("Pictures")),

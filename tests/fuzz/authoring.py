@@ -123,6 +123,13 @@ ADDRESSES = {
     "admin:rtts-row": Odd(
         ("kind", "field"), query={"variants-TOTAL_FORMS": ["1"], "caps-TOTAL_FORMS": ["1"]}
     ),
+    "admin:rtts-seen": Odd(),
+    "admin:rtts-seen-event": Odd(fields=_form(event="Wished")),
+    "admin:rtts-seen-attribute": Odd(fields=_form(key="city")),
+    "admin:rtts-quarantine": Odd(),
+    "admin:rtts-quarantine-act": Odd(
+        fields=_form(event="Order", pointer="/properties/total", verb="replay", why="Mended")
+    ),
     "admin:rtts-start": Odd(),
     "admin:rtts-pack": Odd(("pack",), {}),
     "admin:rtts-token": Odd(),

@@ -1,0 +1,13 @@
+"""The addresses of the pages about what comes in."""
+
+from django.urls import path
+
+from campaigns.views import incoming
+
+urlpatterns = [
+    path("seen/", incoming.seen_page, name="rtts-seen"),
+    path("seen/event/", incoming.add_event, name="rtts-seen-event"),
+    path("seen/attribute/", incoming.add_attribute, name="rtts-seen-attribute"),
+    path("quarantine/", incoming.quarantine_page, name="rtts-quarantine"),
+    path("quarantine/act/", incoming.quarantine_act, name="rtts-quarantine-act"),
+]
