@@ -88,6 +88,11 @@ def arms_key(person: str) -> str:
     return f"{{{person[:4]}}}:arms:{person}"
 
 
+def brought_key(person: str) -> str:
+    """Return the key of the hash of what a person brought into merges: delivery -> packed caps and arms."""
+    return f"{{{person[:4]}}}:brought:{person}"
+
+
 def consent_key(person: str) -> str:
     """Return the key of the hash of a person's consent: ``v`` the version, ``s`` the packed state."""
     return f"{{{person[:4]}}}:consent:{person}"

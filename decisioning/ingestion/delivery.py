@@ -11,11 +11,14 @@ from consent import people
 from consent.state import begin_merge, merge_token, remove_fence
 from decisioning.ingestion.log import event_log
 from decisioning.ingestion.planning import Delivery
+from decisioning.profiles.carrying import Brought, carry
 from decisioning.profiles.store import load_profile
 
 logger = logging.getLogger("decisioning")
 
-JoinConsent = Callable[[str, str], None]  # (source, target): has their consent joined, later
+JoinConsent = Callable[
+    [str, str], None
+]  # (source, target): has their consent joined, or parted, later
 _decoder = msgspec.msgpack.Decoder(Delivery)
 
 
@@ -25,7 +28,12 @@ def packed_deliveries(deliveries: Sequence[Delivery], *, until: str) -> dict[str
 
 
 def deliver(
-    client: "redis.Redis", partition: int, *, join_consent: JoinConsent, now_ms: int
+    client: "redis.Redis",
+    partition: int,
+    *,
+    join_consent: JoinConsent,
+    part_consent: JoinConsent,
+    now_ms: int,
 ) -> int:
     """Carry out all that a partition's outbox holds and return how many that were.
 
@@ -35,11 +43,18 @@ def deliver(
     deliveries = [(key, _decoder.decode(data)) for key, data in found.items()]
     if not deliveries:
         return 0
-    for _, delivery in deliveries:
+    for key, delivery in deliveries:
         _prepare(client, delivery, now_ms=now_ms)
+        if delivery.moved is not None:
+            brought = Brought(delivery.moved, delivery.caps, delivery.arms)
+            carry(client, brought, name=key.decode())
     event_log(client).accept([one.record for _, one in deliveries if one.record is not None])
     for _, delivery in deliveries:
-        _conclude(client, delivery, join_consent=join_consent)
+        _lower(client, delivery)
+        if delivery.join is not None:
+            join_consent(*delivery.join)
+        if delivery.part is not None:
+            part_consent(*delivery.part)
     client.hdel(people.outbox_key(partition), *(key for key, _ in deliveries))
     return len(deliveries)
 
@@ -54,14 +69,15 @@ def _prepare(client: "redis.Redis", delivery: Delivery, *, now_ms: int) -> None:
         begin_merge(client, source, person, now_ms=now_ms)
 
 
-def _conclude(client: "redis.Redis", delivery: Delivery, *, join_consent: JoinConsent) -> None:
-    if delivery.join is not None:
-        join_consent(*delivery.join)
-    if delivery.unfence is not None:
-        source, target = delivery.unfence
-        owner, _ = load_profile(client, target)
-        for person in {target, owner}:
-            remove_fence(client, person, merge_token(source))
+def _lower(client: "redis.Redis", delivery: Delivery) -> None:
+    if delivery.unfence is None:
+        return
+    source, target = delivery.unfence
+    owner, _ = load_profile(client, target)
+    if load_profile(client, source)[0] == owner:
+        return  # they became one by another merge, whose fence stands until consent is joined
+    for person in {target, owner}:
+        remove_fence(client, person, merge_token(source))
 
 
 def owing(client: "redis.Redis", partitions: Iterable[int]) -> list[int]:
