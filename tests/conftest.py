@@ -44,12 +44,10 @@ django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
 from django.conf import settings  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
 
 from rtts_site import embedded  # noqa: E402
 from rtts_site.foundation.redis_clients import redis_client  # noqa: E402
-from tests import product, programs  # noqa: E402
+from tests import prepared, product, programs  # noqa: E402
 
 
 @atexit.register
@@ -114,20 +112,13 @@ def pytest_runtest_teardown(item, nextitem):
 
 @pytest.fixture(scope="session")
 def postgres():
+    prepared.place_database(VAR)
     embedded.start(embedded.POSTGRES, VAR, dies_with_parent=True)
-    embedded.prepare_database(VAR)
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(postgres, django_db_blocker):
-    """Migrate as the owner; tests then work as the runtime role, as the product does."""
-    with django_db_blocker.unblock():
-        runtime = connection.settings_dict["USER"]
-        connection.close()
-        connection.settings_dict["USER"] = embedded.OWNER_ROLE
-        call_command("migrate", verbosity=0, interactive=False)
-        connection.close()
-        connection.settings_dict["USER"] = runtime
+def django_db_setup(postgres):
+    """Leave the database as the owner migrated it; tests work as the runtime role, as the product does."""
 
 
 @pytest.fixture(scope="session")

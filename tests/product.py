@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from rtts_site import embedded
+from tests import prepared
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 240
@@ -144,8 +145,11 @@ def free_port():
 
 
 @contextmanager
-def running(*, demo=False, **env: str) -> Iterator[Product]:
-    """Run the product as `make up` does; `env` adds or replaces settings, e.g. ``RTTS_REDIS_TIMEOUT_MS="20"``."""
+def running(*, demo=False, migrated=True, **env: str) -> Iterator[Product]:
+    """Run the product as `make up` does; `env` adds or replaces settings, e.g. ``RTTS_REDIS_TIMEOUT_MS="20"``.
+
+    It migrates by itself, as at a newcomer's, where `migrated` is false.
+    """
     var = Path(tempfile.mkdtemp(prefix="rtts-product-"))
     port = free_port()
     whole = {
@@ -157,6 +161,8 @@ def running(*, demo=False, **env: str) -> Iterator[Product]:
         **env,
     }
     try:
+        if migrated:
+            prepared.place_database(var)
         # Started here, so that the product uses them and goes on when a test stops them.
         for server in STORES.values():
             embedded.start(server, var, dies_with_parent=True)

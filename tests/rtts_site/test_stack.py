@@ -41,7 +41,7 @@ def check(started):
 @pytest.fixture(scope="module")
 def alone():
     """Return a running product in which nothing was published; its last test may stop it."""
-    with product.running() as running:
+    with product.running(migrated=False) as running:
         yield running
 
 
