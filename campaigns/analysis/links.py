@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from campaigns.analysis.contents import links_of, trouble_of
 from campaigns.analysis.findings import Oddity
-from campaigns.notifying.addresses import AddressPrivate, AddressRefused, destination
-from campaigns.notifying.calling import NoAnswer, call
 from decisioning.specs import OfferSpec
+from rtts_site.foundation.addresses import AddressPrivate, AddressRefused, destination
+from rtts_site.foundation.calling import NoAnswer, call
 
 TIMEOUT_S: Final = 3.0
 RUN_S: Final = 60.0  # a job that reports nothing for longer is taken for dead

@@ -5,26 +5,21 @@ Source: Standard Webhooks (headers, signature, retries).
 
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from standardwebhooks import Webhook as Signer
 
 from campaigns.models import Delivery, Webhook
-from campaigns.notifying.addresses import AddressRefused, look_up
-from campaigns.notifying.calling import NoAnswer, call
-from campaigns.notifying.webhooks import secrets_of
+from campaigns.notifying.webhooks import PURPOSE
+from rtts_site.foundation import signing
+from rtts_site.foundation.addresses import AddressRefused, look_up
+from rtts_site.foundation.calling import NoAnswer, call
 from rtts_site.foundation.sealing import SealError
+from rtts_site.foundation.signing import CLAIMED, PAUSES, TRY_S, secrets_of
 
 logger = logging.getLogger("campaigns")
 
-# How long to wait after each try that failed; after the last the message is given up.
-PAUSES = tuple(
-    timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3_600, 4 * 3_600, 12 * 3_600)
-)
-TRY_S = 6.0  # of one try, without asking the name service
 RUN_S = 20.0  # publishing waits behind this
-CLAIMED = timedelta(seconds=120)  # longer than one run and its last try take
 AT_ONCE = 20
 KEPT = timedelta(days=30)
 
@@ -75,18 +70,8 @@ def _post(delivery: Delivery, *, now: datetime) -> int:
 
 def signed_headers(delivery: Delivery, *, now: datetime) -> dict[str, str]:
     """Return the headers of one try; each secret that is in force signs."""
-    moment = now.astimezone(UTC)
-    signatures = [
-        Signer(secret).sign(delivery.message, moment, delivery.body)
-        for secret in secrets_of(delivery.webhook, now=now)
-    ]
-    return {
-        "webhook-id": delivery.message,
-        "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": " ".join(signatures),
-        "Content-Type": "application/json",
-        "User-Agent": "rtts-webhooks/1",
-    }
+    secrets = secrets_of(delivery.webhook, purpose=PURPOSE, now=now)
+    return signing.signed_headers(delivery.message, delivery.body, secrets=secrets, now=now)
 
 
 def _note(delivery: Delivery, *, now: datetime) -> None:

@@ -1,10 +1,9 @@
 """The only writer of webhooks: where messages go, and the secrets that sign them."""
 
-import base64
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
@@ -12,12 +11,10 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import Delivery, Event, Webhook
 from campaigns.notifying import telling
-from campaigns.notifying.addresses import AddressRefused, check_address
-from rtts_site.foundation.sealing import seal, unseal
+from rtts_site.foundation.addresses import AddressRefused, check_address
+from rtts_site.foundation.signing import exchange, new_secret, sealed_secret
 
 PURPOSE = "webhook"
-SECRET_BYTES = 32
-BOTH_SIGN = timedelta(hours=24)  # after a rotation
 MOST = 20  # webhooks
 
 
@@ -43,12 +40,12 @@ def make_webhook(target: Target, *, by: AbstractUser, now: datetime) -> tuple[We
     _check(target)
     if Webhook.objects.count() >= MOST:
         raise WebhookRefused(_("There are %s webhooks already; remove one.") % MOST)
-    secret = _new_secret()
+    secret = new_secret()
     hook = Webhook.objects.create(
         name=target.name,
         url=target.url,
         events=sorted(target.events),
-        sealed=seal(secret.encode(), purpose=PURPOSE),
+        sealed=sealed_secret(secret, purpose=PURPOSE),
         created_by_id=by.pk,
         created_at=now,
     )
@@ -80,27 +77,9 @@ def _check(target: Target) -> None:
 def rotate(hook: Webhook, *, now: datetime) -> str:
     """Return a new secret of a webhook; the former one signs beside it for a day."""
     hook = Webhook.objects.select_for_update().get(pk=hook.pk)
-    secret = _new_secret()
-    hook.former, hook.former_until = hook.sealed, now + BOTH_SIGN
-    hook.sealed = seal(secret.encode(), purpose=PURPOSE)
+    secret = exchange(hook, purpose=PURPOSE, now=now)
     hook.save(update_fields=["sealed", "former", "former_until"])
     return secret
-
-
-def secrets_of(hook: Webhook, *, now: datetime) -> list[str]:
-    """Return the secrets that sign now, the newest first.
-
-    Raises:
-        SealError: the product's secret key was exchanged since.
-    """
-    sealed = [hook.sealed]
-    if hook.former is not None and hook.former_until and now < hook.former_until:
-        sealed.append(hook.former)
-    return [unseal(bytes(one), purpose=PURPOSE).decode() for one in sealed]
-
-
-def _new_secret() -> str:
-    return f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
 
 
 def send_test(hook: Webhook, *, now: datetime) -> Delivery:

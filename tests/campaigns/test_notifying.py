@@ -15,8 +15,9 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from campaigns import comments, drafts, going_live, publishing
 from campaigns.models import Delivery, Event, Notice, Webhook
 from campaigns.models.items import Kind
-from campaigns.notifying import addresses, delivering, inbox, telling, webhooks
+from campaigns.notifying import delivering, inbox, telling, webhooks
 from decisioning.specs import SegmentSpec
+from rtts_site.foundation import addresses
 from tests.campaigns.conftest import GOLD, NOW, go_live, person, save
 from tests.campaigns.test_authoring import browser
 
