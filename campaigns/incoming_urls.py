@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from campaigns.views import incoming
+from campaigns.views import debugging, incoming
 
 urlpatterns = [
     path("seen/", incoming.seen_page, name="rtts-seen"),
     path("seen/event/", incoming.add_event, name="rtts-seen-event"),
     path("seen/attribute/", incoming.add_attribute, name="rtts-seen-attribute"),
     path("quarantine/", incoming.quarantine_page, name="rtts-quarantine"),
+    path("debugger/", debugging.debugger, name="rtts-debugger"),
+    path("debugger/<str:source>/", debugging.debugger_rows, name="rtts-debugger-rows"),
     path("quarantine/act/", incoming.quarantine_act, name="rtts-quarantine-act"),
 ]

@@ -67,8 +67,10 @@ def tell(client: "redis.Redis", key: str, told: Iterable[Came | Changed]) -> Non
         pipe.execute()
 
 
-def latest(client: "redis.Redis", source: str) -> tuple[list[Came], list[Changed]]:
-    """Return what came and what changed, the newest first; one round trip."""
+def latest(
+    client: "redis.Redis", source: str
+) -> tuple[list[tuple[str, Came]], list[tuple[str, Changed]]]:
+    """Return what came and what changed, each with the id of its telling, the newest first; one round trip."""
     with client.pipeline(transaction=False) as pipe:
         pipe.xrevrange(came_key(source), count=KEPT)
         pipe.xrevrange(changed_key(source), count=KEPT)
@@ -77,4 +79,4 @@ def latest(client: "redis.Redis", source: str) -> tuple[list[Came], list[Changed
 
 
 def _read(rows: Sequence[Any], kind: Any) -> list[Any]:
-    return [msgspec.msgpack.decode(fields[b"d"], type=kind) for _id, fields in rows]
+    return [(key.decode(), msgspec.msgpack.decode(fields[b"d"], type=kind)) for key, fields in rows]

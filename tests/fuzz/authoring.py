@@ -126,6 +126,8 @@ ADDRESSES = {
     "admin:rtts-seen": Odd(),
     "admin:rtts-seen-event": Odd(fields=_form(event="Wished")),
     "admin:rtts-seen-attribute": Odd(fields=_form(key="city")),
+    "admin:rtts-debugger": Odd(query=_form(source="1")),
+    "admin:rtts-debugger-rows": Odd(("source",), query=_form(since="1763-0")),
     "admin:rtts-quarantine": Odd(),
     "admin:rtts-quarantine-act": Odd(
         fields=_form(event="Order", pointer="/properties/total", verb="replay", why="Mended")
@@ -192,6 +194,7 @@ WORDS = {
     "list": (*LISTS, "campaigns.change", "campaigns.release", "auth.user", "no.such"),
     "field": ("variants", "caps", "hours", "properties", "arms", "f", "name"),
     "pack": ("shop", "news", "no-such-pack"),
+    "source": ("shop", "00000000-0000-0000-0000-000000000001"),
 }
 
 
