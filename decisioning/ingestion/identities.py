@@ -16,6 +16,7 @@ from decisioning.specs import IDENTITY, IdentitySpec
 
 JOINING_CALLS: Final = ("identify", "alias")  # others only say whom they are about
 MAX_NAMED: Final = 20  # identifiers of one message that are read
+_NAMING: Final = frozenset({"traits", "externalIds", "device"})  # what of a context can name people
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _MAX_TEXT: Final = 320  # characters of an e-mail address or phone number as sent
 
@@ -110,6 +111,8 @@ def name_people(message: Named, *, call: CallType, trust: Trust) -> Naming:
     known = any(one.namespace == "user" for one in sent)
     if not trust.is_browser or known:
         sent += _named_by_the_way(message)
+    if len(sent) == 1 and call not in JOINING_CALLS and _names(sent[0], trust):
+        return Naming((sent[0],), ())  # as most messages do
     named = [one for one in dict.fromkeys(sent) if trust.rules.names_somebody(one)][:MAX_NAMED]
     about = next((one for one in named if _identifies(one, trust)), None)
     if about is None:
@@ -146,6 +149,10 @@ def _identifies(identifier: Identifier, trust: Trust) -> bool:
     return trust.rules.spec(identifier.namespace).identifies
 
 
+def _names(identifier: Identifier, trust: Trust) -> bool:
+    return _identifies(identifier, trust) and trust.rules.names_somebody(identifier)
+
+
 def _previous(call: CallType, message: Named, trust: Trust) -> Iterator[Identifier]:
     """Yield whom an alias says its person was before; a library does not say which kind of id that is."""
     if call != "alias":
@@ -172,6 +179,8 @@ def _joins(about: Identifier, others: list[Identifier], trust: Trust) -> Iterato
 
 def _named_by_the_way(message: Named) -> Iterator[Identifier]:
     context = message.context or {}
+    if not message.traits and _NAMING.isdisjoint(context):
+        return
     in_context = context.get("traits")
     traits = message.traits or (in_context if isinstance(in_context, dict) else {})
     yield from _external(context.get("externalIds"))

@@ -55,13 +55,13 @@ class Intake:
     proven: frozenset[str] = frozenset()  # user ids whose proof was verified
     calls: tuple[CallType, ...] = CALL_TYPES  # that may be sent
     rules: Rules = RULES  # of who is who
+    trust: Trust = field(init=False, repr=False)  # what the sender may say about who is who
 
-    @property
-    def trust(self) -> Trust:
-        """What the sender may say about who is who."""
-        return Trust(
+    def __post_init__(self) -> None:
+        trust = Trust(
             pepper=self.pepper, is_browser=self.is_browser, proven=self.proven, rules=self.rules
         )
+        object.__setattr__(self, "trust", trust)  # made once for a whole batch
 
 
 class Message(msgspec.Struct, kw_only=True, rename="camel"):
