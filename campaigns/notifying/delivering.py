@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from campaigns.models import Delivery, Webhook
-from campaigns.notifying.webhooks import PURPOSE
+from campaigns.notifying.webhooks import secrets_of
 from rtts_site.foundation import signing
 from rtts_site.foundation.addresses import AddressRefused, look_up
 from rtts_site.foundation.calling import NoAnswer, call
 from rtts_site.foundation.sealing import SealError
-from rtts_site.foundation.signing import CLAIMED, PAUSES, TRY_S, secrets_of
+from rtts_site.foundation.signing import CLAIMED, PAUSES, TRY_S
 
 logger = logging.getLogger("campaigns")
 
@@ -70,7 +70,7 @@ def _post(delivery: Delivery, *, now: datetime) -> int:
 
 def signed_headers(delivery: Delivery, *, now: datetime) -> dict[str, str]:
     """Return the headers of one try; each secret that is in force signs."""
-    secrets = secrets_of(delivery.webhook, purpose=PURPOSE, now=now)
+    secrets = secrets_of(delivery.webhook, now=now)
     return signing.signed_headers(delivery.message, delivery.body, secrets=secrets, now=now)
 
 

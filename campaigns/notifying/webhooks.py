@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import Delivery, Event, Webhook
 from campaigns.notifying import telling
+from rtts_site.foundation import signing
 from rtts_site.foundation.addresses import AddressRefused, check_address
 from rtts_site.foundation.signing import exchange, new_secret, sealed_secret
 
@@ -80,6 +81,15 @@ def rotate(hook: Webhook, *, now: datetime) -> str:
     secret = exchange(hook, purpose=PURPOSE, now=now)
     hook.save(update_fields=["sealed", "former", "former_until"])
     return secret
+
+
+def secrets_of(hook: Webhook, *, now: datetime) -> list[str]:
+    """Return the secrets that sign now, the newest first.
+
+    Raises:
+        SealError: the product's secret key was exchanged since.
+    """
+    return signing.secrets_of(hook, purpose=PURPOSE, now=now)
 
 
 def send_test(hook: Webhook, *, now: datetime) -> Delivery:

@@ -1,6 +1,7 @@
 """All tables of decisioning, so that Django finds each of them in one place."""
 
 from decisioning.models.connections import Import, Source, SourceRun
+from decisioning.models.dispatching import Destination, MemberExport, Sending, Wanted
 from decisioning.models.logs import (
     DecisionRecord,
     EventRecord,
@@ -19,17 +20,21 @@ from decisioning.models.observing import (
 
 __all__ = [
     "DecisionRecord",
+    "Destination",
     "EventRecord",
     "GoalCursor",
     "Import",
     "IntakeHour",
+    "MemberExport",
     "OutcomeRecord",
     "QualityFault",
     "QuarantineAct",
     "Reconciliation",
+    "Sending",
     "ShownRecord",
     "Sighting",
     "Source",
     "SourceRun",
     "ValueHour",
+    "Wanted",
 ]

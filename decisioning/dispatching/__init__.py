@@ -1,0 +1,1 @@
+"""What workers send to others: signed webhooks, e-mails, pushed decisions, and members of segments."""

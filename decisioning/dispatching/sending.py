@@ -1,0 +1,179 @@
+"""The only place that sends what is kept for destinations: in time, tried again, given up in the end.
+
+No order is promised: what is tried again comes after what was sent meanwhile.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q
+
+from decisioning.dispatching.destinations import secrets_of
+from decisioning.dispatching.mailing import Later, NotSent, Prepared, prepare
+from decisioning.models import Destination, Sending
+from rtts_site.foundation.addresses import AddressRefused, look_up
+from rtts_site.foundation.calling import NoAnswer, call
+from rtts_site.foundation.sealing import SealError
+from rtts_site.foundation.signing import CLAIMED, PAUSES, TRY_S, signed_headers
+
+logger = logging.getLogger("decisioning")
+
+RUN_S: Final = 20.0
+AT_ONCE: Final = 16
+SENT_KEPT: Final = timedelta(days=7)
+DEAD_KEPT: Final = timedelta(days=30)
+OVER: Final = (Sending.State.SENT, Sending.State.DROPPED)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    state: str
+    status: int | None = None
+    trouble: str = ""
+    due_at: datetime | None = None
+
+
+def send_due(*, now: datetime) -> int:
+    """Try what is due, for about RUN_S at most; return how many were tried."""
+    tried, end = 0, time.monotonic() + RUN_S
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        while time.monotonic() < end:
+            claimed = _claim(now)
+            if not claimed:
+                break
+            hooks = [one for one in claimed if one.kind != "email"]
+            outcomes = list(pool.map(_outcome_of_post, _requests(hooks, now=now)))
+            for sending, outcome in zip(hooks, outcomes, strict=True):
+                _note(sending, outcome, now=now)
+            for sending in claimed:
+                if sending.kind == "email":
+                    _note(sending, _mail(sending, now=now), now=now)
+            tried += len(claimed)
+    return tried
+
+
+def _claim(now: datetime) -> list[Sending]:
+    """Take some so that no other worker tries them; those whose worker dies are due again after a while."""
+    with transaction.atomic():
+        due = Sending.objects.filter(state=Sending.State.WAITING, due_at__lte=now)
+        locked = due.select_for_update(skip_locked=True, of=("self",))
+        found = list(locked.select_related("destination").order_by("due_at", "pk")[:AT_ONCE])
+        for one in found:
+            one.due_at, one.attempts = now + CLAIMED, one.attempts + 1
+        Sending.objects.bulk_update(found, ["due_at", "attempts"])
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    url: str
+    headers: dict[str, str]
+    content: bytes
+    refusal: str = ""
+
+
+def _requests(sendings: Sequence[Sending], *, now: datetime) -> list[_Request]:
+    return [_request(one.destination, one.message, one.body, now=now) for one in sendings]
+
+
+def _request(to: Destination, message: str, body: str, *, now: datetime) -> _Request:
+    if not to.is_active:
+        return _Request("", {}, b"", refusal="The destination is switched off.")
+    try:
+        secrets = secrets_of(to, now=now)
+    except SealError as error:
+        return _Request("", {}, b"", refusal=str(error))
+    headers = signed_headers(message, body, secrets=secrets, now=now)
+    return _Request(to.url, headers, body.encode())
+
+
+def _outcome_of_post(request: _Request) -> _Outcome:
+    """Return how one request went; it runs in a thread and asks no database."""
+    if request.refusal:
+        return _Outcome(Sending.State.WAITING, trouble=request.refusal)
+    try:
+        status = call(
+            "POST",
+            look_up(request.url),
+            headers=request.headers,
+            content=request.content,
+            seconds=TRY_S,
+        )
+    except (AddressRefused, NoAnswer) as error:
+        return _Outcome(Sending.State.WAITING, trouble=str(error)[:300])
+    except Exception as error:  # noqa: BLE001 - one message never holds up the others
+        # Without the traceback: an address may hold a token.
+        logger.error("dispatch.failed error=%s", type(error).__name__)
+        return _Outcome(Sending.State.WAITING, trouble=type(error).__name__)
+    return _Outcome(Sending.State.SENT if 200 <= status < 300 else Sending.State.WAITING, status)
+
+
+def post(to: Destination, message: str, body: str, *, now: datetime) -> tuple[int | None, str]:
+    """Send one body at once; return the answer's status, or None and what kept it from coming."""
+    outcome = _outcome_of_post(_request(to, message, body, now=now))
+    return outcome.status, outcome.trouble
+
+
+def _mail(sending: Sending, *, now: datetime) -> _Outcome:
+    try:
+        prepared = prepare(sending, now=now)
+    except NotSent as error:
+        return _Outcome(Sending.State.DROPPED, trouble=str(error)[:300])
+    except Later as error:
+        return _Outcome(Sending.State.WAITING, trouble=str(error)[:300], due_at=error.at)
+    except Exception as error:  # noqa: BLE001 - one message never holds up the others
+        logger.error("mail.failed sending=%s error=%s", sending.pk, type(error).__name__)
+        return _Outcome(Sending.State.WAITING, trouble=type(error).__name__)
+    if sending.destination.kind == Destination.Kind.WEBHOOK:
+        request = _request(sending.destination, sending.message, prepared.as_body(), now=now)
+        return _outcome_of_post(request)
+    return _hand_over(sending, prepared)
+
+
+def _hand_over(sending: Sending, prepared: Prepared) -> _Outcome:
+    """Give an e-mail to the mail server, at most once: one that dies in between stays marked as handed."""
+    Sending.objects.filter(pk=sending.pk).update(state=Sending.State.HANDED)
+    try:
+        prepared.send()
+    except Exception as error:  # noqa: BLE001 - the mail backend raises what it likes
+        logger.error("mail.refused sending=%s error=%s", sending.pk, type(error).__name__)
+        return _Outcome(Sending.State.WAITING, trouble=type(error).__name__)
+    return _Outcome(Sending.State.SENT)
+
+
+def _note(sending: Sending, outcome: _Outcome, *, now: datetime) -> None:
+    """Keep how a try ended, unless it was claimed anew meanwhile."""
+    mine = Sending.objects.filter(pk=sending.pk, due_at=sending.due_at)
+    state, done_at, due_at = outcome.state, None, sending.due_at
+    if outcome.due_at is not None:
+        due_at = outcome.due_at
+        sending.attempts -= 1  # to wait is not to fail
+    elif outcome.state == Sending.State.WAITING:
+        if sending.attempts > len(PAUSES) or outcome.status == 410:
+            state = Sending.State.DEAD
+        else:
+            due_at = now + PAUSES[sending.attempts - 1]
+    if state != Sending.State.WAITING:
+        done_at = now
+    mine.update(
+        state=state,
+        status=outcome.status,
+        trouble=outcome.trouble,
+        due_at=due_at,
+        done_at=done_at,
+        attempts=sending.attempts,
+    )
+    if outcome.status == 410:  # gone: the receiver wants no more
+        Destination.objects.filter(pk=sending.destination_id).update(is_active=False)
+
+
+def forget_old(*, now: datetime) -> int:
+    """Remove what was sent a week ago and what was given up a month ago; return how many."""
+    sent = Q(state__in=OVER, done_at__lt=now - SENT_KEPT)
+    return Sending.objects.filter(sent | Q(done_at__lt=now - DEAD_KEPT)).delete()[0]
