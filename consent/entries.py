@@ -31,10 +31,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     actor_id: str
     evidence: Evidence
     merged_from: str = ""  # the person whose consent came along in a merge
+    sent_for: str = ""  # the person of the identifier that it was said with; "" in older entries
 
 
 def make_entry(
-    person: str, change: ConsentChange, *, evidence: Evidence, actor: Actor, now: datetime
+    person: str,
+    change: ConsentChange,
+    *,
+    evidence: Evidence,
+    actor: Actor,
+    now: datetime,
+    sent_for: str = "",
 ) -> Entry:
     """Return the entry of a change."""
     return Entry(
@@ -50,6 +57,7 @@ def make_entry(
         actor_kind=actor.kind,
         actor_id=actor.id,
         evidence=evidence,
+        sent_for=sent_for or person,
     )
 
 

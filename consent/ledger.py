@@ -7,7 +7,7 @@ Whatever breaks off in between is finished by `consent.relay`.
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from consent.changes import Actor, ConsentChange, Evidence, apply_changes, stric
 from consent.entries import Entry, make_entry, seal_entry
 from consent.ids import uuid7
 from consent.models import ConsentChange as ChangeRow
-from consent.models import ConsentEvent, Person
+from consent.models import ConsentEvent, Parting, Person
 from consent.person_keys import PersonCipher, person_cipher
 from consent.policy import State
 from consent.projection import (
@@ -72,6 +72,7 @@ class _Said:
     evidence: Evidence
     actor: Actor
     key: str
+    sent_for: str
 
 
 def record_change(
@@ -92,7 +93,7 @@ def record_change(
         StoreUnavailableError: PostgreSQL is away, or the person changes too fast; a repeat is safe.
     """
     client = redis_client(timeout_ms=REDIS_TIMEOUT_MS)
-    said = _Said(changes, evidence, actor, idempotency_key)
+    said = _Said(changes, evidence, actor, idempotency_key, person)
     try:
         row = _recorded(said.key)
         if row is not None:
@@ -114,7 +115,7 @@ def merge_people(source: str, target: str, *, now: datetime) -> None:
     token = state.merge_token(source)
     try:
         owner = current_person(target)
-        if current_person(source) != owner:
+        if current_person(source) != owner and not _are_apart(source, {target, owner}):
             _commit_merge(source, owner, now=now)
         put_in_force(client, source)
         put_in_force(client, owner, tokens=[token])
@@ -131,6 +132,11 @@ def current_person(person: str) -> str:
             return person
         person = row.merged_into
     raise ValueError(f"{person}: merged more than {MAX_MERGES} times in a row")
+
+
+def _are_apart(source: str, targets: Collection[str]) -> bool:
+    """Return whether the merge of two people was undone; its own word of it may come late."""
+    return Parting.objects.filter(source=source, target__in=targets).exists()
 
 
 def everyone_in(person: str) -> list[str]:
@@ -200,7 +206,14 @@ def _commit(person: str, token: str, said: _Said, *, now: datetime) -> ChangeRow
         before = load_states([person]).get(person, {})
         after = apply_changes(before, changes, now=now)
         entries = [
-            make_entry(person, change, evidence=said.evidence, actor=said.actor, now=now)
+            make_entry(
+                person,
+                change,
+                evidence=said.evidence,
+                actor=said.actor,
+                now=now,
+                sent_for=said.sent_for,
+            )
             for change in changes
         ]
         _write(row, cipher, entries, _difference(before, after))

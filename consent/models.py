@@ -71,6 +71,25 @@ class Identity(models.Model):
         return f"{self.kind}: {self.digest[:12]}…"
 
 
+class Parting(models.Model):
+    """Two people whose merge was undone; the same evidence does not join them again."""
+
+    source = models.CharField(max_length=24)
+    target = models.CharField(max_length=24, db_index=True)
+    parted_at = models.DateTimeField()
+    parted_by = models.CharField(max_length=150, blank=True, default="")  # "" where a rule did
+    why = models.CharField(max_length=500, blank=True, default="")
+    finished_at = models.DateTimeField(null=True)  # when both were told anew
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "target"], name="parting_once"),
+        ]
+
+    def __str__(self) -> str:
+        return _("{source} apart from {target}").format(source=self.source, target=self.target)
+
+
 class PersonKey(models.Model):
     """A person's data key, wrapped; destroying it erases whatever it encrypts."""
 

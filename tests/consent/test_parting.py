@@ -1,0 +1,138 @@
+"""Undoing a merge of consent against the real stores."""
+
+from datetime import timedelta
+
+from consent import entries, ledger, parting, state
+from consent.models import Person
+from consent.policy import permits
+from tests.consent.builders import (
+    ADS,
+    EVIDENCE,
+    MAIL,
+    NOW,
+    POLICY,
+    SUBJECT,
+    given,
+    make_person,
+    withdrawn,
+)
+
+LATER = NOW + timedelta(minutes=2)
+LAST = NOW + timedelta(minutes=4)
+
+
+def record(person, *changes, now=NOW, **more):
+    return ledger.record_change(person, changes, evidence=EVIDENCE, actor=SUBJECT, now=now, **more)
+
+
+def is_allowed(client, person, purpose=ADS):
+    view = state.load_view(client, person)
+    return permits(POLICY, view, [purpose], channel="web", now=LAST).allowed
+
+
+def test_each_gets_back_what_was_said_for_them(trusted):
+    device, account = make_person(), make_person()
+    record(device, withdrawn())
+    record(account, given())
+    ledger.merge_people(device, account, now=LATER)
+    assert not is_allowed(trusted, account)
+
+    parting.part_people(device, account, now=LAST)
+
+    assert is_allowed(trusted, account)
+    assert not is_allowed(trusted, device)
+    assert ledger.current_person(device) == device
+
+
+def test_what_only_the_other_said_is_unknown_again(trusted):
+    device, account = make_person(), make_person()
+    record(device, given())
+    ledger.merge_people(device, account, now=LATER)
+    assert is_allowed(trusted, account)
+
+    parting.part_people(device, account, now=LAST)
+
+    assert not is_allowed(trusted, account)
+    assert is_allowed(trusted, device)
+
+
+def test_what_was_said_since_goes_with_whom_it_was_said_for(trusted):
+    device, account = make_person(), make_person()
+    record(device, given())
+    record(account, given())
+    ledger.merge_people(device, account, now=NOW)
+    record(device, withdrawn(at=LATER), now=LATER)
+    record(account, given(purpose=MAIL, at=LATER), now=LATER)
+
+    parting.part_people(device, account, now=LAST)
+
+    assert is_allowed(trusted, account)
+    assert is_allowed(trusted, account, MAIL)
+    assert not is_allowed(trusted, device)
+    assert not is_allowed(trusted, device, MAIL)
+
+
+def test_a_denial_of_unknown_origin_holds_for_both(trusted, monkeypatch):
+    device, account = make_person(), make_person()
+    record(device, given())
+    record(account, given())
+    ledger.merge_people(device, account, now=NOW)
+    make_entry = ledger.make_entry
+    with monkeypatch.context() as older:
+        older.setattr(
+            ledger,
+            "make_entry",
+            lambda *args, **more: entries.msgspec.structs.replace(
+                make_entry(*args, **more), sent_for=""
+            ),
+        )
+        row = Person.objects.get(id=device)
+        record(account, withdrawn(at=LATER), now=max(LATER, row.changed_at))
+
+    parting.part_people(device, account, now=LAST)
+
+    assert not is_allowed(trusted, account)
+    assert not is_allowed(trusted, device)
+
+
+def test_whoever_had_joined_one_of_them_stays_with_them(trusted):
+    tablet, device, account = make_person(), make_person(), make_person()
+    record(tablet, withdrawn())
+    record(device, given())
+    record(account, given())
+    ledger.merge_people(device, account, now=NOW)
+    ledger.merge_people(tablet, device, now=NOW)
+
+    parting.part_people(device, account, now=LAST, along=[tablet])
+
+    assert ledger.current_person(tablet) == device
+    assert is_allowed(trusted, account)
+    assert not is_allowed(trusted, device)
+
+
+def test_a_late_word_of_the_merge_joins_nobody(trusted):
+    device, account = make_person(), make_person()
+    record(account, given())
+    record(device, withdrawn())
+    ledger.merge_people(device, account, now=LATER)
+    parting.part_people(device, account, now=LAST)
+    parting.part_people(device, account, now=LAST)
+
+    state.begin_merge(trusted, device, account, now_ms=int(LAST.timestamp() * 1000))
+    ledger.merge_people(device, account, now=LAST)
+
+    assert ledger.current_person(device) == device
+    assert is_allowed(trusted, account)
+
+
+def test_the_ledger_tells_the_parting(trusted):
+    device, account = make_person(), make_person()
+    record(device, withdrawn())
+    record(account, given())
+    ledger.merge_people(device, account, now=LATER)
+
+    parting.part_people(device, account, now=LAST, by="cleo")
+
+    told = [entry.evidence.source for entry in entries.entries_of([account])]
+    assert told[-1] == "unmerge"
+    assert [one.parted_by for one in parting.partings_of(account)] == ["cleo"]
