@@ -7,7 +7,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from consent import ledger
+from consent.parting import part_people
 from decisioning import decision_log
+from decisioning.connections import tasks as connections  # its tasks are found through this module
 from decisioning.ingestion.archiving import start_archiver
 from decisioning.ingestion.drain import Drain
 from decisioning.ingestion.history import ensure_partitions
@@ -17,12 +19,14 @@ from decisioning.observing import keeping
 from rtts_site.foundation.redis_clients import redis_client
 
 __all__ = [
+    "connections",
     "drain",
     "ensure_months",
     "forget_observed",
     "join_consent",
     "keep_observed",
     "learning",
+    "part_consent",
     "seed_drains",
 ]
 
@@ -36,7 +40,13 @@ def drain(group: int = 0, **_: Any) -> None:
     """Fold a group's streams for a while, then hand over to a successor."""
     partitions = partitions_of(group, groups=settings.RTTS_DRAIN_GROUPS)
     client = redis_client()
-    drained = Drain(client, group=group, partitions=partitions, join_consent=_join_consent_later)
+    drained = Drain(
+        client,
+        group=group,
+        partitions=partitions,
+        join_consent=_join_consent_later,
+        part_consent=_part_consent_later,
+    )
     archiver = start_archiver(client, partitions, others=(decision_log.archive,))
     if drained.run(DRAIN_SECONDS):
         drain.delay(group=group)
@@ -74,6 +84,21 @@ def _join_consent_later(source: str, target: str) -> None:
 )
 def join_consent(source: str, target: str, **_: Any) -> None:
     ledger.merge_people(source, target, now=timezone.now())
+
+
+def _part_consent_later(source: str, target: str) -> None:
+    part_consent.delay(source=source, target=target)
+
+
+@shared_task(
+    name="decisioning.part_consent",
+    autoretry_for=(ledger.StoreUnavailableError,),
+    retry_backoff=2,
+    retry_backoff_max=60,
+    max_retries=None,
+)
+def part_consent(source: str, target: str, **_: Any) -> None:
+    part_people(source, target, now=timezone.now())
 
 
 @shared_task(name="decisioning.ensure_partitions")
