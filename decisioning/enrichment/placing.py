@@ -1,0 +1,80 @@
+"""The only place that uses where an event happened: named geofences, what providers know, and then no precise point."""
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from decisioning.enrichment.fences import Point, is_place
+from decisioning.enrichment.surroundings import Surroundings
+from decisioning.ingestion.records import Record
+
+if TYPE_CHECKING:
+    from decisioning.enrichment.steps import Known
+
+FENCES_ATTRIBUTE: Final = "geofences"  # list: the fences that the person was last seen in
+CELLS_PER_DEGREE: Final = 2  # a cell is half a degree, some 50 km
+_POINT_NAMES: Final = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"))
+_PRECISE: Final = frozenset({"latitude", "longitude", "lat", "lon", "lng", "accuracy", "altitude"})
+
+
+def point_of(record: Record) -> Point | None:
+    """Return where the event happened, as its context says."""
+    said = record.context.get("location")
+    if not isinstance(said, dict):
+        return None
+    for latitude, longitude in _POINT_NAMES:
+        lat, lon = said.get(latitude), said.get(longitude)
+        if isinstance(lat, int | float) and isinstance(lon, int | float):
+            point = (float(lat), float(lon))
+            return point if is_place(point) else None
+    return None
+
+
+def cell_of(point: Point) -> str:
+    """Return the coarse cell of a point.
+
+    >>> cell_of((52.52, 13.405))
+    '105,26'
+    """
+    return f"{math.floor(point[0] * CELLS_PER_DEGREE)},{math.floor(point[1] * CELLS_PER_DEGREE)}"
+
+
+def read_provided(record: Record, around: Surroundings, known: "Known") -> None:
+    """Note what providers said of the cell; what is stale is unknown. The value stays in the record."""
+    if not known.provided:
+        return
+    point = point_of(record)
+    if point is None:
+        return
+    cell = cell_of(point)
+    for provider, cells in known.provided.items():
+        values, until_ms = cells.get(cell, ({}, 0))
+        if values and until_ms > record.received_at_ms:
+            record.context[provider] = dict(values)
+
+
+def read_fences(record: Record, around: Surroundings, known: "Known") -> None:
+    """Note which fences the event is in, where the catalogue gives their attribute a purpose."""
+    spec = known.attributes.get(FENCES_ATTRIBUTE)
+    if not known.terms.fences or spec is None or not spec.purposes:
+        return
+    point = point_of(record)
+    if point is not None:
+        inside = [fence.key for fence in known.terms.fences if fence.holds(point)]
+        record.attributes[FENCES_ATTRIBUTE] = inside
+        record.context[FENCES_ATTRIBUTE] = inside
+
+
+def drop_point(record: Record, around: Surroundings, known: "Known") -> None:
+    """Leave of a place what is no point: country, region, city."""
+    said = record.context.get("location")
+    if isinstance(said, dict):
+        record.context["location"] = _coarse(said)
+    elif said is not None:
+        del record.context["location"]
+    if record.properties.keys() & _PRECISE:
+        for name in _PRECISE:
+            record.properties.pop(name, None)
+
+
+def _coarse(place: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in place.items() if name not in _PRECISE}

@@ -1,0 +1,140 @@
+"""The only place that lists what happens to a record between reading and accepting it, in which order. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from decisioning.enrichment import placing, privacy, readings
+from decisioning.enrichment.surroundings import NOTHING, Surroundings
+from decisioning.enrichment.terms import DEFAULT, Terms
+from decisioning.ingestion.records import Record
+from decisioning.specs import AttributeSpec
+
+Region = Callable[[str], tuple[str, str]]  # address -> country, region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What steps look things up in; loaded beside the requests."""
+
+    terms: Terms = DEFAULT
+    attributes: Mapping[str, AttributeSpec] = field(default_factory=dict)
+    products: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # provider -> cell -> (values, epoch ms until when they hold)
+    provided: Mapping[str, Mapping[str, tuple[Mapping[str, Any], int]]] = field(
+        default_factory=dict
+    )
+    region: Region | None = None
+    salt: bytes = field(default=b"", repr=False)  # of hashed values
+
+
+Apply = Callable[[Record, Surroundings, Known], None]  # changes the record's own dictionaries
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that is done to every record."""
+
+    key: str
+    name: str
+    does: str
+    apply: Apply
+    is_fixed: bool = False  # stands last and cannot be turned off
+
+
+STEPS: Final[tuple[Step, ...]] = (
+    Step(
+        "device",
+        "Device",
+        "Device class, system and browser from client hints, else from the user agent.",
+        readings.read_device,
+    ),
+    Step(
+        "region",
+        "Region",
+        "Country and region from the edge's headers, else from an optional address database.",
+        readings.read_region,
+    ),
+    Step(
+        "campaign",
+        "Campaign",
+        "utm_ parameters and the referring site from the page's address.",
+        readings.read_campaign,
+    ),
+    Step(
+        "product",
+        "Product",
+        "What the product table says of a product id: category, brand, name, price.",
+        readings.read_product,
+    ),
+    Step(
+        "local_time",
+        "Local time",
+        "Hour, weekday and part of the day on the person's clock.",
+        readings.read_local_time,
+    ),
+    Step(
+        "surroundings",
+        "Weather and the like",
+        "What a provider said of the coarse cell that the event is in.",
+        placing.read_provided,
+    ),
+    Step("geofences", "Geofences", "The named places that the event is in.", placing.read_fences),
+    Step(
+        "place",
+        "Precise place",
+        "Drops latitude and longitude: they are never stored.",
+        placing.drop_point,
+        is_fixed=True,
+    ),
+    Step(
+        "address",
+        "Internet address",
+        "Cuts the address to its network: /24, or /48 of IPv6.",
+        privacy.cut_address,
+        is_fixed=True,
+    ),
+    Step(
+        "agent",
+        "User agent",
+        "Keeps family and major version alone.",
+        privacy.reduce_agent,
+        is_fixed=True,
+    ),
+    Step(
+        "purposes",
+        "Purposes",
+        "Drops or hashes attributes that may serve no purpose.",
+        privacy.keep_permitted,
+        is_fixed=True,
+    ),
+)
+BY_KEY: Final = {step.key: step for step in STEPS}
+
+
+def in_order(terms: Terms) -> tuple[Step, ...]:
+    """Return the steps as they are done: those that can be moved as the owner put them, then the fixed ones."""
+    movable = [step for step in STEPS if not step.is_fixed]
+    rank = {key: place for place, key in enumerate(terms.order)}
+    movable.sort(key=lambda step: rank.get(step.key, len(rank)))
+    on = [step for step in movable if step.key not in terms.off]
+    return (*on, *(step for step in STEPS if step.is_fixed))
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """The steps that are done now, with what they look things up in."""
+
+    steps: tuple[Step, ...]
+    known: Known
+
+    @classmethod
+    def by(cls, known: Known) -> "Preparing":
+        return cls(in_order(known.terms), known)
+
+    def __call__(self, record: Record, around: Surroundings = NOTHING) -> Record:
+        """Return the record as it may be accepted. Its own dictionaries are changed, nothing within them."""
+        known = self.known
+        for step in self.steps:
+            step.apply(record, around, known)
+        return record
