@@ -278,11 +278,15 @@ class AggregateSpec:
     key: str
     event: str
     function: Literal[
-        "count", "sum", "min", "max", "average", "distinct", "since_first", "since_last", "sequence"
-    ]
-    property: str = ""  # what sum, min, max, average and distinct read
-    within: str = ""  # "1m".."90d", "page", "session"; "" is for ever (count, since_* only)
+        "count", "sum", "min", "max", "average", "distinct", "since_first", "since_last", "sequence",
+        "recent_average", "first", "last", "sessions", "share", "days_since", "session_number",
+        "session_duration", "session_intent", "cart_value", "cart_age",
+    ]  # fmt: skip
+    property: str = ""  # what sum, min, max, averages, distinct, first and last read
+    # "1m".."90d", "page", "session", "5 sessions" (sessions only); "" is for ever (count, since_* only)
+    within: str = ""
     where: Condition | None = field(default=None, hash=False)  # filter on event properties
     then: str = ""  # sequence: the later event
     then_where: Condition | None = field(default=None, hash=False)
     without: bool = False  # sequence: true where `then` did NOT follow
+    type: Literal["", "number", "text", "version", "date", "boolean"] = ""  # of first and last

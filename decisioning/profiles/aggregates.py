@@ -8,25 +8,41 @@ from typing import Any, Final
 
 import msgspec
 
-from decisioning.profiles.profile import ACTIVITY_GRAIN_MS, SESSION_HORIZON_MS
+from decisioning.profiles.profile import (
+    ACTIVITY_GRAIN_MS,
+    ACTIVITY_HORIZON_MS,
+    SESSION_HORIZON_MS,
+)
 from decisioning.profiles.series import Kind
+from decisioning.profiles.views import TOLD_AGAIN
 from decisioning.rules.durations import grain_seconds, parse_duration
+from decisioning.rules.limits import MAX_WINDOW_S
 from decisioning.rules.tree import Node, load, property_facts
 from decisioning.rules.truth import Truth, evaluate
 from decisioning.specs import AggregateSpec, Condition
 
-_KINDS: dict[str, Kind] = {
+_KINDS: Final[dict[str, Kind]] = {
     "count": "tally",
     "since_first": "tally",
     "since_last": "tally",
-    "sequence": "tally",
+    "days_since": "tally",
+    "sessions": "tally",
     "sum": "number",
     "min": "number",
     "max": "number",
     "average": "number",
+    "recent_average": "number",
     "distinct": "distinct",
+    "first": "first",
+    "last": "last",
 }
+CART: Final = "cart"  # a window whose events are told apart to the millisecond, the newest ones
+SESSIONS: Final = "sessions"  # quarters of an hour, the newest ones, as activity is kept
+CART_HORIZON_MS: Final = 30 * 86_400_000
 _STEPS_KEPT: Final = 8  # a window drops what it left behind at every eighth of its length
+_PASSED_END: Final = {
+    "attribute": "scroll_depth_percent", "family": "number", "is": "gt", "value": 90,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +50,15 @@ class Family:
     """Buckets that several functions share: same event, filter, property and window."""
 
     key: str
-    kind: Kind
+    kind: Kind  # of what an event adds
     event: str
     property: str
-    within: str  # "30d", "page", "session", "" for ever
+    within: str  # "30d", "page", "session", "cart", "sessions", "" for ever
     where: Node | None
     grain_ms: int  # 0: one bucket for ever
     span_ms: int  # 0: for ever
+    type: str = ""  # of the property, for first and last
+    is_told_again: bool = False  # the newest event of each page view counts
 
     def takes(self, properties: dict[str, Any], *, at: float) -> bool:
         """Return whether an event with these properties, at this epoch second, passes the filter."""
@@ -68,9 +86,14 @@ class Family:
         """How far time goes on before something is dropped."""
         return max(self.grain_ms, self.span_ms // _STEPS_KEPT, 1)
 
+    @property
+    def stored(self) -> Kind:
+        """What the series holds."""
+        return "view" if self.is_told_again else self.kind
+
 
 def families_of(spec: AggregateSpec) -> tuple[Family, ...]:
-    """Return the families that an aggregate reads: two for a sequence (first A, then B), else one."""
+    """Return the families that an aggregate reads; two for a sequence, first A, then B."""
     return _families(spec.key, _Hashable(spec))
 
 
@@ -90,30 +113,60 @@ class _Hashable:
 @lru_cache(maxsize=4096)
 def _families(key: str, hashable: _Hashable) -> tuple[Family, ...]:
     spec = hashable.spec
-    kind = _KINDS[spec.function]
-    read = "" if kind == "tally" else spec.property
-    first = _family(kind, spec.event, read, spec.within, spec.where)
-    if spec.function != "sequence":
-        return (first,)
-    return (first, _family(kind, spec.then, "", spec.within, spec.then_where))
+    match spec.function:
+        case "sequence" | "share":
+            later = _family("tally", spec.then, "", spec.within, spec.then_where)
+            return (_family("tally", spec.event, "", spec.within, spec.where), later)
+        case "sessions":
+            return (_family("tally", spec.event, "", SESSIONS, spec.where),)
+        case "session_number" | "session_duration":
+            return ()  # told by activity
+        case "session_intent":
+            return (
+                _family("tally", spec.event, "", "session"),
+                _family("tally", "Page Engaged", "", "session", _PASSED_END),
+                _family("tally", spec.then, "", "session"),
+            )
+        case "cart_value" | "cart_age":
+            return (
+                _family("number", "Product Added", spec.property, CART),
+                _family("number", "Product Removed", spec.property, CART),
+                _family("tally", spec.then, "", ""),
+            )
+        case _:
+            kind = _KINDS[spec.function]
+            read = "" if kind == "tally" else spec.property
+            return (_family(kind, spec.event, read, spec.within, spec.where, spec.type),)
 
 
-def _family(kind: Kind, event: str, read: str, within: str, where: Condition | None) -> Family:
-    content = msgspec.json.encode([kind, event, read, within, where], order="sorted")
+def _family(
+    kind: Kind, event: str, read: str, within: str, where: Condition | None = None, type_: str = ""
+) -> Family:
+    is_told_again = event in TOLD_AGAIN
+    more = [part for part in (type_, "told again" if is_told_again else "") if part]
+    content = msgspec.json.encode([kind, event, read, within, where, *more], order="sorted")
     digest = hashlib.blake2b(content, digest_size=6).hexdigest()
     grain_ms, span_ms = _grain_and_span(within)
+    if is_told_again:
+        grain_ms, span_ms = 1, span_ms or MAX_WINDOW_S * 1_000
     node = None if where is None else load(where)
-    return Family(digest, kind, event, read, within, node, grain_ms, span_ms)
+    return Family(digest, kind, event, read, within, node, grain_ms, span_ms, type_, is_told_again)
 
 
 def _grain_and_span(within: str) -> tuple[int, int]:
-    if within == "":
-        return 0, 0
-    if within == "page":
-        return 1_000, SESSION_HORIZON_MS
-    if within == "session":
-        return ACTIVITY_GRAIN_MS, SESSION_HORIZON_MS
-    return grain_seconds(within) * 1_000, parse_duration(within) * 1_000
+    match within:
+        case "":
+            return 0, 0
+        case "page":
+            return 1_000, SESSION_HORIZON_MS
+        case "session":
+            return ACTIVITY_GRAIN_MS, SESSION_HORIZON_MS
+        case "sessions":
+            return ACTIVITY_GRAIN_MS, ACTIVITY_HORIZON_MS
+        case "cart":
+            return 1, CART_HORIZON_MS
+        case _:
+            return grain_seconds(within) * 1_000, parse_duration(within) * 1_000
 
 
 class LiveSet(msgspec.Struct, frozen=True, array_like=True):

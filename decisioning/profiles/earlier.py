@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from decisioning.profiles import series
+from decisioning.profiles import series, sketch
 from decisioning.profiles.cells import Attributes, Cell, message_digest
 
 
@@ -72,7 +72,7 @@ def _series(old: _Series) -> series.Series:
     cell = next(iter(old.buckets.values()), 0)
     if not isinstance(cell, list):
         made = series.empty("distinct", old.generation)
-        series.put_values(made, {value >> 31: index for value, index in old.buckets.items()})
+        sketch.put(made, {value >> 31: index for value, index in old.buckets.items()})
         return made
     made = series.empty("tally" if len(cell) == 3 else "number", old.generation)
     shorter = {

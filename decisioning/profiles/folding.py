@@ -7,22 +7,34 @@ from typing import Any, Final
 import msgspec
 
 from decisioning.ingestion.records import Record
-from decisioning.profiles import series
-from decisioning.profiles.aggregates import Aggregates, Family
+from decisioning.profiles import series, sketch, views
+from decisioning.profiles.aggregates import CART, SESSIONS, Aggregates, Family
 from decisioning.profiles.bonds import NONE
 from decisioning.profiles.cells import Attributes, Cell, message_digest
 from decisioning.profiles.profile import (
     ACTIVITY_GRAIN_MS,
-    MAX_DISTINCT,
+    ACTIVITY_HORIZON_MS,
+    MAX_CART_EVENTS,
     MAX_IDENTIFIERS,
+    MAX_LAST_BUCKETS,
     MAX_PAGE_BUCKETS,
-    SESSION_HORIZON_MS,
+    MAX_QUARTERS,
     Profile,
     decode_profile,
 )
+from decisioning.rules.properties import read_property
 from decisioning.rules.values import conform
 
+MAX_KEPT_TEXT: Final = 200  # characters; a longer first or last value counts as missing
 _NOBODY: Final = Profile()
+# Buckets that are kept, by what a series holds, else by window.
+_MOST: Final = {
+    "view": views.MAX_VIEWS,
+    "last": MAX_LAST_BUCKETS,
+    "page": MAX_PAGE_BUCKETS,
+    CART: MAX_CART_EVENTS,
+    SESSIONS: MAX_QUARTERS,
+}
 
 
 def fold(profile: Profile | None, records: Iterable[Record], aggregates: Aggregates) -> Profile:
@@ -73,8 +85,9 @@ class _Folding:
         if profile.swept != self.aggregates.version:
             self._drop_retired()
         if self._activity is not None:
-            floor = (profile.newest_ms - SESSION_HORIZON_MS) // ACTIVITY_GRAIN_MS
+            floor = (profile.newest_ms - ACTIVITY_HORIZON_MS) // ACTIVITY_GRAIN_MS
             series.drop_below(self._activity, floor)
+            series.keep_newest(self._activity, MAX_QUARTERS)
             profile.activity = self._activity
         self._expire()
         _keep_first(profile.identifiers)
@@ -119,14 +132,14 @@ class _Folding:
         generation = self.aggregates.generations[family.key]
         if self.profile.given_up.get(family.key, -1) >= generation:
             return
-        found = _entry(family, record)
-        if found is None:
+        value = _value(family, record)
+        if value is None and not family.is_told_again:
             return
         known = self._changeable(family.key)
         if known is None or series.generation_of(known) < generation:
-            known = self.profile.series[family.key] = series.empty(family.kind, generation)
+            known = self.profile.series[family.key] = series.empty(family.stored, generation)
             self._own.add(family.key)
-        series.add(known, *found)
+        _add(known, family, record, value)
 
     def _changeable(self, key: str) -> series.Series | None:
         known = self.profile.series.get(key)
@@ -174,7 +187,7 @@ class _Folding:
             if ours is None or series.generation_of(ours) < series.generation_of(theirs):
                 profile.series[key] = list(theirs)
             elif series.generation_of(ours) == series.generation_of(theirs):
-                profile.series[key] = series.merged(ours, theirs)
+                profile.series[key] = _merged(ours, theirs)
             self._own.add(key)
         for key, generation in profile.given_up.items():
             known = profile.series.get(key)
@@ -211,10 +224,10 @@ class _Folding:
         if known is None:
             return
         series.drop_below(known, family.kept_from(self.profile.newest_ms))
-        if family.kind == "distinct":
-            _keep_newest_values(known)
-        elif family.within == "page":
-            series.keep_newest(known, MAX_PAGE_BUCKETS)
+        if family.stored == "distinct":
+            sketch.keep_bounded(known)
+        elif most := _MOST.get(family.stored) or _MOST.get(family.within):
+            series.keep_newest(known, most)
         if len(known) == 1:
             del self.profile.series[family.key]
 
@@ -231,13 +244,6 @@ def _keep_earlier(known: dict[str, int], other: Mapping[str, int]) -> None:
         known[key] = min(known.get(key, at_ms), at_ms)
 
 
-def _keep_newest_values(distinct: series.Series) -> None:
-    newest = series.values(distinct)
-    if len(newest) > MAX_DISTINCT:
-        kept = sorted(newest, key=lambda value: (newest[value], value))[-MAX_DISTINCT:]
-        series.put_values(distinct, {value: newest[value] for value in kept})
-
-
 def _keep_first(identifiers: dict[str, int]) -> None:
     if len(identifiers) > MAX_IDENTIFIERS:
         ordered = sorted(
@@ -247,17 +253,43 @@ def _keep_first(identifiers: dict[str, int]) -> None:
             del identifiers[identifier]
 
 
-def _entry(family: Family, record: Record) -> tuple[int, Any] | None:
-    """Return what one event adds, as (bucket, cell); None where the property is missing."""
+def _value(family: Family, record: Record) -> Any:
+    """Return what an event adds; None where it is filtered out, or has no such property."""
+    if not family.takes(record.properties, at=record.event_time_ms / 1000):
+        return None
+    if family.kind == "tally":
+        return 1
+    value = read_property(record.properties, family.property)
+    if family.kind == "distinct":
+        return None if value is None else _hash(value)
+    found = conform(value, "number" if family.kind == "number" else family.type)
+    return None if isinstance(found, str) and len(found) > MAX_KEPT_TEXT else found
+
+
+def _add(known: series.Series, family: Family, record: Record, value: Any) -> None:
     at_ms = record.event_time_ms
     index = family.index(at_ms)
-    if family.kind == "tally":
-        return index, at_ms - index * family.grain_ms
-    value = record.properties.get(family.property)
-    if family.kind == "distinct":
-        return None if value is None else (index, _hash(value))
-    found = conform(value, "number")
-    return None if found is None else (index, found)
+    match family.stored:
+        case "view":
+            views.add(known, views.view_of(record), (at_ms, views.sequence_of(record), value))
+        case "distinct":
+            sketch.add(known, index, value)
+        case "tally":
+            series.add(known, index, at_ms - index * family.grain_ms)
+        case "number":
+            series.add(known, index, value)
+        case _:
+            series.add(known, index, [at_ms - index * family.grain_ms, value])
+
+
+def _merged(one: series.Series, other: series.Series) -> series.Series:
+    match series.kind_of(one):
+        case "view":
+            return views.merged(one, other)
+        case "distinct":
+            return sketch.merged(one, other)
+        case _:
+            return series.merged(one, other)
 
 
 def _hash(value: Any) -> int:
@@ -285,8 +317,7 @@ def _fold_event(folding: _Folding, record: Record) -> None:
     if record.type in ("page", "screen"):
         folding.profile.page_ms = max(folding.profile.page_ms, at_ms)
     for family in folding.aggregates.by_event.get(record.event, ()):
-        if family.takes(record.properties, at=at_ms / 1000):
-            folding.count(family, record)
+        folding.count(family, record)
 
 
 def _fold_merge_in(folding: _Folding, record: Record) -> None:

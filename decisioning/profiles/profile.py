@@ -12,11 +12,16 @@ from decisioning.profiles.series import Packed, empty, generation_of, unpacked
 
 MAX_PROFILE_BYTES = 32 * 1024
 MAX_IDENTIFIERS = 100  # the first seen stay
-MAX_DISTINCT = 128  # distinct values are counted up to this, the newest in the window
 MAX_PAGE_BUCKETS = 120  # "in this page view" looks back over this many active seconds
 SESSION_SILENCE_MS = 30 * 60_000
 SESSION_HORIZON_MS = 24 * 3_600_000  # a session is at most this long
 ACTIVITY_GRAIN_MS = 15 * 60_000  # shorter than the silence, so a bucket lies in one session
+ACTIVITY_HORIZON_MS = 90 * 86_400_000  # sessions are told apart for so long
+MAX_QUARTERS = 240  # active ones that are kept, the newest
+MAX_CART_EVENTS = 60  # moments of adding or removing that are kept, the newest
+MAX_LAST_BUCKETS = (
+    3  # the newest value, and some that are newest until a clock that is fast is reached
+)
 FORMAT: Final = 1
 NO_SPANS: Final = msgspec.Raw(msgspec.msgpack.encode(empty("span", 0)))
 

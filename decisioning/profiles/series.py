@@ -5,15 +5,16 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-Kind = Literal["tally", "number", "distinct", "span"]
-KINDS: Final[tuple[Kind, ...]] = ("tally", "number", "distinct", "span")  # add at the end only
+Kind = Literal["tally", "number", "distinct", "span", "first", "last", "view"]
+# Their numbers are stored: add at the end only.
+KINDS: Final[tuple[Kind, ...]] = ("tally", "number", "distinct", "span", "first", "last", "view")
 _BASE: Final = 10**9  # of the two digits of a sum
 _SHIFT: Final = 8  # a head is generation * _SHIFT + number of the kind
 
 # [head, index of the first bucket, cell, step to the next bucket, cell, …]. A cell of one event is kept short:
 # tally: offset, or [count, first, last offset]; number: value, or [count, sum in millionths as (high, low)
-# digits of base 10**9, min, max]; distinct: hash of a value, or [hash, …], each value in its newest bucket;
-# span: offset, or [first, last].
+# digits of base 10**9, min, max]; span: offset, or [first, last]; first, last: [offset, value];
+# distinct: see sketch.py; view: see views.py.
 Series = list[Any]
 Packed = Series | msgspec.Raw  # as read, until somebody looks into it
 
@@ -63,10 +64,7 @@ def put(series: Series, found: dict[int, Any]) -> None:
 
 
 def add(series: Series, index: int, cell: Any) -> None:
-    """Add one event; near the newest bucket at a cost that does not grow with the buckets."""
-    if kind_of(series) == "distinct":
-        add_value(series, index, cell)
-        return
+    """Add the cell of one event; near the newest bucket at a cost that does not grow with the buckets."""
     newest = sum(series[1::2])
     if len(series) > 1 and index == newest:
         series[-1] = joined(kind_of(series), series[-1], cell)
@@ -86,30 +84,6 @@ def _add_earlier(series: Series, index: int, cell: Any) -> None:
         if here > index:
             series[at : at + 1] = (series[at] - here + index, cell, here - index)
             return
-
-
-def add_value(series: Series, index: int, value: int) -> None:
-    """Add one value to a series of distinct ones."""
-    newest = values(series)
-    newest[value] = max(newest.get(value, index), index)
-    put_values(series, newest)
-
-
-def values(series: Series) -> dict[int, int]:
-    """Return hash -> newest bucket of a series of distinct values."""
-    found: dict[int, int] = {}
-    for index, cell in buckets(series):
-        for value in cell if isinstance(cell, list) else (cell,):
-            found[value] = index
-    return found
-
-
-def put_values(series: Series, newest: dict[int, int]) -> None:
-    """Replace the values of a series of distinct ones."""
-    by_index: dict[int, list[int]] = {}
-    for value in sorted(newest):
-        by_index.setdefault(newest[value], []).append(value)
-    put(series, {at: found[0] if len(found) == 1 else found for at, found in by_index.items()})
 
 
 def drop_below(series: Series, floor: int) -> None:
@@ -134,14 +108,7 @@ def keep_newest(series: Series, most: int) -> None:
 
 def merged(one: Series, other: Series) -> Series:
     """Return a series with the buckets of both, which are of one family and generation."""
-    series = [one[0]]
-    kind = kind_of(one)
-    if kind == "distinct":
-        newest = values(one)
-        for value, index in values(other).items():
-            newest[value] = max(newest.get(value, index), index)
-        put_values(series, newest)
-        return series
+    series, kind = [one[0]], kind_of(one)
     found = dict(buckets(one))
     for index, cell in buckets(other):
         found[index] = joined(kind, found[index], cell) if index in found else cell
@@ -200,8 +167,22 @@ def _join_number(one: Any, other: Any) -> list[Any]:
     ]
 
 
+def _join_first(one: Any, other: Any) -> Any:
+    return min(one, other, key=_by_offset)
+
+
+def _join_last(one: Any, other: Any) -> Any:
+    return max(one, other, key=_by_offset)
+
+
+def _by_offset(cell: list[Any]) -> tuple[int, str]:
+    return cell[0], repr(cell[1])
+
+
 _JOINED: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "tally": _join_tally,
     "number": _join_number,
     "span": _join_span,
+    "first": _join_first,
+    "last": _join_last,
 }

@@ -1,20 +1,17 @@
 """The only place that reads facts out of a profile: windows over buckets, sessions, attributes."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
 
 from decisioning.profiles import series
 from decisioning.profiles.aggregates import Family, families_of
-from decisioning.profiles.profile import (
-    ACTIVITY_GRAIN_MS,
-    SESSION_SILENCE_MS,
-    Profile,
-)
+from decisioning.profiles.measures import Buckets, Windows, measured
+from decisioning.profiles.profile import Profile
+from decisioning.profiles.sessions import session_at
 from decisioning.rules.membership import MEMBER
 from decisioning.rules.values import Value
 from decisioning.specs import AggregateSpec
 
-Buckets = list[tuple[int, Any]]  # (start in ms, cell), inside the window, the oldest first
 _NOBODY = Profile()
 
 
@@ -60,28 +57,8 @@ def aggregate_value(profile: Profile, spec: AggregateSpec, now: float) -> Value 
     families = families_of(spec)
     if any(family.key in profile.given_up for family in families):
         return None
-    windows = [_buckets(profile, family, now_ms) for family in families]
-    if spec.function == "sequence":
-        return _followed(windows[0], windows[1], without=spec.without)
-    return _FUNCTIONS[spec.function](windows[0], now_ms)
-
-
-def session_at(profile: Profile, now_ms: int) -> tuple[int, int] | None:
-    """Return start and last activity, ms, of the session that is open at `now_ms`; None between sessions.
-
-    Thirty minutes of silence end a session; one that lasts longer than a day is cut at a day.
-    """
-    start = last = None
-    for index, cell in reversed(list(series.buckets(series.unpacked(profile.activity)))):
-        base = index * ACTIVITY_GRAIN_MS
-        if base > now_ms:
-            continue
-        first_offset, last_offset = series.span(cell)
-        if (now_ms if start is None else start) - (base + last_offset) >= SESSION_SILENCE_MS:
-            break
-        start = base + first_offset
-        last = base + last_offset if last is None else last
-    return None if start is None or last is None else (start, last)
+    found = [_buckets(profile, family, now_ms) for family in families]
+    return measured(Windows(spec, profile, found, now_ms))
 
 
 def _buckets(profile: Profile, family: Family, now_ms: int) -> Buckets:
@@ -92,12 +69,30 @@ def _buckets(profile: Profile, family: Family, now_ms: int) -> Buckets:
     if lowest is None:
         return []
     highest = family.index(now_ms)
-    grain_ms = family.grain_ms
-    return [
-        (index * grain_ms, cell)
+    inside = [
+        (index * family.grain_ms, cell)
         for index, cell in series.buckets(series.unpacked(packed))
         if lowest <= index <= highest
     ]
+    return list(_of_views(inside, family)) if family.is_told_again else inside
+
+
+def _of_views(entries: Buckets, family: Family) -> Iterator[tuple[int, Any]]:
+    """Yield a cell for each view that adds something."""
+    for at_ms, (_view, _sequence, value) in entries:
+        if value is not None:
+            yield at_ms, _CELLS.get(family.kind, _as_it_is)(value)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_CELLS: Final[dict[str, Callable[[Any], Any]]] = {
+    "tally": lambda _value: 0,  # at the very start of its bucket
+    "first": lambda value: [0, value],
+    "last": lambda value: [0, value],
+}
 
 
 def _lowest(profile: Profile, family: Family, now_ms: int) -> int | None:
@@ -108,71 +103,3 @@ def _lowest(profile: Profile, family: Family, now_ms: int) -> int | None:
         session = session_at(profile, now_ms)
         return None if session is None else family.index(session[0])
     return family.floor(now_ms)
-
-
-def _first(buckets: Buckets) -> int:
-    start, cell = buckets[0]
-    return int(start + series.tally(cell)[1])
-
-
-def _last(buckets: Buckets) -> int:
-    start, cell = buckets[-1]
-    return int(start + series.tally(cell)[2])
-
-
-def _followed(earlier: Buckets, later: Buckets, *, without: bool) -> bool:
-    """Return whether some A has a B after it; with `without`, whether some A has none."""
-    if not earlier:
-        return False
-    if without:
-        return not later or _last(earlier) >= _last(later)
-    return bool(later) and _first(earlier) < _last(later)
-
-
-def _total(buckets: Buckets) -> int:
-    return sum(series.total(cell) for _, cell in buckets)
-
-
-def _count(buckets: Buckets, now_ms: int) -> Value:
-    return int(sum(series.tally(cell)[0] for _, cell in buckets))
-
-
-def _sum(buckets: Buckets, now_ms: int) -> Value:
-    return _total(buckets) / 1_000_000
-
-
-def _min(buckets: Buckets, now_ms: int) -> Value | None:
-    return min((float(series.number(cell)[3]) for _, cell in buckets), default=None)
-
-
-def _max(buckets: Buckets, now_ms: int) -> Value | None:
-    return max((float(series.number(cell)[4]) for _, cell in buckets), default=None)
-
-
-def _average(buckets: Buckets, now_ms: int) -> Value | None:
-    count = sum(series.number(cell)[0] for _, cell in buckets)
-    return _total(buckets) / (1_000_000 * count) if count else None
-
-
-def _distinct(buckets: Buckets, now_ms: int) -> Value:
-    return sum(len(cell) if isinstance(cell, list) else 1 for _, cell in buckets)
-
-
-def _since_first(buckets: Buckets, now_ms: int) -> Value | None:
-    return max(0.0, (now_ms - _first(buckets)) / 1000) if buckets else None
-
-
-def _since_last(buckets: Buckets, now_ms: int) -> Value | None:
-    return max(0.0, (now_ms - _last(buckets)) / 1000) if buckets else None
-
-
-_FUNCTIONS: dict[str, Callable[[Buckets, int], Value | None]] = {
-    "count": _count,
-    "sum": _sum,
-    "min": _min,
-    "max": _max,
-    "average": _average,
-    "distinct": _distinct,
-    "since_first": _since_first,
-    "since_last": _since_last,
-}

@@ -9,13 +9,16 @@ import rfc8785
 
 from decisioning.rules.operators.operator import Family, Operator
 from decisioning.rules.operators.registry import OPERATORS, TYPE_OF
+from decisioning.rules.properties import read_property
 from decisioning.rules.values import Facts, conform
 from decisioning.specs import AggregateSpec, Condition
 
 GroupKind = Literal["all", "any", "none"]
 AggregateFunction = Literal[
-    "count", "sum", "min", "max", "average", "distinct", "since_first", "since_last", "sequence"
-]
+    "count", "sum", "min", "max", "average", "distinct", "since_first", "since_last", "sequence",
+    "recent_average", "first", "last", "sessions", "share", "days_since", "session_number",
+    "session_duration", "session_intent", "cart_value", "cart_age",
+]  # fmt: skip
 GROUPS: Final[tuple[GroupKind, ...]] = ("all", "any", "none")
 
 
@@ -28,6 +31,7 @@ class AggregateFields(TypedDict, total=False):
     then: str
     then_where: Condition | None
     without: bool
+    type: Literal["", "number", "text", "version", "date", "boolean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +183,7 @@ def property_facts(node: Node, properties: Mapping[str, Any]) -> Facts:
     """Return those JSON properties of an event that a ``where`` tree reads, as typed facts."""
     facts = {}
     for leaf in leaves(node):
-        value = conform(properties.get(leaf.fact), TYPE_OF[leaf.family])
+        value = conform(read_property(properties, leaf.fact), TYPE_OF[leaf.family])
         if value is not None:
             facts[leaf.fact] = value
     return facts

@@ -6,7 +6,7 @@ from typing import Any, Final
 from decisioning.profiles import series
 from decisioning.profiles.aggregates import Family, families_of
 from decisioning.profiles.profile import SESSION_SILENCE_MS, Profile
-from decisioning.profiles.windows import session_at
+from decisioning.profiles.sessions import session_at
 from decisioning.rules.membership import MEMBER
 from decisioning.rules.substitutes import edges_in_time
 from decisioning.rules.tree import Leaf

@@ -12,13 +12,14 @@ from decisioning.ingestion.records import Record
 from decisioning.profiles.aggregates import Aggregates, families_of
 from decisioning.profiles.folding import fold, merge
 from decisioning.profiles.profile import (
-    MAX_DISTINCT,
     MAX_PROFILE_BYTES,
     Profile,
     decode_profile,
     encode_profile,
 )
-from decisioning.profiles.windows import aggregate_value, facts, session_at
+from decisioning.profiles.sessions import session_at
+from decisioning.profiles.sketch import MAX_EXACT
+from decisioning.profiles.windows import aggregate_value, facts
 from decisioning.rules.tree import make_aggregate
 
 NOW_MS = 1_795_000_000_000
@@ -240,12 +241,15 @@ def test_nothing_is_zero_or_unknown_for_a_newcomer():
     }
 
 
-def test_distinct_values_are_counted_up_to_the_bound():
-    orders = [make_record(n, "Order", category=f"c{n}") for n in range(MAX_DISTINCT + 50)]
+@pytest.mark.parametrize("different", [MAX_EXACT, MAX_EXACT + 50, 1_000, 10_000])
+def test_distinct_values_are_exact_up_to_the_bound_and_about_right_beyond(different):
+    orders = [make_record(n, "Order", category=f"c{n}") for n in range(different)]
 
     profile = fold(None, orders, AGGREGATES)
 
-    assert aggregate_value(profile, SPECS["kinds"], NOW_MS / 1000) == MAX_DISTINCT
+    count = aggregate_value(profile, SPECS["kinds"], NOW_MS / 1000)
+    assert count == pytest.approx(different, rel=0.2 if different > MAX_EXACT else 0)
+    assert len(encode_profile(profile)) < 8_000
 
 
 def test_a_profile_never_outgrows_its_bound_and_says_so():
