@@ -1,5 +1,6 @@
 """What Celery runs for this app: draining the streams, seeding drains, joining consent, making months ahead."""
 
+from functools import partial
 from typing import Any
 
 from celery import shared_task
@@ -10,6 +11,8 @@ from consent import ledger
 from consent.parting import part_people
 from decisioning import decision_log
 from decisioning.connections import tasks as connections  # its tasks are found through this module
+from decisioning.dispatching import tasks as dispatching  # its tasks are found through this module
+from decisioning.dispatching.collecting import collect_decisions
 from decisioning.ingestion.archiving import start_archiver
 from decisioning.ingestion.drain import Drain
 from decisioning.ingestion.history import ensure_partitions
@@ -20,6 +23,7 @@ from rtts_site.foundation.redis_clients import redis_client
 
 __all__ = [
     "connections",
+    "dispatching",
     "drain",
     "ensure_months",
     "forget_observed",
@@ -35,6 +39,9 @@ ARCHIVE_PATIENCE = 2.0  # seconds that a drain waits for the history to end its 
 MONTHS_AHEAD = 3
 
 
+_archive_decisions = partial(decision_log.archive, tell=collect_decisions)
+
+
 @shared_task(name="decisioning.drain")
 def drain(group: int = 0, **_: Any) -> None:
     """Fold a group's streams for a while, then hand over to a successor."""
@@ -47,7 +54,7 @@ def drain(group: int = 0, **_: Any) -> None:
         join_consent=_join_consent_later,
         part_consent=_part_consent_later,
     )
-    archiver = start_archiver(client, partitions, others=(decision_log.archive,))
+    archiver = start_archiver(client, partitions, others=(_archive_decisions,))
     if drained.run(DRAIN_SECONDS):
         drain.delay(group=group)
     archiver.stop(patience=ARCHIVE_PATIENCE)

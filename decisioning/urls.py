@@ -2,9 +2,18 @@
 
 from django.urls import path
 
-from decisioning.api import reading
+from decisioning.api import hooks, imports, reading, unsubscribe
 
 urlpatterns = [
     path("decisions/<str:decision>", reading.DecisionView.as_view(), name="rtts-decision-record"),
     path("profiles/<str:person>", reading.ProfileView.as_view(), name="rtts-profile"),
+    path("imports", imports.ImportsView.as_view(), name="rtts-imports"),
+    path("imports/<int:pk>", imports.ImportView.as_view(), name="rtts-import"),
+    path(
+        "imports/<int:pk>/refused",
+        imports.RefusedRowsView.as_view(),
+        name="rtts-import-refused",
+    ),
+    path("hooks/<slug:source>", hooks.HookView.as_view(), name="rtts-hook"),
+    path("unsubscribe/<str:token>", unsubscribe.unsubscribe_page, name="rtts-unsubscribe"),
 ]

@@ -24,6 +24,7 @@ RTTS_PORT = env.int("RTTS_PORT", default=8000)
 RTTS_ROLE = env.str("RTTS_ROLE", default="all")  # "all", or "decisions": fast paths only
 RTTS_WEB_PROCESSES = env.int("RTTS_WEB_PROCESSES", default=1)
 RTTS_DRAIN_GROUPS = env.int("RTTS_DRAIN_GROUPS", default=1)
+RTTS_GEO_DATABASE = env.str("RTTS_GEO_DATABASE", default="")  # a MaxMind file; country and region of addresses
 RTTS_HTTPS = env.bool("RTTS_HTTPS", default=True)  # `manage.py up` turns it off on loopback
 RTTS_TRUST_PROXY = env.bool("RTTS_TRUST_PROXY", default=False)
 ALLOWED_HOSTS = env.list(
@@ -197,6 +198,15 @@ STORAGES = {
 # Webhooks go to public addresses over https only, unless this says otherwise.
 RTTS_WEBHOOKS_PRIVATE = env.bool("RTTS_WEBHOOKS_PRIVATE", default=False)
 
+# E-mails that triggers send; links in them lead to the public address.
+RTTS_PUBLIC_URL = env.str("RTTS_PUBLIC_URL", default=f"http://{RTTS_HOST}:{RTTS_PORT}/")
+EMAIL_HOST = env.str("RTTS_SMTP_HOST", default="localhost")
+EMAIL_PORT = env.int("RTTS_SMTP_PORT", default=25)
+EMAIL_HOST_USER = env.str("RTTS_SMTP_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("RTTS_SMTP_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("RTTS_SMTP_TLS", default=False)
+EMAIL_TIMEOUT = 10
+
 # Management API.
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -275,6 +285,44 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "decisioning.forget_observed",
         "schedule": 24 * 3600.0,
     },
+    "decisioning: take rows of imports": {
+        "task": "decisioning.import_rows",
+        "schedule": 1.0,
+        "options": {"expires": 3},
+    },
+    "decisioning: ask sources": {
+        "task": "decisioning.pull_sources",
+        "schedule": 1.0,
+        "options": {"expires": 3},
+    },
+    "decisioning: forget old imports and runs": {
+        "task": "decisioning.forget_connections",
+        "schedule": 24 * 3600.0,
+    },
+    "decisioning: watch what is live": {
+        "task": "decisioning.renew_watched",
+        "schedule": 1.0,
+        "options": {"expires": 3},
+    },
+    "decisioning: collect what is to be sent": {
+        "task": "decisioning.collect_dispatches",
+        "schedule": 1.0,
+        "options": {"expires": 3},
+    },
+    "decisioning: send it": {
+        "task": "decisioning.send_dispatches",
+        "schedule": 1.0,
+        "options": {"expires": 3},
+    },
+    "decisioning: forget what was sent": {
+        "task": "decisioning.forget_dispatches",
+        "schedule": 24 * 3600.0,
+    },
+    "decisioning: export members": {
+        "task": "decisioning.export_members",
+        "schedule": 2.0,
+        "options": {"expires": 4},
+    },
     "consent: finish what broke off": {
         "task": "consent.settle_fences",
         "schedule": 1.0,
@@ -316,6 +364,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 5.0,
         "options": {"expires": 5},
     },
+    "campaigns: judge what comes in": {
+        "task": "campaigns.watch_quality",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "campaigns: compare profiles with history in quiet hours": {
+        "task": "campaigns.reconcile_off_peak",
+        "schedule": 1800.0,
+        "options": {"expires": 1800},
+    },
     "campaigns: tell webhooks": {
         "task": "campaigns.deliver_webhooks",
         "schedule": 1.0,
@@ -342,6 +400,7 @@ LOGGING = {
     "loggers": {
         "django.server": {"handlers": ["console"], "propagate": False},
         "celery.app.trace": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},  # it would write addresses, which may hold tokens
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
     },

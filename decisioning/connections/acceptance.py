@@ -1,7 +1,8 @@
 """The only place where rows of imports, polls and webhooks take the road of the API's messages."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -11,12 +12,16 @@ from django.conf import settings
 from decisioning.connections.casting import Unusable, plain
 from decisioning.connections.lines import Line
 from decisioning.connections.mapping import Json, Mapping, RowRefusal, apply
+from decisioning.ingestion.identities import RULES, rules_of
 from decisioning.ingestion.log import SOFT_MARK, event_log
 from decisioning.ingestion.records import Record
 from decisioning.ingestion.refusals import Refusal
 from decisioning.ingestion.wire import Intake, read_messages
+from decisioning.observing.schemas import Schemas, judge
 from decisioning.releases import load_live
 from rtts_site.foundation import metrics
+
+Unique = Callable[[Line], str]
 
 # Half of what makes clients wait: who can wait longest goes last.
 MARK: Final = SOFT_MARK // 2
@@ -47,6 +52,7 @@ class Understood:
     records: list[Record] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)  # of the records
     refused: list[RefusedLine] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)  # of messages, for the quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +63,53 @@ class Taken:
     repeats: int = 0
 
 
-def intake_for(client: "redis.Redis", *, source: str, now_ms: int) -> Intake:
-    """Return how rows are read now: by the live catalogue, with an import's rights. Two round trips."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """By what rows are read now: whose they are, the live catalogue and its schemas."""
+
+    intake: Intake
+    schemas: Schemas
+
+    def at(self, now_ms: int) -> "Terms":
+        """Return the same for what comes in at another moment."""
+        return Terms(replace(self.intake, received_at_ms=now_ms), self.schemas)
+
+
+def terms_for(client: "redis.Redis", *, source: str, now_ms: int = 0) -> Terms:
+    """Return by what a source's rows are read, any age of them; two round trips."""
     live = load_live(client)
-    attributes = {one.key: one for one in live.release.attributes} if live is not None else {}
-    return Intake(
-        attributes=attributes, received_at_ms=now_ms, pepper=settings.RTTS_PEPPER, source=source
+    release = live.release if live is not None else None
+    intake = Intake(
+        attributes={one.key: one for one in release.attributes} if release is not None else {},
+        received_at_ms=now_ms,
+        pepper=settings.RTTS_PEPPER,
+        source=source,
+        rules=rules_of(release.identity) if release is not None else RULES,
     )
+    return Terms(intake, Schemas(release.event_types) if release is not None else Schemas())
 
 
-def understand(mapping: Mapping, lines: Iterable[Line], *, intake: Intake, base: str) -> Understood:
-    """Return what rows say; pure. `base` and a row's place make the id of its message."""
+def understand(
+    mapping: Mapping, lines: Iterable[Line], *, terms: Terms, unique: Unique
+) -> Understood:
+    """Return what rows say; pure. `unique` names a row for good."""
     told = Understood()
     raws: list[msgspec.Raw] = []
     sent: list[Line] = []
     for line in lines:
-        message = _message(mapping, line, f"{base}:{line.row}")
+        message = _message(mapping, line, unique(line))
         if isinstance(message, RowRefusal):
             told.refused.append(RefusedLine(line, message.column, message.reason))
         else:
             raws.append(msgspec.Raw(msgspec.json.encode(message)))
             sent.append(line)
-    records, refusals = read_messages(raws, intake=intake)
-    told.records.extend(records)
-    missing = {one.item for one in refusals}
+    judged = judge(*read_messages(raws, intake=terms.intake), terms.schemas)
+    told.records.extend(judged.records)
+    missing = {one.item for one in judged.refusals}
     told.lines.extend(line for place, line in enumerate(sent) if place not in missing)
-    told.refused.extend(_refused(mapping, sent[one.item], one) for one in refusals)
+    told.refused.extend(_refused(mapping, sent[one.item], one) for one in judged.refusals)
     told.refused.sort(key=lambda one: one.line.row)
+    told.refusals.extend(judged.refusals)
     return told
 
 
@@ -126,3 +152,22 @@ def shown(value: Any) -> Any:
         return plain(value)
     except Unusable as error:
         return f"({error})"
+
+
+def by_place(base: str) -> Unique:
+    """Return ids of rows whose place in their file stays."""
+    return lambda line: f"{base}:{line.row}"
+
+
+def by_content(base: str) -> Unique:
+    """Return ids of rows that come again wherever they stand: the same content is the same row."""
+    return lambda line: f"{base}:{content_digest(line.cells)}"
+
+
+def content_digest(cells: Json) -> str:
+    """Return what differs between two rows with other content; 32 hex digits."""
+    try:
+        said = msgspec.json.encode(cells, order="sorted")
+    except (ValueError, TypeError, RecursionError, UnicodeError):  # such a row is refused anyhow
+        said = repr(sorted(cells)).encode("utf-8", "replace")
+    return hashlib.sha256(said).hexdigest()[:32]

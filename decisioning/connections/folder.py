@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from django.conf import settings
@@ -16,6 +16,9 @@ from django.conf import settings
 from decisioning.connections.acceptance import RefusedLine, shown
 from decisioning.connections.casting import to_text
 from decisioning.connections.layouts import Layout, Unreadable
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 BYTES: Final = 4_000_000_000  # of one file as sent
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -107,3 +110,24 @@ def _guarded(text: str) -> str:
             return text
         return f"'{text}"
     return text
+
+
+class Head(io.RawIOBase):
+    """The first bytes of a file: what a worker writes behind them does not count yet."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._file, self._left = path.open("rb"), size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        with memoryview(buffer) as view:
+            part = self._file.read(min(len(view), self._left))
+            view[: len(part)] = part
+        self._left -= len(part)
+        return len(part)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

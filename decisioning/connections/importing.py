@@ -19,7 +19,14 @@ from django.db import transaction
 from django.utils.translation import gettext_noop
 
 from decisioning.connections import folder
-from decisioning.connections.acceptance import Taken, Understood, intake_for, take, understand
+from decisioning.connections.acceptance import (
+    Taken,
+    Understood,
+    by_place,
+    take,
+    terms_for,
+    understand,
+)
 from decisioning.connections.layouts import Layout, Place, Unreadable, detect
 from decisioning.connections.lines import Line, Lines, total_of
 from decisioning.connections.mapping import Mapping, decode_mapping, faults_of, mapping_digest
@@ -192,9 +199,10 @@ class _Turn:
         self._client, self._row, self._now = client, row, now
         self._layout = layout_of(row)
         self._mapping = decode_mapping(row.mapping)
-        self._base = base_of(row, self._mapping)
+        self._unique = by_place(base_of(row, self._mapping))
         self._redone = not row.was_left  # type: ignore[attr-defined]  # set by `_claim`
         self._place = msgspec.convert(row.place, Place)
+        self._terms = terms_for(client, source=f"import:{row.pk}")  # for a spell
 
     def run(self, *, until: datetime) -> None:
         row = self._row
@@ -219,8 +227,7 @@ class _Turn:
 
     def _take(self, chunk: list[Line]) -> tuple[Taken, Understood]:
         now_ms = int(self._now().timestamp() * 1000)
-        intake = intake_for(self._client, source=f"import:{self._row.pk}", now_ms=now_ms)
-        told = understand(self._mapping, chunk, intake=intake, base=self._base)
+        told = understand(self._mapping, chunk, terms=self._terms.at(now_ms), unique=self._unique)
         taken = take(self._client, told.records)
         if self._redone:  # rows that a killed worker appended are not repeats of others
             taken = Taken(taken.accepted + taken.repeats, 0)
@@ -268,6 +275,24 @@ SAVED: Final = (
 def _save_if_held(row: Import) -> bool:
     mine = Import.objects.filter(pk=row.pk, holder=row.holder, state=State.RUNNING)
     return bool(mine.update(**{name: getattr(row, name) for name in SAVED}))
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How an import comes on."""
+
+    percent: int
+    rate: float  # rows a second, while it is worked on
+    left_s: float | None  # None: not known
+
+
+def pace_of(row: Import, *, done: int) -> Pace:
+    """Return how an import comes on, of which `done` of `total` is read."""
+    spent = row.spent_ms / 1000
+    rate = row.rows / spent if spent else 0.0
+    share = min(1.0, done / row.total) if row.total else 0.0
+    left = spent * (1 - share) / share if share and spent else None
+    return Pace(int(100 * share), rate, None if row.is_over else left)
 
 
 def _report(row: Import, done: int, *, now: datetime) -> bool:

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from decisioning.connections.acceptance import RefusedLine, shown, understand
+from decisioning.connections.acceptance import RefusedLine, Terms, Unique, shown, understand
 from decisioning.connections.casting import to_text
 from decisioning.connections.lines import Line
 from decisioning.connections.mapping import Mapping
 from decisioning.connections.picking import MISSING, paths_of, pick
 from decisioning.ingestion.records import Record
-from decisioning.ingestion.wire import Intake
 
 ROWS: Final = 20
 CELL: Final = 80  # characters shown of a value
@@ -45,9 +44,11 @@ class Sampled:
         }
 
 
-def sample(mapping: Mapping, lines: Sequence[Line], *, intake: Intake, base: str) -> list[Sampled]:
+def sample(
+    mapping: Mapping, lines: Sequence[Line], *, terms: Terms, unique: Unique
+) -> list[Sampled]:
     """Return the rows with what becomes of each; nothing is taken."""
-    told = understand(mapping, lines, intake=intake, base=base)
+    told = understand(mapping, lines, terms=terms, unique=unique)
     records = {line.row: record for line, record in zip(told.lines, told.records, strict=True)}
     refused = {one.line.row: one for one in told.refused}
     return [Sampled(line, records.get(line.row), refused.get(line.row)) for line in lines]

@@ -1,0 +1,283 @@
+"""The only place that asks foreign systems for what is new: one page at a time, kept together with where the next is."""
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+import redis
+from django.db import transaction
+
+from decisioning.connections import authenticating, polls, sources
+from decisioning.connections.acceptance import (
+    Taken,
+    Terms,
+    Understood,
+    by_content,
+    take,
+    terms_for,
+    understand,
+)
+from decisioning.connections.authenticating import NotAuthorised, Token
+from decisioning.connections.mapping import Mapping
+from decisioning.connections.polls import Confusing, Page, PollSpec, Progress
+from decisioning.connections.sampling import as_lines
+from decisioning.ingestion.log import LogFull
+from decisioning.models import Source, SourceRun
+from decisioning.observing import quarantine
+from rtts_site.foundation.addresses import AddressRefused, look_up
+from rtts_site.foundation.calling import Answer, NoAnswer, Sent, fetch
+from rtts_site.foundation.sealing import SealError, seal, unseal
+
+logger = logging.getLogger("decisioning")
+
+TRY_S: Final = 10.0  # of one page
+PAGE_BYTES: Final = 10_000_000
+CLAIMED: Final = timedelta(seconds=60)  # longer than a token and a page take
+FULL: Final = timedelta(seconds=2)  # while streams are full
+FIRST_PAUSE_S: Final = 10.0
+LONGEST_PAUSE_S: Final = 3_600.0
+TOLD: Final = 20  # refusals of a run
+CHUNK: Final = 500
+TOKEN: Final = "source token"  # noqa: S105 - what it is sealed for
+LEASE: Final = "connections:pulling"
+LEASE_MS: Final = 40_000
+
+Clock = Callable[[], datetime]
+
+
+class Failed(Exception):
+    """A page that could not be had; the message tells people why, `pause_s` is what the source asks for."""
+
+    def __init__(self, reason: str, pause_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.pause_s = pause_s
+
+
+def pull_due(client: "redis.Redis", *, now: Clock, spell: timedelta) -> int:
+    """Ask for pages that are due until a spell is over; return how many. One worker does at a time."""
+    # For economy alone: two workers waiting for slow systems would keep publishing waiting.
+    if not client.set(LEASE, "1", nx=True, px=LEASE_MS):
+        return 0
+    end, pages = now() + spell, 0
+    try:
+        while now() < end:
+            source = _claim(now=now())
+            if source is None:
+                break
+            _step(client, source, now=now)
+            pages += 1
+    finally:
+        client.delete(LEASE)
+    return pages
+
+
+def _claim(*, now: datetime) -> Source | None:
+    """Take a source whose page is due; one whose worker dies is due again after a while."""
+    with transaction.atomic():
+        due = Source.objects.filter(kind=Source.Kind.POLL, is_active=True, due_at__lte=now)
+        row = due.select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "pk").first()
+        if row is not None:
+            row.due_at = now + CLAIMED
+            if row.run_id is None:
+                row.run = SourceRun.objects.create(source=row, started_at=now)
+            row.save(update_fields=["due_at", "run"])
+    return row
+
+
+def _step(client: "redis.Redis", source: Source, *, now: Clock) -> None:
+    try:
+        _pull(client, source, now=now)
+    except LogFull:
+        _again(source, now() + FULL)
+    except (Failed, NotAuthorised, AddressRefused, NoAnswer, SealError, Confusing) as error:
+        _fail(source, str(error), getattr(error, "pause_s", 0.0), now=now())
+    except redis.RedisError:
+        _again(source, now() + FULL)
+        raise
+    except Exception as error:  # noqa: BLE001 - one source never holds up the others
+        # Without the traceback: it may hold a secret of the source.
+        logger.error("source.failed source=%s error=%s", source.key, type(error).__name__)
+        _fail(source, type(error).__name__, 0.0, now=now())
+
+
+def _pull(client: "redis.Redis", source: Source, *, now: Clock) -> None:
+    spec, progress = sources.poll_of(source), sources.progress_of(source)
+    page = fetch_page(source, spec, progress, now=now)
+    terms = terms_for(client, source=f"source:{source.key}", now_ms=_ms(now()))
+    counts = take_page(client, source, page, terms=terms)
+    after = polls.after_page(spec, progress, page)
+    _keep(source, spec, page, counts, after, now=now())
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of a page's rows."""
+
+    rows: int = 0
+    accepted: int = 0
+    repeats: int = 0
+    refused: int = 0
+
+    def add(self, told: Understood, taken: Taken) -> None:
+        self.accepted += taken.accepted
+        self.repeats += taken.repeats
+        self.refused += len(told.refused)
+
+
+def take_page(
+    client: "redis.Redis", source: Source, page: Page, *, terms: Terms
+) -> tuple[Counts, list[dict[str, Any]]]:
+    """Take the rows of a page, each content once; return the counts and the first refusals."""
+    spec, mapping = sources.poll_of(source), sources.mapping_of(source)
+    progress = sources.progress_of(source)
+    new = [row for row in page.rows if not polls.is_known(spec, progress, row)]
+    counts = Counts(rows=len(page.rows), repeats=len(page.rows) - len(new))
+    first: list[dict[str, Any]] = []
+    lines = list(as_lines(new))
+    for start in range(0, len(lines), CHUNK):
+        told = _understood(mapping, lines[start : start + CHUNK], source, terms)
+        taken = take(client, told.records)
+        set_apart(client, told)
+        counts.add(told, taken)
+        first += [
+            {"row": one.line.number, "column": one.column, "reason": one.reason}
+            for one in told.refused
+        ]
+    return counts, first[:TOLD]
+
+
+def set_apart(client: "redis.Redis", told: Understood) -> None:
+    """Keep what a schema refuses where its owner finds it: nothing else keeps these rows."""
+    for command in quarantine.commands(told.refusals):
+        client.execute_command(*command)  # type: ignore[no-untyped-call]  # of redis-py
+
+
+def _understood(mapping: Mapping, lines: Any, source: Source, terms: Terms) -> Understood:
+    unique = by_content(f"source:{source.key}")
+    return understand(mapping, lines, terms=terms, unique=unique)
+
+
+def _keep(
+    source: Source,
+    spec: PollSpec,
+    page: Page,
+    counts: tuple[Counts, list[dict[str, Any]]],
+    after: Progress,
+    *,
+    now: datetime,
+) -> None:
+    """Keep how far a source was read and what the run came to, unless somebody else took it meanwhile."""
+    told, refusals = counts
+    with transaction.atomic():
+        mine = Source.objects.filter(pk=source.pk, due_at=source.due_at)
+        due = now + timedelta(seconds=60 / spec.per_minute if page.next else spec.every_s)
+        changed = mine.update(
+            progress=msgspec.to_builtins(after),
+            due_at=due,
+            failures=0,
+            run=source.run_id if page.next else None,
+        )
+        run = SourceRun.objects.select_for_update().filter(pk=source.run_id or 0).first()
+        if not changed or run is None:
+            return
+        run.pages += 1
+        for name in ("rows", "accepted", "repeats", "refused"):
+            setattr(run, name, getattr(run, name) + getattr(told, name))
+        run.refusals = (run.refusals + refusals)[:TOLD]
+        run.trouble = ""
+        if not page.next:
+            run.state, run.ended_at = SourceRun.State.DONE, now
+        run.save()
+
+
+def _again(source: Source, due: datetime) -> None:
+    Source.objects.filter(pk=source.pk, due_at=source.due_at).update(due_at=due)
+
+
+def _fail(source: Source, reason: str, pause_s: float, *, now: datetime) -> None:
+    """Note what went wrong; the same page is asked for again after a pause that doubles."""
+    failures = min(source.failures + 1, 1_000)
+    wait = max(pause_after(failures), pause_s)
+    mine = Source.objects.filter(pk=source.pk, due_at=source.due_at)
+    mine.update(failures=failures, due_at=now + timedelta(seconds=wait))
+    SourceRun.objects.filter(pk=source.run_id or 0).update(trouble=reason[:500])
+
+
+def pause_after(failures: int) -> float:
+    """Return how long to wait after so many failures, seconds: doubled each time, up to an hour, by half at random."""
+    longest = min(FIRST_PAUSE_S * 2.0 ** min(failures - 1, 20), LONGEST_PAUSE_S)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
+
+
+# Asking
+
+
+def fetch_page(source: Source, spec: PollSpec, progress: Progress, *, now: Clock) -> Page:
+    """Ask a source for one page.
+
+    Raises:
+        Failed, NotAuthorised, AddressRefused, NoAnswer, Confusing: it cannot be had; says why.
+        SealError: the source's secrets cannot be read any more.
+    """
+    url = polls.next_url(spec, progress)
+    headers, is_cached = _headers(source, spec, now=now())
+    answer = _get(url, headers)
+    if answer.status == 401 and is_cached:  # revoked before its time
+        source.token = b""
+        headers, _ = _headers(source, spec, now=now())
+        answer = _get(url, headers)
+    if answer.status != 200:
+        pause_s = polls.retry_after_s(answer.headers.get("retry-after", ""), now=now())
+        raise Failed(f"It answers {answer.status}.", pause_s)
+    return polls.read_page(spec, progress, answer.body, answer.headers)
+
+
+def _get(url: str, headers: dict[str, str]) -> Answer:
+    sent = Sent("GET", {"Accept": "application/json", "User-Agent": "rtts-sources/1", **headers})
+    return fetch(sent, look_up(url), seconds=TRY_S, limit=PAGE_BYTES)
+
+
+def _headers(source: Source, spec: PollSpec, *, now: datetime) -> tuple[dict[str, str], bool]:
+    """Return what proves who asks, and whether that is a token of an earlier request."""
+    secrets = sources.secrets_of(source)
+    if not authenticating.needs_token(spec):
+        return authenticating.key_headers(spec, secrets), False
+    token = _cached(source)
+    if authenticating.is_good(token, now=now) and token is not None:
+        return authenticating.token_headers(token), True
+    renewed = authenticating.renew(spec, secrets, now=now)
+    _keep_token(source, renewed, secrets)
+    return authenticating.token_headers(renewed.token), False
+
+
+def _cached(source: Source) -> Token | None:
+    if not source.token:
+        return None
+    try:
+        return msgspec.json.decode(unseal(bytes(source.token), purpose=TOKEN), type=Token)
+    except SealError:
+        return None
+
+
+def _keep_token(source: Source, renewed: authenticating.Renewed, secrets: dict[str, str]) -> None:
+    """Keep a token at once: a refresh token that was exchanged works only in its new form."""
+    source.token = seal(msgspec.json.encode(renewed.token), purpose=TOKEN)
+    changes = {"token": source.token}
+    if renewed.refresh_token and renewed.refresh_token != secrets.get("refresh_token"):
+        source.sealed = sources.seal_secrets({**secrets, "refresh_token": renewed.refresh_token})
+        changes["sealed"] = source.sealed
+    if source.pk:
+        Source.objects.filter(pk=source.pk).update(**changes)
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def forget_old_runs(*, now: datetime, kept: timedelta = timedelta(days=30)) -> int:
+    """Remove runs that ended a month ago; return how many."""
+    return SourceRun.objects.filter(ended_at__lt=now - kept).delete()[0]
