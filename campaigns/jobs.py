@@ -11,7 +11,7 @@ from campaigns.analysis import runs
 from campaigns.csv_files import Unreadable
 from campaigns.images import library
 from campaigns.images.reading import NotAPicture
-from campaigns.incoming import quarantined
+from campaigns.incoming import quarantined, reconciling
 from campaigns.models import Change, Picture, Preview, Release
 from campaigns.thresholds import jobs as measuring
 from decisioning.models import QuarantineAct
@@ -81,6 +81,10 @@ def _quarantine(job: Job, now: Clock) -> None:
     quarantined.run(job, now=now)
 
 
+def _reconcile(job: Job, now: Clock) -> None:
+    reconciling.run(job, now=now)
+
+
 def _analyse(job: Job, now: Clock) -> None:
     runs.analyse(job.subject, now=now(), report=job.report)
 
@@ -99,6 +103,7 @@ WORK: Final = {
     library.JOB_KIND: Work(_picture, (NotAPicture,), _no_picture),
     importing.JOB_KIND: Work(_import, (importing.NotImported, Unreadable), _not_imported),
     measuring.JOB_KIND: Work(_measure),
+    reconciling.JOB_KIND: Work(_reconcile),
     quarantined.JOB_KIND: Work(_quarantine, (QuarantineAct.DoesNotExist,)),
     runs.KIND: Work(_analyse, runs.REFUSALS),
     remeasuring.JOB_KIND: Work(_measure_again, (Change.DoesNotExist,)),

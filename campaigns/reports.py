@@ -12,9 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.candidates import candidate_of
+from campaigns.incoming import quality
 from campaigns.models import Change, Item, Release
 from campaigns.models.items import Kind
 from decisioning.models import ShownRecord
+from decisioning.observing.quality import standing_faults
+
+MOST_FAULTS = 10  # on Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,17 @@ def decisions_per_hour(now: datetime, *, hours: int) -> list[tuple[datetime, int
 
 
 def warnings(now: datetime) -> Sequence[Warning]:
-    """Return what needs a look now: campaigns about to end, stuck publishing; `analysis` finds the rest. Three queries."""
-    return [*_ending(_live_bodies((Kind.CAMPAIGN,)), now), *_stuck()]
+    """Return what needs a look now: campaigns about to end, stuck publishing; `analysis` finds the rest. Four queries."""
+    return [*_broken(), *_ending(_live_bodies((Kind.CAMPAIGN,)), now), *_stuck()]
+
+
+def _broken() -> Iterable[Warning]:
+    """Yield what is wrong with what comes in, and which conditions rest on it."""
+    faults = standing_faults()[:MOST_FAULTS]
+    names = quality.source_names() if faults else {}
+    for fault in faults:
+        words = quality.sentence(fault, names, candidate_of(None))
+        yield Warning(words, reverse("admin:rtts-quality"))
 
 
 def _live_bodies(kinds: Iterable[Kind]) -> list[tuple[Item, dict[str, Any]]]:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from campaigns import jobs, preparing
 from campaigns.analysis import runs
+from campaigns.incoming import quality, reconciling
 from campaigns.notifying import delivering
 from decisioning.previews import drop_ended
 from rtts_site.foundation.redis_clients import redis_client
@@ -46,3 +47,15 @@ def deliver_webhooks(**_: Any) -> None:
 def forget_deliveries(**_: Any) -> None:
     """Run by beat each day."""
     delivering.forget_old(now=timezone.now())
+
+
+@shared_task(name="campaigns.watch_quality")
+def watch_quality(**_: Any) -> None:
+    """Run by beat: judges the last whole hour of what came in."""
+    quality.watch(now=timezone.now())
+
+
+@shared_task(name="campaigns.reconcile_off_peak")
+def reconcile_off_peak(**_: Any) -> None:
+    """Run by beat: compares some profiles with history in quiet hours."""
+    reconciling.off_peak(now=timezone.now())

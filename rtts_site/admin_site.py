@@ -82,6 +82,7 @@ NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
             ),
             Entry("admin:rtts-people", "people", gettext_lazy("One person")),
             Entry("admin:rtts-reports", "report", gettext_lazy("Reports")),
+            Entry("admin:rtts-quality", "report", gettext_lazy("Data quality")),
             Entry("admin:rtts-debugger", "event", gettext_lazy("Event debugger")),
         ),
     ),

@@ -21,6 +21,7 @@ from decisioning.ingestion.records import stream_order
 from decisioning.ingestion.retelling import HistoryBehind, Retelling
 from decisioning.models import EventRecord
 from decisioning.profiles.aggregates import Aggregates, LiveSet
+from decisioning.profiles.bonds import Bonds
 from decisioning.profiles.live_set import load_live
 from decisioning.profiles.profile import Profile, decode_profile, encode_profile
 from decisioning.profiles.store import Batch, commit, load_profiles
@@ -29,6 +30,9 @@ from decisioning.watching.live import sweep_again
 PEOPLE_PER_STEP: Final = 200
 PATIENCE_S: Final = 60.0  # with one person that cannot be written
 POLL_S: Final = 0.05
+
+
+Drift = tuple[str, Profile | None, Profile | None]  # person, as stored, as history has them
 
 
 class RebuildStalled(Exception):
@@ -63,12 +67,23 @@ def rebuild(
     backfill(client, load_live(client).specs)
     so_far = Rebuilt(after)
     for partition in sorted(partitions):
-        _await_archived(client, partition)
+        await_archived(client, partition)
         for persons in _people(partition, after=after):
             written = _rebuild(client, partition, persons)
             so_far = Rebuilt(persons[-1], so_far.people + len(persons), so_far.written + written)
             yield so_far
         sweep_again(client, [partition])
+
+
+def correct(client: "redis.Redis", partition: int, persons: Sequence[str]) -> list[Drift] | None:
+    """Write some people's profiles as history has them, at the position where they stand, and return who drifted.
+
+    None where the partition does not stand still: nothing was written.
+    """
+    try:
+        return _step(client, partition, persons)
+    except (_Moved, HistoryBehind):
+        return None
 
 
 def _people(partition: int, *, after: str) -> Iterator[list[str]]:
@@ -81,7 +96,12 @@ def _people(partition: int, *, after: str) -> Iterator[list[str]]:
         last = found[-1]
 
 
-def _await_archived(client: "redis.Redis", partition: int) -> None:
+def await_archived(client: "redis.Redis", partition: int) -> None:
+    """Wait until history has what is folded now in a partition.
+
+    Raises:
+        RebuildStalled: it does not get on.
+    """
     folded = load_positions(client, [partition])[partition].folded
 
     def reached() -> bool:
@@ -104,7 +124,7 @@ def _rest(end: float, otherwise: str) -> None:
 def _rebuild(client: "redis.Redis", partition: int, persons: Sequence[str]) -> int:
     """Rebuild some people of one partition, in smaller steps where it does not stand still for long."""
     try:
-        return _step(client, partition, persons)
+        return len(_step(client, partition, persons))
     except (_Moved, HistoryBehind):
         if len(persons) > 1:
             half = len(persons) // 2
@@ -114,13 +134,13 @@ def _rebuild(client: "redis.Redis", partition: int, persons: Sequence[str]) -> i
     end = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return _step(client, partition, persons)
+            return len(_step(client, partition, persons))
         except (_Moved, HistoryBehind) as error:
             _rest(end, f"{persons[0]} cannot be rebuilt: {error} Run it again later.")
 
 
-def _step(client: "redis.Redis", partition: int, persons: Sequence[str]) -> int:
-    """Write some people's profiles where they are others than those stored, and return how many were."""
+def _step(client: "redis.Redis", partition: int, persons: Sequence[str]) -> list[Drift]:
+    """Write some people's profiles where they are others than those stored, and return which were."""
     live, position = load_live(client), load_positions(client, [partition])[partition]
     _check_settled(client, live, position)
     stored = load_profiles(client, {partition: persons})
@@ -130,9 +150,11 @@ def _step(client: "redis.Redis", partition: int, persons: Sequence[str]) -> int:
         partition, position.folded, position.folded, live.version, position.rebuilds, True
     )
     owed: list[Delivery] = []
+    drifted: list[Drift] = []
     for person in persons:
         profile = _as_stored(told.profile(person), stored[person])
         if profile != stored[person]:
+            drifted.append((person, stored[person], profile))
             batch.profiles[person] = None if profile is None else encode_profile(profile)
             if profile is not None and profile.merged_into:
                 batch.tombstones = {**batch.tombstones, person: profile.merged_into}
@@ -142,7 +164,7 @@ def _step(client: "redis.Redis", partition: int, persons: Sequence[str]) -> int:
     batch.outgoing |= packed_deliveries(owed, until=f"rebuild-{position.rebuilds}")
     if batch.profiles and not commit(client, [batch])[0]:
         raise _Moved("records come faster than it is done.")
-    return len(batch.profiles)
+    return drifted
 
 
 def _check_settled(client: "redis.Redis", live: LiveSet, position: Position) -> None:
@@ -168,8 +190,30 @@ def _as_stored(profile: Profile | None, stored: Profile | None) -> Profile | Non
         return None
     if stored is not None and not profile.merged_into:
         last = max(profile.position, stored.position, key=stream_order)
-        profile = msgspec.structs.replace(profile, position=last, member_of=stored.member_of)
+        profile = msgspec.structs.replace(
+            profile, position=last, member_of=stored.member_of, bonds=_bonds(profile, stored)
+        )
     return decode_profile(encode_profile(profile))
+
+
+def _bonds(profile: Profile, stored: Profile) -> Bonds | None:
+    """Return a rebuilt profile's bonds; where it was away, and since when it is apart, is told by the stored one."""
+    if stored.bonds is None:
+        return profile.bonds
+    own = profile.bonds or Bonds()
+    return msgspec.structs.replace(
+        own, away=stored.bonds.away, apart={**own.apart, **stored.bonds.apart}
+    )
+
+
+def tell_anew(client: "redis.Redis", persons: Iterable[str]) -> None:
+    """Write some people's profiles as history has it by now.
+
+    Raises:
+        RebuildStalled: a partition does not stand still or its history does not get on.
+    """
+    for person in persons:
+        _rebuild(client, people.partition_of(person), [person])
 
 
 def _unjoined(pairs: Iterable[tuple[str, str]]) -> Iterator[Delivery]:

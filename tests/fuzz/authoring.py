@@ -126,6 +126,8 @@ ADDRESSES = {
     "admin:rtts-seen": Odd(),
     "admin:rtts-seen-event": Odd(fields=_form(event="Wished")),
     "admin:rtts-seen-attribute": Odd(fields=_form(key="city")),
+    "admin:rtts-quality": Odd(query=_form(source="shop", event="Order Completed")),
+    "admin:rtts-quality-reconcile": Odd(fields={}),
     "admin:rtts-debugger": Odd(query=_form(source="1")),
     "admin:rtts-debugger-rows": Odd(("source",), query=_form(since="1763-0")),
     "admin:rtts-quarantine": Odd(),

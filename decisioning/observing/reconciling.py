@@ -1,0 +1,114 @@
+"""The only place that compares a share of stored profiles with what history says, and corrects those that drifted."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import redis
+from django.db.models import Sum
+
+from consent import people
+from decisioning.ingestion.rebuilding import Drift, correct
+from decisioning.models import IntakeHour, Reconciliation
+from decisioning.observing.batches import HOUR_MS
+
+PARTITIONS: Final = 16  # of a run; the next takes the next ones
+PER_PARTITION: Final = 125  # people, from a place that changes with each run
+PER_STEP: Final = 25
+SECONDS: Final = 60.0  # a run stops then; what it has not reached another will
+NAMED: Final = 20  # of those who drifted
+QUIET_SHARE: Final = 3  # a third of the hours of a day are quiet
+REST: Final = timedelta(hours=1)
+NOT_COMPARED: Final = frozenset({"position"})
+
+
+@dataclass(slots=True)
+class Compared:
+    """What a run found."""
+
+    looked: int = 0
+    skipped: int = 0
+    parts: Counter[str] = field(default_factory=Counter)
+    drifted: list[str] = field(default_factory=list)
+
+
+def reconcile(
+    client: "redis.Redis",
+    *,
+    now: datetime,
+    report: Callable[[int], None] = lambda _: None,
+    partitions: range | None = None,
+) -> Reconciliation:
+    """Compare some people's profiles with their history at the same position, correct them, and keep what was found.
+
+    A correction is written as a rebuild is: only where the partition stands as it was read.
+    """
+    run = Reconciliation.objects.create(began_at=now)
+    asked = partitions if partitions is not None else _partitions_of(run.pk)
+    compared, end = Compared(), time.monotonic() + SECONDS
+    for partition in asked:
+        for some in _some_people(client, partition, run.pk):
+            if time.monotonic() > end:
+                break
+            _compare(client, partition, some, compared)
+            report(compared.looked)
+    run.looked, run.skipped = compared.looked, compared.skipped
+    run.drifted, run.parts = len(compared.drifted), dict(compared.parts)
+    run.people = compared.drifted[:NAMED]
+    run.ended_at = now + timedelta(seconds=max(0.0, SECONDS - (end - time.monotonic())))
+    run.save()
+    return run
+
+
+def _compare(client: "redis.Redis", partition: int, some: list[str], compared: Compared) -> None:
+    drifted = correct(client, partition, some)
+    if drifted is None:
+        compared.skipped += len(some)
+        return
+    compared.looked += len(some)
+    for one in drifted:
+        compared.drifted.append(one[0])
+        compared.parts.update(parts_of(one))
+
+
+def parts_of(drift: Drift) -> list[str]:
+    """Return the parts of a profile that differ, e.g. ``["attributes"]``; "whole" where one is missing."""
+    _person, stored, told = drift
+    if stored is None or told is None:
+        return ["whole"]
+    names = [name for name in stored.__struct_fields__ if name not in NOT_COMPARED]
+    return [name for name in names if getattr(stored, name) != getattr(told, name)]
+
+
+def _partitions_of(number: int) -> list[int]:
+    first = number * PARTITIONS
+    return [(first + step) % people.PARTITIONS for step in range(PARTITIONS)]
+
+
+def _some_people(client: "redis.Redis", partition: int, number: int) -> Iterator[list[str]]:
+    """Yield people of a partition from a place that changes with each run."""
+    place = hashlib.sha256(f"{number}/{partition}".encode()).hexdigest()[:20]
+    key, start = people.roster_key(partition), f"[p{partition:03d}{place}"
+    found: Any = client.zrangebylex(key, start, "+", 0, PER_PARTITION)
+    if len(found) < PER_PARTITION:
+        found += client.zrangebylex(key, "-", f"({start[1:]}", 0, PER_PARTITION - len(found))
+    named = [one.decode() for one in found]
+    for step in range(0, len(named), PER_STEP):
+        yield named[step : step + PER_STEP]
+
+
+def is_off_peak(now: datetime) -> bool:
+    """Return whether this hour of the day is one of the quietest third of last week, and no run was just now."""
+    if Reconciliation.objects.filter(began_at__gt=now - REST).exists():
+        return False
+    hour = int(now.timestamp() * 1000) // HOUR_MS
+    rows = IntakeHour.objects.filter(hour__gte=hour - 7 * 24, hour__lt=hour)
+    counts = [0] * 24
+    for row in rows.values("hour").annotate(events=Sum("events")):
+        counts[row["hour"] % 24] += row["events"]
+    quietest = sorted(counts)[24 // QUIET_SHARE - 1]
+    return counts[hour % 24] <= quietest
