@@ -1,7 +1,7 @@
 """The way of decisions and outcomes from the partitions' logs to PostgreSQL, and of a decision back."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +25,7 @@ ENTRIES_PER_READ: Final = 200  # of one partition
 START: Final = "0-0"
 
 Values = tuple[Any, ...]
+Tell = Callable[[Sequence[tuple[str, LogRow]]], None]
 DECISION: Final = tuple(one.attname for one in DecisionRecord._meta.concrete_fields)
 SHOWN: Final = tuple(one.attname for one in ShownRecord._meta.concrete_fields)
 OUTCOME: Final = tuple(one.attname for one in OutcomeRecord._meta.concrete_fields)
@@ -64,14 +65,16 @@ class Arrived:
     outcomes: list[tuple[str, Outcome, bool]] = field(default_factory=list)
 
 
-def archive(client: redis.Redis, partitions: Sequence[int]) -> int:
+def archive(client: redis.Redis, partitions: Sequence[int], *, tell: Tell | None = None) -> int:
     """Write what the logs hold to PostgreSQL, once each, trim them, and return how many rows that were.
+
+    `tell` is given the decisions (id, row) in the transaction that writes them.
 
     Raises:
         django.db.Error: PostgreSQL is away; the logs keep it.
     """
     entries, reached = read_logs(client, partitions)
-    stuck = write_sound(entries, partial(write, client=client))
+    stuck = write_sound(entries, partial(write, client=client, tell=tell))
     set_aside(client, (as_aside(entry, error) for entry, error in stuck))
     if reached:
         with client.pipeline(transaction=False) as pipe:
@@ -124,7 +127,7 @@ def take(arrived: Arrived, entry: Entry) -> None:
     arrived.decisions.append(Logged(decision_id, row, fields[b"d"]))
 
 
-def write(entries: Sequence[Entry], *, client: redis.Redis) -> None:
+def write(entries: Sequence[Entry], *, client: redis.Redis, tell: Tell | None = None) -> None:
     """Write decisions, their places and outcomes in one transaction; what is there already stays."""
     arrived = Arrived()
     for entry in entries:
@@ -145,6 +148,8 @@ def write(entries: Sequence[Entry], *, client: redis.Redis) -> None:
         copy_in("decisioning_outcome", OUTCOME, outcomes)
         if amended:
             amend(amended)
+        if tell is not None:
+            tell([(logged.decision_id, logged.row) for logged in arrived.decisions])
 
 
 def copy_in(table: str, columns: Sequence[str], rows: Sequence[Values]) -> None:

@@ -6,7 +6,6 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from standardwebhooks import Webhook as Verifier
@@ -20,6 +19,7 @@ from decisioning.specs import SegmentSpec
 from rtts_site.foundation import addresses
 from tests.campaigns.conftest import GOLD, NOW, go_live, person, save
 from tests.campaigns.test_authoring import browser
+from tests.receiver import receiver
 
 
 @pytest.fixture
@@ -112,32 +112,6 @@ def test_choice_is_made_on_the_page(change, ada):
     browser(ada).post("/admin/notifications/choose/", {"event": ["change.mentioned", "odd"]})
 
     assert inbox.muted_by(ada) == set(Event.values) - {"change.mentioned"}
-
-
-@contextmanager
-def receiver(status=204, location=""):
-    """Yield an address on this machine and what it got."""
-    got = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            got.append((dict(self.headers), body))
-            self.send_response(status)
-            if location:
-                self.send_header("Location", location)
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://localhost:{server.server_port}/hook", got
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture
