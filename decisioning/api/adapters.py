@@ -43,7 +43,7 @@ async def receive_posthog(request: Request) -> Response:
     claims = [msgspec.Raw(msgspec.json.encode(one)) for one in map(posthog.as_claim, items)]
     intake = await intake_of(request, claims if request.key.kind == "browser" else [])
     records, refusals = posthog.read_events(items, intake=intake, sent_at=sent_at)
-    return await take(records, refusals, mark=SOFT_MARK)
+    return await take(records, refusals, mark=SOFT_MARK, items=items, source=intake.source)
 
 
 async def receive_snowplow(request: Request) -> Response:
@@ -61,13 +61,16 @@ async def receive_pixel(request: Request) -> Response:
 
 async def take_payloads(request: Request, payloads: list[Any]) -> Response:
     """Read and take payloads of trackers."""
+    intake = await intake_of(request, [])
     records, refusals = snowplow.read_payloads(
         payloads,
-        intake=await intake_of(request, []),
+        intake=intake,
         secret=request.secret,
         user_agent=request.headers.get("user-agent", ""),
     )
-    return await take(records, refusals, mark=SOFT_MARK if len(payloads) > 1 else HARD_MARK)
+    mark = SOFT_MARK if len(payloads) > 1 else HARD_MARK
+    shown = [{**one, "aid": "", "tna": ""} for one in payloads]  # one of them may be the key
+    return await take(records, refusals, mark=mark, items=shown, source=intake.source)
 
 
 async def send_segment_settings(request: Request) -> Response:

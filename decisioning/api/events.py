@@ -19,6 +19,7 @@ from decisioning.api.http import (
 )
 from decisioning.api.presented import in_segment
 from decisioning.api.process import this_process
+from decisioning.enrichment.surroundings import NOTHING, of_browser
 from decisioning.ingestion import cloudevents
 from decisioning.ingestion.identities import RULES, rules_of
 from decisioning.ingestion.log import (
@@ -41,6 +42,7 @@ from decisioning.ingestion.wire import (
 from decisioning.observing import quarantine
 from decisioning.observing.schemas import Judged, Schemas, judge
 from decisioning.round_trips import RedisUnavailable
+from decisioning.specs import AttributeSpec
 from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeysUnavailableError, ProofError
 from rtts_site.foundation.limits import EVENTS
@@ -48,6 +50,8 @@ from rtts_site.foundation.problems import Problem, invalid_field
 from rtts_site.foundation.redis_clients import hot_client
 
 NO_SCHEMAS = Schemas()
+
+NO_ATTRIBUTES: dict[str, AttributeSpec] = {}
 
 # Segment's, its browser library's, RudderStack's beacon's, and behind the prefix that some sites put first.
 BATCH_PATHS = ("/v1/batch", "/v1/b", "/beacon/v1/batch", "/ingest/v1/batch")
@@ -140,14 +144,17 @@ async def intake_of(request: Request, items: Sequence[msgspec.Raw]) -> Intake:
     """Return how this request's items are read."""
     held = this_process().holder.current.held
     is_browser = request.key.kind == "browser"
+    attributes = held.attributes if held is not None else NO_ATTRIBUTES
+    around = of_browser(request.headers) if is_browser else NOTHING
     return Intake(
-        attributes=held.attributes if held is not None else {},
+        attributes=attributes,
         received_at_ms=time.time_ns() // 1_000_000,
         pepper=settings.RTTS_PEPPER,
         source=request.key.id,
         is_browser=is_browser,
         proven=await proven_users(items) if is_browser else frozenset(),
         rules=rules_of(held.release.identity) if held is not None else RULES,
+        prepare=functools.partial(this_process().intake.preparing(attributes), around=around),
     )
 
 

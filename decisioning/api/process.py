@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 
 from decisioning.decision_spool import DecisionSpool
+from decisioning.enrichment.holding import IntakeHolder
 from decisioning.holder import ReleaseHolder
 from decisioning.ingestion.spool import EventSpool, Replayer
 from decisioning.link import Command, Replies
@@ -46,6 +47,9 @@ class Process:
         self.event_spool = EventSpool(settings.RTTS_VAR / "spool")
         self._replayer = Replayer(self.event_spool, client)
         self.notes = Notes(client)
+        self.intake = IntakeHolder(
+            client, salt=settings.RTTS_PEPPER, geo_database=settings.RTTS_GEO_DATABASE
+        )
         self.tracking_key = hmac.new(
             settings.RTTS_PEPPER, b"rtts.tracking", hashlib.sha256
         ).digest()
@@ -57,6 +61,7 @@ class Process:
         self.spool.start()
         self._replayer.start()
         self.notes.start()
+        self.intake.start()
         gc.collect()
         gc.freeze()
 
@@ -65,6 +70,7 @@ class Process:
         self.spool.stop()  # first: what it holds is lost where the process is killed meanwhile
         self._replayer.stop()
         self.notes.stop()
+        self.intake.stop()
         self.holder.stop()
 
     def budget(self, *, deadline_ms: int | None = None) -> Budget:

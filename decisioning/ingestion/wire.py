@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -43,6 +43,10 @@ CALL_TYPES: Final[tuple[CallType, ...]] = (
 REQUEST_CALLS: Final[tuple[CallType, ...]] = ("track", "page", "screen")  # with a decision request
 
 
+def _as_it_is(record: Record) -> Record:
+    return record
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
     """Who sends, when it came, and by which catalogue it is read."""
@@ -55,6 +59,9 @@ class Intake:
     proven: frozenset[str] = frozenset()  # user ids whose proof was verified
     calls: tuple[CallType, ...] = CALL_TYPES  # that may be sent
     rules: Rules = RULES  # of who is who
+    prepare: Callable[[Record], Record] = (
+        _as_it_is  # what is done to every record before it is taken
+    )
     trust: Trust = field(init=False, repr=False)  # what the sender may say about who is who
 
     def __post_init__(self) -> None:
@@ -208,6 +215,7 @@ def record_of(
             received_at_ms=intake.received_at_ms,
             source=intake.source,
         )
+        record = intake.prepare(record)
         check_packable(record)
         return in_time(record)
     except Refused as refused:

@@ -2,6 +2,7 @@
 
 from decisioning.models.connections import Import, Source, SourceRun
 from decisioning.models.dispatching import Destination, MemberExport, Sending, Wanted
+from decisioning.models.enriching import IntakeDocument
 from decisioning.models.logs import (
     DecisionRecord,
     EventRecord,
@@ -24,6 +25,7 @@ __all__ = [
     "EventRecord",
     "GoalCursor",
     "Import",
+    "IntakeDocument",
     "IntakeHour",
     "MemberExport",
     "OutcomeRecord",

@@ -1,0 +1,126 @@
+"""The only place that keeps what the owner decided about the intake, and what it looks things up in."""
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import redis
+
+from decisioning.enrichment.terms import DEFAULT, Terms, packed, read_terms
+from decisioning.models import IntakeDocument
+
+TERMS_KEY: Final = "intake:terms"  # packed Terms
+PRODUCTS_KEY: Final = "intake:products"  # packed product id -> fields
+VERSIONS_KEY: Final = "intake:versions"  # hash: terms, products -> version in force
+MAX_PRODUCTS: Final = 50_000
+MAX_FIELDS: Final = 12
+
+Products = Mapping[str, Mapping[str, Any]]
+Provided = dict[str, tuple[dict[str, Any], int]]  # cell -> values, epoch ms until when they hold
+
+
+class ProductsRefused(Exception):
+    """A product table that cannot be; the message says what to change."""
+
+
+def provided_key(provider: str) -> str:
+    """Return the key of the hash of what a provider said: cell -> packed values and their end."""
+    return f"intake:provided:{provider}"
+
+
+def live_terms() -> Terms:
+    """Return the terms in force, from PostgreSQL."""
+    newest = IntakeDocument.objects.filter(kind=IntakeDocument.Kind.TERMS).first()
+    return DEFAULT if newest is None else read_terms(msgspec.json.encode(newest.body))
+
+
+def save_terms(client: "redis.Redis", terms: Terms, *, by: str, now: datetime) -> None:
+    """Put terms in force; every version before stays in PostgreSQL."""
+    IntakeDocument.objects.create(
+        kind=IntakeDocument.Kind.TERMS,
+        body=msgspec.json.decode(packed(terms)),
+        changed_by=by,
+        changed_at=now,
+    )
+    push(client)
+
+
+def save_products(client: "redis.Redis", products: Products, *, by: str, now: datetime) -> None:
+    """Replace the product table.
+
+    Raises:
+        ProductsRefused: too many products, or too many fields of one.
+    """
+    if len(products) > MAX_PRODUCTS:
+        raise ProductsRefused(f"Send at most {MAX_PRODUCTS} products; these are {len(products)}.")
+    wide = next((key for key, fields in products.items() if len(fields) > MAX_FIELDS), None)
+    if wide is not None:
+        raise ProductsRefused(f"{wide}: a product may have at most {MAX_FIELDS} fields.")
+    IntakeDocument.objects.create(
+        kind=IntakeDocument.Kind.PRODUCTS, body=products, changed_by=by, changed_at=now
+    )
+    push(client)
+
+
+def push(client: "redis.Redis") -> int:
+    """Bring Redis to what PostgreSQL says, and return how many documents that changed."""
+    changed = 0
+    for kind, key in (
+        (IntakeDocument.Kind.TERMS, TERMS_KEY),
+        (IntakeDocument.Kind.PRODUCTS, PRODUCTS_KEY),
+    ):
+        newest = IntakeDocument.objects.filter(kind=kind).values_list("pk", flat=True).first()
+        held = client.hget(VERSIONS_KEY, kind.value)
+        if newest is None or held == str(newest).encode():
+            continue
+        body = IntakeDocument.objects.values_list("body", flat=True).get(pk=newest)
+        with client.pipeline(transaction=True) as pipe:
+            pipe.set(key, msgspec.json.encode(body))
+            pipe.hset(VERSIONS_KEY, kind.value, str(newest))
+            pipe.execute()
+        changed += 1
+    return changed
+
+
+def load_versions(client: "redis.Redis") -> dict[bytes, bytes]:
+    """Return the versions in force by kind."""
+    found: Any = client.hgetall(VERSIONS_KEY)
+    return dict(found)
+
+
+def load_terms(client: "redis.Redis") -> Terms:
+    """Return the terms in force, as processes of the API see them."""
+    found: Any = client.get(TERMS_KEY)
+    return DEFAULT if found is None else read_terms(found)
+
+
+def load_products(client: "redis.Redis") -> Products:
+    """Return the product table."""
+    found: Any = client.get(PRODUCTS_KEY)
+    return {} if found is None else msgspec.json.decode(found, type=dict[str, dict[str, Any]])
+
+
+def keep_provided(client: "redis.Redis", provider: str, found: Provided) -> None:
+    """Note what a provider said, and forget what no longer holds."""
+    key, now_ms = provided_key(provider), time.time_ns() // 1_000_000
+    stale = [
+        cell for cell, (_, until_ms) in load_provided(client, provider).items() if until_ms < now_ms
+    ]
+    with client.pipeline(transaction=True) as pipe:
+        if stale:
+            pipe.hdel(key, *stale)
+        if found:
+            pipe.hset(
+                key, mapping={cell: msgspec.msgpack.encode(one) for cell, one in found.items()}
+            )
+        pipe.pexpire(key, 86_400_000)
+        pipe.execute()
+
+
+def load_provided(client: "redis.Redis", provider: str) -> Provided:
+    """Return what a provider said, by cell."""
+    found: Any = client.hgetall(provided_key(provider))
+    read = msgspec.msgpack.Decoder(tuple[dict[str, Any], int]).decode
+    return {cell.decode(): read(one) for cell, one in found.items()}
