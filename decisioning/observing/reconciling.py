@@ -15,6 +15,7 @@ from consent import people
 from decisioning.ingestion.rebuilding import Drift, correct
 from decisioning.models import IntakeHour, Reconciliation
 from decisioning.observing.batches import HOUR_MS
+from decisioning.profiles.profile import differing
 
 PARTITIONS: Final = 16  # of a run; the next takes the next ones
 PER_PARTITION: Final = 125  # people, from a place that changes with each run
@@ -80,8 +81,7 @@ def parts_of(drift: Drift) -> list[str]:
     _person, stored, told = drift
     if stored is None or told is None:
         return ["whole"]
-    names = [name for name in stored.__struct_fields__ if name not in NOT_COMPARED]
-    return [name for name in names if getattr(stored, name) != getattr(told, name)]
+    return [name for name in differing(stored, told) if name not in NOT_COMPARED]
 
 
 def _partitions_of(number: int) -> list[int]:

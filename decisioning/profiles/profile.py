@@ -147,6 +147,12 @@ def _plain(profile: Profile) -> dict[str, Any]:
     return plain
 
 
+def differing(one: Profile, other: Profile) -> list[str]:
+    """Return the names of the parts in which two profiles are not the same."""
+    first, second = _plain(one), _plain(other)
+    return [name for name in first if first[name] != second[name]]
+
+
 def _give_up_largest(profile: Profile) -> Profile:
     """Return the profile without the largest family, or the largest attribute where it has none."""
     if profile.series:
