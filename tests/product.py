@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,6 +107,15 @@ class Product:
 
     def start(self, name):
         embedded.start(STORES[name], self.var, dies_with_parent=True)
+
+    def kill(self, name):
+        """End a process with its children at once, as the kernel would; a store stays away until `start`."""
+        top = psutil.Process(self.pid(name))
+        family = [top, *top.children(recursive=True)]
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=10)
 
     @contextmanager
     def stopped(self, name):
