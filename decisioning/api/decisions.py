@@ -297,6 +297,7 @@ def request_records(
         source=key.id,
         is_browser=key.kind == "browser",
         proven=frozenset({identifier.value} if identifier.namespace == "user" else ()),
+        prepare=this_process().intake.preparing(attributes),
     )
     records, refusals = records_from_request_events(
         asked.events, identifiers=[identifier], intake=intake

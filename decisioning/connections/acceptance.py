@@ -12,6 +12,8 @@ from django.conf import settings
 from decisioning.connections.casting import Unusable, plain
 from decisioning.connections.lines import Line
 from decisioning.connections.mapping import Json, Mapping, RowRefusal, apply
+from decisioning.enrichment.steps import Known, Preparing
+from decisioning.enrichment.stored import load_terms
 from decisioning.ingestion.identities import RULES, rules_of
 from decisioning.ingestion.log import SOFT_MARK, event_log
 from decisioning.ingestion.records import Record
@@ -79,12 +81,15 @@ def terms_for(client: "redis.Redis", *, source: str, now_ms: int = 0) -> Terms:
     """Return by what a source's rows are read, any age of them; two round trips."""
     live = load_live(client)
     release = live.release if live is not None else None
+    attributes = {one.key: one for one in release.attributes} if release is not None else {}
+    known = Known(terms=load_terms(client), attributes=attributes, salt=settings.RTTS_PEPPER)
     intake = Intake(
-        attributes={one.key: one for one in release.attributes} if release is not None else {},
+        attributes=attributes,
         received_at_ms=now_ms,
         pepper=settings.RTTS_PEPPER,
         source=source,
         rules=rules_of(release.identity) if release is not None else RULES,
+        prepare=Preparing.by(known),
     )
     return Terms(intake, Schemas(release.event_types) if release is not None else Schemas())
 

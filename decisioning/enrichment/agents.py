@@ -46,6 +46,7 @@ def read_agent(text: str) -> Agent:
     return _read(text[:512]) if text and _ready.is_set() else UNKNOWN
 
 
+@lru_cache(maxsize=4096)
 def by_hints(agent: Agent, *, platform: str, brands: str, is_mobile: bool | None) -> Agent:
     """Return an agent with what the browser says by itself in place of what was read from its text."""
     device = agent.device_class

@@ -71,9 +71,6 @@ def drop_point(record: Record, around: Surroundings, known: "Known") -> None:
         record.context["location"] = _coarse(said)
     elif said is not None:
         del record.context["location"]
-    if record.properties.keys() & _PRECISE:
-        for name in _PRECISE:
-            record.properties.pop(name, None)
 
 
 def _coarse(place: dict[str, Any]) -> dict[str, Any]:

@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 
 V4_BITS: Final = 24
 V6_BITS: Final = 48
-_ADDRESSES: Final = ("ip", "ip_address", "ipAddress", "$ip")
-_AGENTS: Final = ("userAgent", "user_agent", "$raw_user_agent", "$user_agent", "userAgentData")
+_ADDRESSES: Final = frozenset({"ip", "ip_address", "ipAddress", "$ip"})
+_AGENTS: Final = frozenset(
+    {"userAgent", "user_agent", "$raw_user_agent", "$user_agent", "userAgentData"}
+)
 
 
 def cut_address(record: Record, around: Surroundings, known: "Known") -> None:
     """Leave of addresses their network alone."""
     for said in (record.context, record.properties, record.traits):
-        for name in _ADDRESSES:
-            if name in said:
-                value = said.pop(name)
-                network = network_of(value) if isinstance(value, str) else ""
-                if network:
-                    said[name] = network
+        for name in said.keys() & _ADDRESSES:
+            value = said.pop(name)
+            network = network_of(value) if isinstance(value, str) else ""
+            if network:
+                said[name] = network
 
 
 @lru_cache(maxsize=4096)
@@ -50,12 +51,11 @@ def network_of(address: str) -> str:
 def reduce_agent(record: Record, around: Surroundings, known: "Known") -> None:
     """Leave of user agents family and major version."""
     for said in (record.context, record.properties, record.traits):
-        for name in _AGENTS:
-            if name in said:
-                value = said.pop(name)
-                reduced = read_agent(value).reduced if isinstance(value, str) else ""
-                if reduced:
-                    said[name] = reduced
+        for name in said.keys() & _AGENTS:
+            value = said.pop(name)
+            reduced = read_agent(value).reduced if isinstance(value, str) else ""
+            if reduced:
+                said[name] = reduced
 
 
 def keep_permitted(record: Record, around: Surroundings, known: "Known") -> None:
