@@ -1,8 +1,8 @@
 /**
  * Targeting in a web page: events out, offers in, consent first.
  *
- *   <script src="https://targeting.example/sdk/rtts.js" data-key="rtts_bk_…" integrity="…" crossorigin defer></script>
- *   <div data-rtts-slot="web.home.hero">What everybody sees until there is an offer</div>
+ *   <script src="…/sdk/rtts.js" data-key="rtts_bk_…" integrity="…" crossorigin defer></script>
+ *   <div data-rtts-slot="web.home.hero">What everybody sees</div>
  *
  * Before `rtts.consent({...})` said yes, now or on an earlier page, nothing is stored and nothing is sent.
  */
@@ -10,23 +10,24 @@
   "use strict";
 
   const script = document.currentScript;
+  const { key, api, controller, method, notice, jurisdiction } = script.dataset;
   const settings = {
-    key: script.dataset.key,
-    api: script.dataset.api || new URL(script.src).origin,
-    timeout: 300, // milliseconds that a decision may take before a slot keeps what the server rendered
+    key,
+    api: api || new URL(script.src).origin,
+    timeout: 300, // milliseconds that a decision may take
     evidence: {
-      controller: script.dataset.controller || location.hostname,
-      collection_method: script.dataset.method || "cookie banner",
-      notice_version: script.dataset.notice || "1",
-      jurisdiction: script.dataset.jurisdiction || "unknown",
+      controller: controller || location.hostname,
+      collection_method: method || "cookie banner",
+      notice_version: notice || "1",
+      jurisdiction: jurisdiction || "unknown",
       language: document.documentElement.lang || navigator.language,
     },
   };
   const STATE = "rtts"; // { id, purposes } after a yes, { refused } after a no
   const WAITING = "rtts.page."; // and a page: { queue, unsaid }, what the server has not confirmed yet
-  const KEPT = 1000; // events that wait at most; beyond, the oldest is lost
+  const KEPT = 1000; // events that wait at most; then the oldest is lost
   const BYTES = 60_000; // of one request: browsers let 64 KiB outlive the page
-  const SEEN_MS = 1000; // half of an offer in view for this long is an impression
+  const SEEN_MS = 1000; // half in view for this long is an impression
   const ENGAGED_MS = 15_000;
   const PROOF_MS = 14 * 60_000; // proofs of a user last 15 minutes
 
@@ -40,7 +41,7 @@
   const randomId = () =>
     Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, "0")).join("");
 
-  // 1 What is stored: a copy, so that a browser which refuses storage loses no more than the next page.
+  // 1 What is stored is a copy: a browser that refuses storage loses no more than the next page.
 
   const home = WAITING + randomId();
   const storage = (act) => {
@@ -66,7 +67,7 @@
 
   /**
    * Record what the visitor says, e.g. `rtts.consent({ personalised_offers: true, email_marketing: false })`.
-   * Purposes that are not named stay as they were; when none is left at true, everything stops and is erased.
+   * Others stay as they were; when none is left at true, everything stops and is erased.
    * @returns {Promise<boolean>} whether the server has it; until then it is sent again
    */
   async function consent(purposes, evidence) {
@@ -76,16 +77,13 @@
     const isYes = Object.values(all).includes(true);
     if (isYes) save(STATE, (state = { id, purposes: all }));
     else stop({ refused: today() });
+    if (Object.values(purposes).includes(false)) emptyAll();
     emit("consent", { purposes: all });
-    if (!isYes && !isKnown) return true; // nobody was known, so there is nothing to withdraw
-    const changes = Object.entries(purposes).map(([purpose, yes]) => ({
-      purpose,
-      status: yes ? "given" : "withdrawn",
-      event_time: today(),
-    }));
+    if (!isYes && !isKnown) return true; // nobody was known: there is nothing to withdraw
+    const status = (yes) => (yes ? "given" : "withdrawn");
     const body = {
       person: `anonymous:${id}`,
-      changes,
+      changes: Object.entries(purposes).map(([purpose, yes]) => ({ purpose, status: status(yes), event_time: today() })),
       evidence: { ...settings.evidence, gpc, ...evidence },
       actor: { kind: "subject" },
     };
@@ -114,7 +112,7 @@
     return true;
   }
 
-  /** Stop everything, erase everything, and put back what the server rendered. */
+  /** Stop and erase everything, and put back what the server rendered. */
   function stop(left) {
     running = false;
     queue = [];
@@ -125,21 +123,21 @@
     keep();
     clearInterval(ticking);
     listening.abort();
-    for (const slot of slots.keys()) empty(slot);
+    emptyAll();
   }
 
-  /** Forget who this is, e.g. when somebody signs out; the next visitor is asked again. */
+  /** Forget who this is, e.g. after signing out; the next visitor is asked again. */
   function reset() {
     stop({});
     emit("consent", { purposes: {} });
   }
 
-  // 3 The way out: one request at a time. What is not confirmed is kept and sent again, by the next page if need be.
+  // 3 The way out: one request at a time. What is not confirmed is sent again, by the next page if need be.
 
   let timer = 0; // set from the first message that waits until the answer to its request
   let isSending = false;
   let tries = 0;
-  let most = 100; // events in a request; 1 after a request was refused, to find the one that is wrong
+  let most = 100; // events in a request; 1 after a refusal, to find the wrong one
 
   const request = (path, options) => fetch(settings.api + path, { credentials: "omit", ...options }).catch(() => null);
 
@@ -159,7 +157,7 @@
     timer ||= setTimeout(flush, 0);
   }
 
-  /** Return the first messages of a path that fit into one request. */
+  /** Return what of a path's messages fits into one request. */
   function batchOf(path) {
     let size = 0;
     const found = queue.filter((one) => one.path === path).slice(0, most);
@@ -167,11 +165,11 @@
     return end > 0 ? found.slice(0, end) : found.slice(0, end + 1 || undefined);
   }
 
-  // The key is in the body and the type is plain text: no preflight goes ahead, and a beacon can carry it.
+  // The key is in the body and the body is plain text: no preflight goes ahead, and a beacon can carry it.
   function bodyOf(batch) {
     const messages = batch.map((one) => one.message);
     const inside = batch[0].path === "/v1/batch" ? { batch: messages, sentAt: today() } : { events: messages };
-    return new Blob([JSON.stringify({ writeKey: settings.key, ...inside })], { type: "text/plain" });
+    return JSON.stringify({ writeKey: settings.key, ...inside });
   }
 
   async function flush() {
@@ -201,7 +199,7 @@
     if (queue.length) timer = setTimeout(flush, isOver || isWrong ? 0 : Math.max(asked, backOff(tries++)));
   }
 
-  /** Hand what is left to the browser as the page goes; it stays kept, for nobody hears the answer. */
+  /** Hand what is left to the browser as the page goes; it stays kept: nobody hears the answer. */
   function flushForGood() {
     for (const path of new Set(queue.map((one) => one.path))) navigator.sendBeacon(settings.api + path, bodyOf(batchOf(path)));
   }
@@ -209,7 +207,11 @@
   // 4 Events.
 
   let view = null;
-  const referrer = document.referrer.split(/[?#]/)[0];
+  const here = () => ({
+    path: location.pathname,
+    title: document.title,
+    referrer: document.referrer.split(/[?#]/)[0],
+  });
 
   function context() {
     const utm = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("utm_"));
@@ -219,7 +221,7 @@
       view: { id: view.id, sequence: ++view.sequence },
       locale: navigator.language,
       timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-      page: { path: location.pathname, url: location.origin + location.pathname, title: document.title, referrer },
+      page: { ...here(), url: location.origin + location.pathname },
       ...(utm.length && { campaign: Object.fromEntries(utm.map(([name, value]) => [name.slice(4), value])) }),
       ...(effectiveType && { network: { effectiveType, saveData: saveData === true } }),
     };
@@ -247,14 +249,14 @@
     if (!running) return;
     if (view) engaged();
     view = { id: randomId(), sequence: 0, told: "", shown: visible() && now(), time: 0, px: 0, percent: 0, hover: {} };
-    message("page", { name, properties: { path: location.pathname, title: document.title, referrer, ...properties } });
+    message("page", { name, properties: { ...here(), ...properties } });
     for (const one of document.querySelectorAll("[data-rtts-view]")) track(one.dataset.rttsView, propertiesOf(one));
     measure();
   }
 
   /**
-   * Say who this is: `traits` are attributes; a `userId` needs the `proof` that the site's server signed for it.
-   * Later events name the anonymous id alone, which the server has joined to the user by then.
+   * Say who this is: `traits` are attributes; a `userId` needs the `proof` that the site's server signed.
+   * Later events name the anonymous id alone: the server has joined it to the user by then.
    */
   function identify(userId, traits = {}, proof) {
     if (userId) user = { id: userId, proof, until: Date.now() + PROOF_MS };
@@ -262,10 +264,10 @@
     if (userId) fillSlots();
   }
 
-  /** Say that this person belongs to a group, e.g. `rtts.group("household-7", { size: 4 })`. */
+  /** Say that this person belongs to a group. */
   const group = (groupId, traits = {}) => message("group", { groupId, traits });
 
-  /** Say that this browser's visitor is the user whom the proof names. */
+  /** Say that this visitor is the user whom the proof names. */
   const alias = (userId, proof) => message("alias", { userId, previousId: state.id, context: { proof } });
 
   const cart = {
@@ -283,14 +285,15 @@
   function measure() {
     const { scrollHeight, clientHeight } = document.documentElement;
     const way = scrollHeight - clientHeight;
-    const quarter = view.percent >> 5;
+    const quarter = () => Math.floor(view.percent / 25);
+    const before = quarter();
     view.px = Math.max(view.px, Math.round(scrollY));
-    // Of the way that can be scrolled: 0 at the top, 100 at the end; 0 where there is nothing to scroll.
+    // Of the way that can be scrolled: 0 at the top, 100 at the end.
     if (way > 0) view.percent = Math.max(view.percent, Math.min(100, Math.round((100 * scrollY) / way)));
-    if (view.percent >> 5 > quarter) engaged();
+    if (quarter() > before) engaged();
   }
 
-  /** Add the time since the last look to the page and to the element under the pointer. */
+  /** Add the time since the last count to the page and to what is under the pointer. */
   function count() {
     const passed = view.shown ? now() - view.shown : 0;
     view.time += passed;
@@ -332,10 +335,10 @@
       if (named) track(named.dataset.rttsClick || "Element Clicked", { key: named.dataset.rttsKey, ...propertiesOf(named) });
       const offer = target.closest("[data-rtts-offer]");
       const isDismissal = target.closest("[data-rtts-dismiss]");
-      if (offer && target.closest("a, button")) feedback(isDismissal ? "dismissal" : "click", tokens.get(offer));
+      if (offer && target.closest("a, button")) feedback(isDismissal ? "dismissal" : "click", offer.rttsToken);
       if (offer && isDismissal) offer.remove();
     });
-    // Where the browser tells of navigation inside the page, a single-page app need not call page().
+    // Where the browser tells of it, a single-page app need not call page().
     let path = location.pathname;
     on(window.navigation || bus, "currententrychange", () => {
       if (path !== (path = location.pathname)) setTimeout(() => (page(), fillSlots()));
@@ -345,7 +348,6 @@
   // 6 Offers.
 
   const slots = new Map(); // element -> { fallback: its nodes, shown: what is in it }
-  const tokens = new WeakMap(); // element of an offer -> its tracking token
 
   const person = () =>
     user?.until > Date.now() ? { user_id: user.id, anonymous_id: state.id, proof: user.proof } : { anonymous_id: state.id };
@@ -381,9 +383,11 @@
   const nameOf = ({ status, offers }) =>
     status === "offers" ? offers.map((one) => `${one.offer}/${one.variant}`).join() : "";
 
+  const emptyAll = () => [...slots.keys()].forEach(empty);
+
   function show(slot, placement) {
     if (nameOf(placement) === slots.get(slot).shown) return;
-    // What stands below must not move: a slot never gets lower than it was.
+    // What stands below must not move.
     slot.style.minHeight = `${slot.offsetHeight}px`;
     if (placement.status !== "offers") return empty(slot);
     slots.get(slot).shown = nameOf(placement);
@@ -399,12 +403,12 @@
   function put(offer) {
     const node = rtts.render(offer);
     node.dataset.rttsOffer = offer.offer;
-    tokens.set(node, offer.tracking_token);
+    node.rttsToken = offer.tracking_token;
     sight.observe(node);
     return node;
   }
 
-  /** Return an offer as an element. Replace it to draw offers your own way: `rtts.render = (offer) => element`. */
+  /** Return an offer as an element; replaceable: `rtts.render = (offer) => element`. */
   function render({ content, content_type }) {
     const link = safeLink(content.link_url || content.link);
     const box = element(link ? "a" : "div", "rtts-offer", link && { href: link });
@@ -426,30 +430,28 @@
     return found && ["http:", "https:", "mailto:", "tel:"].includes(found.protocol) ? found.href : "";
   }
 
-  const seen = new Map(); // element of an offer -> timer
   const sight = new IntersectionObserver(
     (entries) => {
       for (const { target, intersectionRatio } of entries) {
-        clearTimeout(seen.get(target));
-        if (intersectionRatio >= 0.5) seen.set(target, setTimeout(impress, SEEN_MS, target));
+        clearTimeout(target.rttsTimer);
+        if (intersectionRatio >= 0.5) target.rttsTimer = setTimeout(impress, SEEN_MS, target);
       }
     },
     { threshold: 0.5 },
   );
 
   function impress(node) {
-    seen.delete(node);
     if (!node.isConnected || !visible()) return;
     sight.unobserve(node);
-    feedback("impression", tokens.get(node));
+    feedback("impression", node.rttsToken);
   }
 
-  /** Say what came of an offer: impression, click, conversion or dismissal, by its tracking token. */
+  /** Report an impression, click, conversion or dismissal by its tracking token. */
   function feedback(type, token, value) {
     if (token) send("/v1/feedback", { type, tracking_token: token, timestamp: today(), value });
   }
 
-  // 7 Live: the server says when another decision is due. EventSource can send no headers, so it is read by hand.
+  // 7 Live: the server says when another decision is due. EventSource can send no headers.
 
   let listening = new AbortController();
 
@@ -460,8 +462,8 @@
     if (!keys || (listening.wanted === wanted && !listening.signal.aborted)) return;
     listening.abort();
     const { signal } = Object.assign((listening = new AbortController()), { wanted });
-    const headers = { Authorization: `Bearer ${settings.key}`, "X-Anonymous-Id": state.id };
-    if (who.user_id) Object.assign(headers, { "X-User-Id": encodeURIComponent(who.user_id), "X-Person-Proof": who.proof });
+    const proven = who.proof && { "X-User-Id": encodeURIComponent(who.user_id), "X-Person-Proof": who.proof };
+    const headers = { Authorization: `Bearer ${settings.key}`, "X-Anonymous-Id": state.id, ...proven };
     const path = `/v1/stream?placements=${encodeURIComponent(keys)}&gpc=${Number(gpc)}`;
     for (let turn = 0; !signal.aborted; turn++) {
       const answer = await request(path, { headers, signal, cache: "no-store" });
@@ -471,7 +473,7 @@
     }
   }
 
-  /** Read decisions until the stream ends; return whether there were any. */
+  /** Return at the end of the stream whether anything came. */
   async function read(body, signal) {
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
@@ -486,12 +488,12 @@
         }
       }
     } catch {
-      // The connection broke; the caller connects again.
+      // It broke: the caller connects again.
     }
     return any;
   }
 
-  /** Compare what would be decided with what is shown; only where it differs a decision is made that counts. */
+  /** Only where what would be decided differs from what is shown, a decision is made that counts. */
   function take(said) {
     emit("news", said);
     const names = Object.fromEntries(said.placements.map((one) => [one.key, nameOf(one)]));
@@ -516,23 +518,16 @@
 
   const rtts = {
     ...{ settings, consent, reset, page, track, identify, group, alias, cart, decide, fillSlots, feedback, render },
-    /** "given", "refused", or "" while the visitor has not been asked. */
-    get choice() {
-      return state.id ? "given" : state.refused ? "refused" : "";
+    /** { id, purposes } of who said yes, { refused } after a no, {} of who was not asked. */
+    get state() {
+      return state;
     },
-    /** The purposes that the visitor was asked about. */
-    get purposes() {
-      return { ...state.purposes };
-    },
-    get anonymousId() {
-      return state.id;
-    },
-    /** Be told of event, sent, lost, problem, decision, shown, news, consent: `rtts.on("shown", ({ detail }) => …)`. */
+    /** Be told of event, sent, lost, problem, decision, shown, news, consent. */
     on: (type, listener) => bus.addEventListener(type, listener),
   };
   window.rtts = rtts;
 
-  // What earlier pages left; a page that still lives sends its own again, and the server takes each once.
+  // What earlier pages left; one that still lives sends its own too, and the server takes each once.
   for (const name of pages()) {
     const left = load(name);
     queue.push(...(state.id ? left.queue : []));

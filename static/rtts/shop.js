@@ -18,35 +18,46 @@
   };
 
   function tellChoice() {
-    const isGiven = rtts.choice === "given";
-    banner.hidden = rtts.choice !== "";
+    const isGiven = rtts.state.id;
+    banner.hidden = Boolean(rtts.state.id || rtts.state.refused);
     privacy.textContent = isGiven ? "Withdraw my consent" : "Allow offers for me";
     $("#standing").textContent = isGiven
-      ? `Visitor ${rtts.anonymousId.slice(0, 8)}… has said yes.`
+      ? `Visitor ${rtts.state.id.slice(0, 8)}… has said yes.`
       : "Nobody is known: nothing is stored and nothing was sent.";
     if (!isGiven) clearPanel();
   }
 
   for (const button of document.querySelectorAll("[data-consent]"))
     button.addEventListener("click", () => say(button.dataset.consent === "yes"));
-  privacy.addEventListener("click", () => say(rtts.choice !== "given"));
+  privacy.addEventListener("click", () => say(!rtts.state.id));
   rtts.on("consent", () => setTimeout(tellChoice));
 
   // The panel.
 
   let known = [];
+  const happened = []; // { id, text, isSent } of events, the newest first
+
+  /** Write the newest events into lines that stay where they are, so that the page does not move. */
+  function tellEvents() {
+    for (const [place, one] of [...$("#events").children].entries()) {
+      const event = happened[place];
+      one.textContent = event ? `${event.isSent ? "✓" : "…"} ${event.text}` : place ? "" : "none yet";
+      one.className = event?.isSent ? "fresh" : "none";
+    }
+  }
 
   function clearPanel() {
     known = [];
     $("#segments").replaceChildren(line("none yet", "none"));
     $("#offers").replaceChildren(line("what everybody sees", "none"));
-    $("#events").replaceChildren(line("none yet", "none"));
+    happened.length = 0;
+    tellEvents();
   }
 
   async function readSegments() {
-    if (rtts.choice !== "given") return;
-    const answer = await fetch(visitor, { headers: { "X-Anonymous-Id": rtts.anonymousId } }).catch(() => null);
-    if (!answer?.ok || rtts.choice !== "given") return;
+    if (!rtts.state.id) return;
+    const answer = await fetch(visitor, { headers: { "X-Anonymous-Id": rtts.state.id } }).catch(() => null);
+    if (!answer?.ok || !rtts.state.id) return;
     const { segments } = await answer.json();
     const lines = segments.map((name) => line(name, known.includes(name) ? "" : "fresh"));
     $("#segments").replaceChildren(...(lines.length ? lines : [line("none yet", "none")]));
@@ -60,21 +71,20 @@
     $("#offers").replaceChildren(...(offers.length ? offers : [line("what everybody sees", "none")]));
   }
 
-  const waiting = new Map(); // message id -> its line
+  function note({ messageId, event, type, properties }, isSent = false) {
+    const about = properties?.department ? ` (${properties.department})` : "";
+    happened.unshift({ id: messageId, text: (event || type) + about, isSent });
+    happened.length = Math.min(happened.length, $("#events").childElementCount);
+    tellEvents();
+  }
 
-  rtts.on("event", ({ detail }) => {
-    const one = line(`… ${detail.event || detail.type}${detail.properties?.department ? ` (${detail.properties.department})` : ""}`);
-    waiting.set(detail.messageId, one);
-    $("#events .none")?.remove();
-    $("#events").prepend(one);
-    while ($("#events").childElementCount > 12) $("#events").lastElementChild.remove();
-  });
+  rtts.on("event", ({ detail }) => note(detail));
   rtts.on("sent", ({ detail }) => {
-    for (const { messageId } of detail.messages) {
-      const one = waiting.get(messageId);
-      if (one) Object.assign(one, { textContent: one.textContent.replace("…", "✓"), className: "fresh" });
-      waiting.delete(messageId);
+    for (const message of detail.messages.filter((one) => one.messageId)) {
+      const known = happened.find((one) => one.id === message.messageId);
+      known ? (known.isSent = true) : note(message, true);
     }
+    tellEvents();
   });
   rtts.on("shown", tellOffers);
   rtts.on("news", () => {
@@ -123,7 +133,7 @@
     $("#thanks").textContent = "Thank you for your order.";
     tellBasket();
   });
-  if ($("#basket") && rtts.choice === "given") {
+  if ($("#basket") && rtts.state.id) {
     const contents = { value: total(load()), quantity: load().length };
     $("#order") ? rtts.cart.checkout(contents) : rtts.cart.viewed(contents);
   }

@@ -1,0 +1,276 @@
+"""The web SDK in a real browser: what it notes, what it shows, and what it does when something is missing."""
+
+import json
+import re
+import time
+
+import httpx
+import pytest
+
+from rtts_site.foundation import api_keys
+from tests.browser.strangers import stranger
+
+pytestmark = pytest.mark.browser
+
+HIDE = """(state) => {
+  Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+NOTE = "window.noted = []; rtts.on('event', ({ detail }) => noted.push(detail))"
+KEY_ID = """
+from rtts_site.foundation.models import ApiKey
+from rtts_site.foundation.api_keys import digest_of
+print(ApiKey.objects.get(digest=digest_of({secret!r})).id)
+"""
+
+
+@pytest.fixture
+def visitor(chromium, stack):
+    with stranger(chromium, stack) as someone:
+        yield someone
+
+
+@pytest.fixture
+def known(visitor):
+    """Return a visitor who said yes, on a page of the bakery."""
+    visitor.open("/shop/bakery/")
+    visitor.says("Accept")
+    return visitor
+
+
+def events(visitor, name=None):
+    """Return what was sent to the API as messages, of one name or all."""
+    batches = [body["batch"] for path, body in visitor.sent if path == "/v1/batch"]
+    found = {one["messageId"]: one for batch in batches for one in batch}.values()
+    return [one for one in found if name in (None, one.get("event", one["type"]))]
+
+
+def eventually(visitor, done, patience_s=20):
+    """Return what `done` returns once that is something; meanwhile the page goes on."""
+    end = time.monotonic() + patience_s
+    while not (found := done()):
+        assert time.monotonic() < end
+        visitor.page.wait_for_timeout(50)
+    return found
+
+
+def reports(visitor):
+    """Return what was reported of offers."""
+    bodies = [body for path, body in visitor.sent if path == "/v1/feedback"]
+    return [one["type"] for body in bodies for one in body["events"]]
+
+
+def test_a_view_is_told_with_its_address_and_without_its_query(visitor):
+    visitor.open("/shop/bakery/?utm_source=flyer&email=ann@example.org#x")
+    visitor.says("Accept")
+    (view,) = events(visitor, "page")
+
+    assert view["properties"]["path"] == "/shop/bakery/"
+    assert view["context"]["campaign"] == {"source": "flyer"}
+    assert "example.org" not in json.dumps(visitor.sent)
+    assert re.fullmatch("[0-9a-f]{32}", view["anonymousId"])
+    assert visitor.errors == []
+
+
+def test_a_view_has_one_engagement_that_grows(known):
+    page = known.page
+    page.evaluate(NOTE)
+    page.locator("[data-rtts-key='product-866227']").hover()
+    page.wait_for_timeout(300)
+    page.evaluate("document.body.style.minHeight = '5000px'")
+    page.mouse.wheel(0, 1_500)
+    known.until("noted.length")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.evaluate(HIDE, "hidden")
+    page.wait_for_timeout(200)
+    page.evaluate(HIDE, "visible")
+    told = [one for one in page.evaluate("noted") if one.get("event") == "Page Engaged"]
+    first, last = told[0]["properties"], told[-1]["properties"]
+
+    assert len(told) >= 2
+    assert len({one["messageId"] for one in told}) == len(told)
+    assert {one["properties"]["view_id"] for one in told} == {first["view_id"]}
+    assert last["sequence"] > first["sequence"]
+    assert last["scroll_depth_percent"] == 100
+    assert last["scroll_depth_px"] > first["scroll_depth_px"] > 0
+    assert last["time_on_page_s"] > first["time_on_page_s"] > 0
+    assert last["hover_ms"]["product-866227"] >= 250
+
+
+def test_hidden_time_does_not_count(known):
+    page = known.page
+    page.evaluate(NOTE)
+    page.evaluate(HIDE, "hidden")
+    page.wait_for_timeout(1_000)
+    page.evaluate(HIDE, "visible")
+    page.evaluate(HIDE, "hidden")
+    told = [one["properties"]["time_on_page_s"] for one in page.evaluate("noted")]
+
+    assert told[-1] - told[0] < 0.5
+
+
+def test_each_event_of_a_view_has_the_next_number(known):
+    known.page.evaluate("for (let n = 0; n < 50; n++) rtts.track('Counted', { n })")
+    eventually(known, lambda: len(events(known, "Counted")) == 50)
+    views = {one["context"]["view"]["id"] for one in events(known)}
+    numbers = [one["context"]["view"]["sequence"] for one in events(known)]
+
+    assert len(views) == 1
+    assert sorted(numbers) == list(range(1, len(numbers) + 1))
+
+
+def test_a_screen_of_a_single_page_app_is_a_view(known):
+    known.page.evaluate("history.pushState({}, '', '/shop/bakery/offers')")
+    views = eventually(known, lambda: len(found := events(known, "page")) == 2 and found)
+
+    assert views[1]["properties"]["path"] == "/shop/bakery/offers"
+    assert views[0]["context"]["view"]["id"] != views[1]["context"]["view"]["id"]
+
+
+def test_what_is_seen_and_clicked_is_reported(known):
+    for number in range(3):
+        known.looks_at(number)
+    known.slot.locator("[data-rtts-offer]").wait_for()
+    eventually(known, lambda: reports(known) == ["impression"])
+    known.slot.locator("a").click()
+
+    eventually(known, lambda: reports(known) == ["impression", "click"])
+    assert known.errors == []
+
+
+def test_a_slow_decision_leaves_what_the_server_rendered(visitor):
+    visitor.open("/shop/bakery/")
+    visitor.page.route("**/v1/decisions", lambda route: (time.sleep(1), route.abort()))
+    visitor.page.route("**/v1/stream*", lambda route: route.abort())
+    visitor.page.locator("#banner").get_by_role("button", name="Accept").click()
+    visitor.until("rtts.state.id")
+    took, said = visitor.page.evaluate(
+        """async () => {
+          const started = performance.now();
+          const said = await rtts.decide(["web.shop.hero"]);
+          return [performance.now() - started, said];
+        }"""
+    )
+
+    assert said is None
+    assert 250 < took < 900
+    assert "Fresh food, every day" in visitor.slot.inner_text()
+
+
+def test_the_signal_of_the_browser_goes_with_every_question(chromium, stack):
+    with stranger(chromium, stack) as visitor:
+        visitor.context.add_init_script(
+            "Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })"
+        )
+        streams = []
+        visitor.page.on(
+            "request", lambda one: streams.append(one.url) if "/v1/stream" in one.url else None
+        )
+        visitor.open("/shop/")
+        visitor.says("Accept")
+        asked = [body for path, body in visitor.sent if path == "/v1/decisions"]
+        said = [body for path, body in visitor.sent if path == "/v1/consents"]
+
+        assert all(one["consent"]["gpc"] for one in asked)
+        assert said[0]["evidence"]["gpc"]
+        assert all("gpc=1" in one for one in streams)
+
+
+def test_a_consent_that_is_not_confirmed_is_said_again(visitor):
+    visitor.open("/shop/")
+    visitor.page.route("**/v1/consents", lambda route: route.abort(), times=2)
+    visitor.says("Accept")
+    said = [body for path, body in visitor.sent if path == "/v1/consents"]
+
+    assert len(said) == 3
+    assert said[0] == said[2]
+
+
+def test_a_withdrawal_outlives_the_page(visitor):
+    visitor.open("/shop/")
+    visitor.says("Accept")
+    visitor.page.route("**/v1/consents", lambda route: route.abort())
+    visitor.page.get_by_role("button", name="Withdraw my consent").click()
+    visitor.page.wait_for_timeout(200)
+    visitor.page.unroute("**/v1/consents")
+    visitor.open("/shop/bakery/")
+    visitor.until("Object.keys(localStorage).length === 1")
+
+    assert visitor.sent[-1][0] == "/v1/consents"
+    assert visitor.sent[-1][1]["changes"][0]["status"] == "withdrawn"
+    assert visitor.page.evaluate("rtts.state.id") is None
+
+
+def test_identify_joins_the_visitor_to_the_user(known, stack):
+    secret = stack.key("decisions", "profiles")
+    key_id = stack.python(KEY_ID.format(secret=secret)).strip()
+    user = f"sdk-{known.anonymous_id[:8]}"
+    proof = api_keys.sign_proof(secret, key_id=key_id, user_id=user, expires_at=time.time() + 600)
+    headers = {"Authorization": f"Bearer {secret}"}
+
+    def whose(person):
+        answer = httpx.get(f"{stack.base_url}/v1/profiles/{person}", headers=headers, timeout=30)
+        return answer.json()["person_id"] if answer.status_code == 200 else person
+
+    known.page.evaluate("([user, proof]) => rtts.identify(user, {}, proof)", [user, proof])
+    visitor = f"anonymous:{known.anonymous_id}"
+    eventually(known, lambda: whose(f"user:{user}") == whose(visitor))
+    known.page.evaluate("rtts.track('Product Viewed', { department: 'Bakery' })")
+    known.until("!Object.keys(localStorage).some((name) => name.startsWith('rtts.page.'))")
+
+    assert "userId" not in events(known, "Product Viewed")[-1]
+    assert proof not in json.dumps(known.stored())
+    assert known.errors == []
+
+
+def test_reset_asks_the_next_visitor_again(known):
+    before = known.anonymous_id
+    known.page.evaluate("rtts.reset()")
+
+    assert known.stored()["local"] == {}
+    assert known.page.locator("#banner").is_visible()
+    known.says("Accept")
+    assert known.anonymous_id != before
+
+
+def test_a_page_of_another_origin_pins_and_uses_it(known, stack):
+    """Another origin than the script's, a strict policy of its own, and nothing but the tag and a slot."""
+    elsewhere = stack.base_url.replace("127.0.0.1", "localhost")
+    tag = re.search(r"<script src=\"/sdk[^>]*></script>", known.page.content())[0]
+    html = f"""<!DOCTYPE html><html lang="en"><title>Elsewhere</title>
+      {tag.replace('src="', f'src="{stack.base_url}')}
+      <div data-rtts-slot="web.shop.hero">Fallback</div></html>"""
+    policy = f"default-src 'none'; script-src {stack.base_url}; connect-src {stack.base_url}"
+    page = known.context.new_page()
+    errors = []
+    page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
+    page.route(
+        f"{elsewhere}/page",
+        lambda route: route.fulfill(
+            body=html, headers={"content-type": "text/html", "content-security-policy": policy}
+        ),
+    )
+    page.goto(f"{elsewhere}/page")
+    said = page.evaluate("rtts.consent({ personalisation: true })")
+    page.evaluate(
+        "for (let n = 0; n < 3; n++) rtts.track('Product Viewed', { department: 'Deli' })"
+    )
+    page.locator("[data-rtts-offer]").wait_for()
+    known.outside.clear()
+
+    assert said is True
+    assert "Free side dish" in page.locator("[data-rtts-slot]").inner_text()
+    assert errors == []
+
+
+def test_a_changed_script_does_not_run(visitor):
+    visitor.page.route(
+        "**/sdk/rtts.js*",
+        lambda route: route.fulfill(
+            body="window.rtts = {}", headers={"access-control-allow-origin": "*"}
+        ),
+    )
+    visitor.open("/shop/")
+
+    assert visitor.page.evaluate("typeof rtts") == "undefined"
+    assert any("integrity" in one for one in visitor.errors)
