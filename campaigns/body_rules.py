@@ -9,7 +9,7 @@ import msgspec
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import limits
+from campaigns import limits, triggers
 from campaigns.models.items import Kind
 from consent.people import NAMESPACES
 from consent.policy import PurposeSpec
@@ -31,6 +31,7 @@ from decisioning.specs import (
     PlacementSpec,
     PropertySpec,
     SegmentSpec,
+    TriggerSpec,
 )
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -288,6 +289,11 @@ def _experiment_errors(spec: ExperimentSpec) -> Iterable[FieldError]:
         yield from _too_many(f"arms[{index}].eligibility", tuple(arm.eligibility), limits.OFFERS)
 
 
+def _trigger_errors(spec: TriggerSpec) -> Iterable[FieldError]:
+    yield from _too_many("purposes", spec.purposes, limits.PURPOSES)
+    yield from (FieldError(*fault) for fault in triggers.faults_of(spec))
+
+
 def _purpose_errors(spec: PurposeSpec) -> Iterable[FieldError]:
     if spec.validity_days is not None:
         yield from _between("validity_days", spec.validity_days, 1, limits.VALIDITY_DAYS)
@@ -325,6 +331,7 @@ _RULES: dict[str, Callable[[Any], Iterable[FieldError]]] = {
     Kind.OFFER: _offer_errors,
     Kind.CAMPAIGN: _campaign_errors,
     Kind.EXPERIMENT: _experiment_errors,
+    Kind.TRIGGER: _trigger_errors,
     Kind.PURPOSE: _purpose_errors,
     Kind.SETTINGS: _settings_errors,
 }

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns import tokens
+from campaigns import tokens, triggers
 from campaigns.body_rules import is_everyone
 from campaigns.mapping import PLACES
 from campaigns.models.items import Kind
@@ -69,6 +69,7 @@ def check(release: ReleaseSpec, purposes: frozenset[str]) -> list[Finding]:
         *_offer_findings(release, purposes, catalogue),
         *_campaign_findings(release, catalogue),
         *_experiment_findings(release, catalogue),
+        *_trigger_findings(release, purposes, catalogue),
     ]
 
 
@@ -100,6 +101,8 @@ def check_some(
         found += _campaign_findings(replace(release, campaigns=few.campaigns), catalogue)
     if Kind.EXPERIMENT in kinds:
         found += _experiment_findings(release, catalogue)
+    if Kind.TRIGGER in kinds:
+        found += _trigger_findings(replace(release, triggers=few.triggers), purposes, catalogue)
     return [finding for finding in found if (finding.kind, finding.key) in names]
 
 
@@ -141,6 +144,16 @@ def _segment_findings(release: ReleaseSpec, catalogue: Catalogue) -> Iterator[Fi
     for segment in release.segments:
         for field, condition in (("condition", segment.condition), ("leaving", segment.leaving)):
             yield from _condition(Kind.SEGMENT, segment.key, field, condition, catalogue)
+
+
+def _trigger_findings(
+    release: ReleaseSpec, purposes: frozenset[str], catalogue: Catalogue
+) -> Iterator[Finding]:
+    for trigger in release.triggers:
+        for text in _missing(trigger.purposes, purposes, "purpose"):
+            yield Finding(Kind.TRIGGER, trigger.key, "purposes", text)
+        for field, text in triggers.faults_beside(trigger, release, catalogue):
+            yield Finding(Kind.TRIGGER, trigger.key, field, text)
 
 
 def _offer_findings(

@@ -26,6 +26,7 @@ from decisioning.specs import (
     PlacementSpec,
     ReleaseSpec,
     SegmentSpec,
+    TriggerSpec,
 )
 
 Body = dict[str, Any]
@@ -56,6 +57,7 @@ SPECS: dict[str, type[Any]] = {
     Kind.OFFER: OfferSpec,
     Kind.CAMPAIGN: CampaignSpec,
     Kind.EXPERIMENT: ExperimentSpec,
+    Kind.TRIGGER: TriggerSpec,
     Kind.PURPOSE: PurposeSpec,
 }
 
@@ -69,6 +71,7 @@ PLACES: dict[str, str] = {
     Kind.OFFER: "offers",
     Kind.CAMPAIGN: "campaigns",
     Kind.EXPERIMENT: "experiments",
+    Kind.TRIGGER: "triggers",
 }
 
 

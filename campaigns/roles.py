@@ -10,7 +10,7 @@ from django.db.models import Max, Q, QuerySet
 
 AUTHORED = (
     *("attribute", "eventtype", "channel", "placement", "picture", "segment", "offer"),
-    *("campaign", "experiment", "purpose", "releasesettings"),
+    *("campaign", "experiment", "trigger", "purpose", "releasesettings"),
 )
 
 VIEW = Q(codename__startswith="view_", content_type__app_label__in=("campaigns", "foundation"))

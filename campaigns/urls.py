@@ -4,7 +4,15 @@ from typing import Any
 
 from django.urls import path
 
-from campaigns import everyday_urls, incoming_urls, people_urls, simulation, workflow_urls
+from campaigns import (
+    connection_urls,
+    everyday_urls,
+    incoming_urls,
+    people_urls,
+    sending_urls,
+    simulation,
+    workflow_urls,
+)
 from campaigns.audiences.urls import audience_urls
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
@@ -32,7 +40,9 @@ urlpatterns = [
     path("changes/<int:pk>/attention/", attention.of_change, name="rtts-change-attention"),
     path("changes/<int:pk>/attention/look/", attention.look, name="rtts-change-look"),
     *incoming_urls.urlpatterns,
+    *sending_urls.urlpatterns,
     *workflow_urls.urlpatterns,
+    *connection_urls.urlpatterns,
     *everyday_urls.urlpatterns,
     path("rows/<slug:kind>/<slug:field>/", forms.new_row, name="rtts-row"),
     path("getting-started/", first_steps.start, name="rtts-start"),

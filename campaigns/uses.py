@@ -115,5 +115,13 @@ _FIELDS: dict[str, dict[str, Reader]] = {
         "goal_event": _keys(Kind.EVENT_TYPE),
         "eligibility": named_by_condition,
     },
+    Kind.TRIGGER: {
+        "segment": _keys(Kind.SEGMENT),
+        "event": _keys(Kind.EVENT_TYPE),
+        "then": _keys(Kind.EVENT_TYPE),
+        "condition": named_by_condition,
+        "placement": _keys(Kind.PLACEMENT),
+        "purposes": _keys(Kind.PURPOSE),
+    },
     Kind.EXPERIMENT: {"campaign": _keys(Kind.CAMPAIGN), "arms": _arms},
 }

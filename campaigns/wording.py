@@ -31,6 +31,7 @@ from decisioning.arbitration.reasons import limit_words
 from decisioning.content.fitting import fit_words
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import ConditionError
+from decisioning.rules.durations import parse_duration
 from decisioning.rules.phrases import anew
 from decisioning.rules.value_words import seconds_words
 from decisioning.rules.words import sentence
@@ -214,6 +215,9 @@ _TOLD: dict[str, Callable[[Any], str]] = {
     "hours": _hours,
     "quiet_hours": _hours,
     "stay_s": span,
+    "every_s": span,
+    "where": plain,
+    "then_where": plain,
 }
 
 
@@ -364,6 +368,25 @@ def _experiment_line(body: Body, names: Names) -> str:
     return f"{names.of(Kind.CAMPAIGN, body['campaign'])}: {arms}"
 
 
+def _trigger_line(body: Body, names: Names) -> str:
+    told = {
+        "segment": names.of(Kind.SEGMENT, body["segment"]) if body.get("segment") else "",
+        "event": names.of(Kind.EVENT_TYPE, body["event"]) if body.get("event") else "",
+        "then": names.of(Kind.EVENT_TYPE, body["then"]) if body.get("then") else "",
+        "within": span(parse_duration(body["within"])) if body.get("within") else "",
+    }
+    started = _STARTS[body["on"]]().format(**told)
+    act = str(CHOICES["act"].get(body.get("act", "webhook"), ""))
+    return _("{started}: {act}").format(started=started, act=act)
+
+
+_STARTS: dict[str, Callable[[], str]] = {
+    "entered": lambda: _("Somebody enters {segment}"),
+    "left": lambda: _("Somebody leaves {segment}"),
+    "event": lambda: _("{event} comes"),
+    "absence": lambda: _("{event}, and no {then} for {within}"),
+}
+
 _SUMMARIES: dict[str, Callable[[Body, Names], str]] = {
     Kind.ATTRIBUTE: _attribute_line,
     Kind.EVENT_TYPE: lambda body, _names: plain([row["key"] for row in body["properties"]]),
@@ -372,6 +395,7 @@ _SUMMARIES: dict[str, Callable[[Body, Names], str]] = {
     Kind.OFFER: _offer_line,
     Kind.CAMPAIGN: _campaign_line,
     Kind.EXPERIMENT: _experiment_line,
+    Kind.TRIGGER: _trigger_line,
     Kind.PURPOSE: lambda body, _names: str(CHOICES["basis"].get(body["basis"], body["basis"])),
     Kind.SETTINGS: lambda body, _names: _("{share} of people kept out").format(
         share=percent(body["holdout_share"])

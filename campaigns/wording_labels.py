@@ -7,6 +7,17 @@ from django.utils.translation import gettext_lazy as _
 from campaigns.models.items import Kind
 
 LABELS: Final = {
+    "act": _("Do"),
+    "destination": _("Destination"),
+    "event": _("Event"),
+    "every_s": _("At most once per person in"),
+    "on": _("When"),
+    "placement": _("Placement"),
+    "segment": _("Segment"),
+    "then": _("Event that did not follow"),
+    "then_where": _("Filter on the event that did not follow"),
+    "where": _("Filter on the event"),
+    "within": _("Wait for it"),
     "arms": _("Arms"),
     "basis": _("Legal basis"),
     "cache_seconds": _("May be kept for (seconds)"),
@@ -87,6 +98,17 @@ CHOICES: Final = {
         "watch": _("is taken and counted"),
         "enforce": _("is refused and kept in the quarantine"),
     },
+    "on": {
+        "entered": _("somebody enters a segment"),
+        "left": _("somebody leaves a segment"),
+        "event": _("an event comes"),
+        "absence": _("an event comes and another does not follow"),
+    },
+    "act": {
+        "webhook": _("call a webhook"),
+        "push": _("push a decision to the person's open pages"),
+        "email": _("send an e-mail"),
+    },
     "clock": {"zone": _("of the time zone"), "person": _("of the person")},
 }
 SCOPES: Final = {
@@ -107,6 +129,10 @@ REFERENCES: Final[dict[str, str]] = {
     "fallback_offer": Kind.OFFER,
     "goal_event": Kind.EVENT_TYPE,
     "campaign": Kind.CAMPAIGN,
+    "segment": Kind.SEGMENT,
+    "event": Kind.EVENT_TYPE,
+    "then": Kind.EVENT_TYPE,
+    "placement": Kind.PLACEMENT,
 }
 NAMESPACES: Final = {
     "user": _("User id"),

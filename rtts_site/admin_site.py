@@ -57,6 +57,7 @@ NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
             Entry("campaigns.offer", "offer"),
             Entry("campaigns.segment", "people"),
             Entry("campaigns.experiment", "experiment"),
+            Entry("campaigns.trigger", "event"),
             Entry("admin:rtts-calendar", "calendar", gettext_lazy("Calendar")),
         ),
     ),
@@ -110,9 +111,11 @@ NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
         gettext_lazy("Connect"),
         (
             Entry("admin:rtts-start", "try", gettext_lazy("Getting started")),
+            Entry("admin:rtts-connections", "event", gettext_lazy("Connections")),
             Entry("admin:rtts-connect", "key", gettext_lazy("Connect a channel")),
             Entry("foundation.apikey", "key"),
             Entry("admin:rtts-webhooks", "event", gettext_lazy("Webhooks")),
+            Entry("admin:rtts-destinations", "event", gettext_lazy("Destinations")),
         ),
     ),
 )

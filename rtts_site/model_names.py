@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop as _
 MODELS: Final = (
     *(_("attribute"), _("attributes"), _("event type"), _("event types"), _("channel"), _("channels")),
     *(_("placement"), _("placements"), _("segment"), _("segments"), _("offer"), _("offers")),
-    *(_("campaign"), _("campaigns"), _("experiment"), _("experiments"), _("purpose"), _("purposes")),
+    *(_("campaign"), _("campaigns"), _("experiment"), _("experiments"), _("trigger"), _("triggers"), _("purpose"), _("purposes")),
     *(_("change"), _("changes"), _("release"), _("releases"), _("policy version"), _("policy versions")),
     *(_("consent event"), _("consent events"), _("person"), _("API key"), _("API keys")),
     *(_("decision record"), _("decision records"), _("record read"), _("record reads")),

@@ -57,7 +57,7 @@ class Layout:
 
     @cached_property
     def _things(self) -> dict[tuple[str, str], Any]:
-        kinds = ("attribute", "placement", "segment", "offer", "campaign", "experiment")
+        kinds = ("attribute", "placement", "segment", "offer", "campaign", "experiment", "trigger")
         return {(kind, one.key): one for kind in kinds for one in getattr(self.release, f"{kind}s")}
 
     @cached_property

@@ -25,6 +25,10 @@ def of_uses(layout: Layout) -> Iterator[Oddity]:
 def _segments_used(layout: Layout) -> Iterator[str]:
     release = layout.release
     yield from _mentioned([one.condition for one in release.segments])
+    yield from _mentioned([one.leaving for one in release.segments])
+    for trigger in release.triggers:
+        yield trigger.segment
+        yield from _mentioned(trigger.condition)
     yield from _mentioned([one.eligibility for one in release.offers])
     yield from _mentioned([one.eligibility for one in release.campaigns])
     for experiment in release.experiments:

@@ -33,6 +33,7 @@ PLURALS: dict[str, Kind] = {
     "offers": Kind.OFFER,
     "campaigns": Kind.CAMPAIGN,
     "experiments": Kind.EXPERIMENT,
+    "triggers": Kind.TRIGGER,
     "purposes": Kind.PURPOSE,
     "release-settings": Kind.SETTINGS,
 }

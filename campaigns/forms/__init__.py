@@ -10,12 +10,14 @@ from campaigns.forms.catalogue import (
 )
 from campaigns.forms.items import ItemForm, author_of, current_revision
 from campaigns.forms.offers import CampaignForm, ExperimentForm, OfferForm, SegmentForm
+from campaigns.forms.triggers import TriggerForm
 
 FORMS: dict[str, type[ItemForm]] = {
     form.kind: form
     for form in (
         *(AttributeForm, EventTypeForm, ChannelForm, PlacementForm, SegmentForm),
-        *(OfferForm, CampaignForm, ExperimentForm, PurposeForm, ReleaseSettingsForm),
+        *(OfferForm, CampaignForm, ExperimentForm, TriggerForm),
+        *(PurposeForm, ReleaseSettingsForm),
     )
 }
 

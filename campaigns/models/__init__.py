@@ -19,6 +19,7 @@ from campaigns.models.items import (
     Purpose,
     ReleaseSettings,
     Segment,
+    Trigger,
 )
 from campaigns.models.notices import Delivery, Event, MutedEvent, Notice, Webhook
 from campaigns.models.pictures import Picture, StoredFile
@@ -82,5 +83,6 @@ __all__ = [
     "TrackedTags",
     "TrackedUser",
     "TrackedWebhook",
+    "Trigger",
     "Webhook",
 ]

@@ -22,6 +22,7 @@ class Kind(models.TextChoices):
     OFFER = "offer", gettext_lazy("offer")
     CAMPAIGN = "campaign", gettext_lazy("campaign")
     EXPERIMENT = "experiment", gettext_lazy("experiment")
+    TRIGGER = "trigger", gettext_lazy("trigger")
     PURPOSE = "purpose", gettext_lazy("purpose")
     SETTINGS = "settings", gettext_lazy("release settings")
 
@@ -146,6 +147,15 @@ class Experiment(Item):
         proxy = True
 
 
+class Trigger(Item):
+    """What starts an action for one person."""
+
+    KIND = Kind.TRIGGER
+
+    class Meta:
+        proxy = True
+
+
 class Purpose(Item):
     """Why data is used."""
 
@@ -170,6 +180,6 @@ PROXIES: dict[str, type[Item]] = {
     model.KIND: model
     for model in (
         *(Attribute, EventType, Channel, Placement, Segment, Offer),
-        *(Campaign, Experiment, Purpose, ReleaseSettings),
+        *(Campaign, Experiment, Trigger, Purpose, ReleaseSettings),
     )
 }
