@@ -6,11 +6,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from decisioning.api.adapters import POSTHOG_PATHS, SNOWPLOW_PATHS
 from decisioning.api.decisions import BatchRequest
+from decisioning.api.events import BATCH_PATHS
 from decisioning.api.feedback import Feedback
 from decisioning.api.http import ROUTES
 from decisioning.api.ofrep import Evaluation
 from decisioning.ingestion.cloudevents import CloudEvent
+from decisioning.ingestion.posthog import PostHogEvent
+from decisioning.ingestion.snowplow import SnowplowBatch
 from decisioning.ingestion.wire import Message
 from decisioning.messages import Answer, DecisionRequest
 
@@ -80,6 +84,14 @@ class MessageBatch(Struct, rename="camel"):
     batch: list[Message]
     sent_at: str | None = None
     context: dict[str, Any] | None = None
+
+
+class PostHogEvents(Struct):
+    """Several events of PostHog's libraries at once."""
+
+    batch: list[PostHogEvent]
+    api_key: str
+    sent_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +193,55 @@ def _operations() -> dict[tuple[str, str], Operation]:
             "Take messages of the Segment tracking API", "events", MessageBatch, Taken, TEXT_TOO
         ),
     }
-    known["POST", "/v1/b"] = known["POST", "/v1/batch"]
+    for path in BATCH_PATHS:
+        known["POST", path] = known["POST", "/v1/batch"]
+    known["POST", "/events"] = known["POST", "/v1/events"]
+    known |= _adapters()
     for call, words in CALLS.items():
         operation = Operation(words, "events", Message, Taken, TEXT_TOO)
         known["POST", f"/v1/{call}"] = known["POST", f"/v1/{call[0]}"] = operation
     return known
+
+
+def _adapters() -> dict[tuple[str, str], Operation]:
+    """Return the paths of other products' protocols."""
+    posthog = Operation(
+        "Take events of PostHog's libraries; the API key is their api_key or token",
+        "events",
+        PostHogEvents,
+        Taken,
+        TEXT_TOO,
+    )
+    found = {("POST", path + end): posthog for path in POSTHOG_PATHS for end in ("", "/")}
+    for path in SNOWPLOW_PATHS:
+        found["POST", path] = Operation(
+            "Take payloads of Snowplow's trackers; the API key is their app id, or stands before the path as /k/<key>",
+            "events",
+            SnowplowBatch,
+            Taken,
+        )
+    found["GET", "/i"] = Operation(
+        "Take one payload of a Snowplow tracker in a query",
+        "events",
+        answer=str,
+        parameters=(_parameter("query", "e", "The kind of event: pv, pp, se, ue, tr or ti."),),
+        answer_media="image/gif",
+    )
+    found["GET", "/v1/projects/*"] = Operation(
+        "Tell analytics.js, at /v1/projects/<browser key>/settings, to send its events here",
+        "events",
+        answer=dict[str, Any],
+        statuses=(401, 403, 404, 429, 503),
+        parameters=(_path_parameter("key", "The browser key, and /settings."),),
+    )
+    for path in ("/sourceConfig", "/sourceConfig/"):
+        found["GET", path] = Operation(
+            "Tell RudderStack's browser library to send its events here",
+            "events",
+            answer=dict[str, Any],
+            statuses=(401, 403, 429, 503),
+        )
+    return found
 
 
 OPERATIONS = _operations()
