@@ -1,28 +1,26 @@
 """What the management API reads of deciding: a logged decision, a profile with its provenance."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import msgspec
-from django.db import DatabaseError
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consent.forms import parse_person
+from decisioning.api.portraits import parse_fields, portrait
 from decisioning.decision_log import DecisionErased
-from decisioning.ingestion.origins import message_ids
 from decisioning.inspecting import DecisionUnavailable, Inspected, inspect
-from decisioning.profiles.profile import Profile
-from decisioning.profiles.store import load_profile
 from decisioning.tokens import parse_decision_id
 from rtts_site.foundation.api_access import KeyedView
-from rtts_site.foundation.problems import Problem, invalid_field
+from rtts_site.foundation.problems import Problem
 from rtts_site.foundation.redis_clients import Down, redis_client
 
 TIMEOUT_MS = 1_000
+FIELDS = (
+    "What to read, with commas: first_seen, newest_event, identifiers, groups, attributes, aggregates, "
+    "segments, or one of them as attributes.loyalty_tier, aggregates.Order Completed, segments.gold."
+)
 
 
 class DecisionView(KeyedView):
@@ -102,76 +100,19 @@ class ProfileView(KeyedView):
 
     @extend_schema(
         summary="Read a profile with where each value came from",
+        description="Parts that are not asked for are neither read nor computed.",
         operation_id="profiles_read",
         parameters=[
-            OpenApiParameter("fields", OpenApiTypes.STR, description="Attribute keys, with commas.")
+            OpenApiParameter("fields", OpenApiTypes.STR, description=FIELDS),
         ],
         responses={200: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, person: str) -> Response:
-        try:
-            named = parse_person(person)
-        except ValueError as error:
-            raise Problem(404, "Not found", str(error)) from error
-        try:
-            owner, profile = load_profile(redis_client(timeout_ms=TIMEOUT_MS), named.id)
-        except Down as error:
-            raise Problem(503, "Not readable now", "Profiles do not answer; try again.") from error
-        if profile is None:
+        wanted = parse_fields(request.query_params.get("fields"))
+        found = portrait(redis_client(timeout_ms=TIMEOUT_MS), person)
+        if found is None:
             raise Problem(404, "Not found", "Nothing is known of this person.")
-        known = _message_ids(owner, profile)
-        return Response(describe_profile(owner, profile, fields_of(request), message_ids=known))
-
-
-def _message_ids(person: str, profile: Profile) -> dict[int, str]:
-    try:
-        return message_ids(person, profile)
-    except DatabaseError:  # a profile can be read while history does not answer
-        return {}
-
-
-def fields_of(request: Request) -> frozenset[str] | None:
-    """Return the attributes asked for; None for all.
-
-    Raises:
-        Problem: 422, the parameter is there and empty, or too long.
-    """
-    text = request.query_params.get("fields")
-    if text is None:
-        return None
-    fields = frozenset(one.strip() for one in text.split(",") if one.strip())
-    if not 0 < len(fields) <= 200:
-        raise invalid_field("/fields", "Name 1 to 200 attributes, with commas between them.")
-    return fields
-
-
-def describe_profile(
-    person: str,
-    profile: Profile,
-    fields: frozenset[str] | None,
-    *,
-    message_ids: Mapping[int, str],
-) -> dict[str, Any]:
-    """Return a profile as the API tells it; a message that history does not tell is null."""
-    return {
-        "person_id": person,
-        "as_of": profile.position,
-        "first_seen": moment(profile.first_seen_ms),
-        "newest_event": moment(profile.newest_ms),
-        "identifiers": sorted(profile.identifiers),
-        "attributes": {
-            key: {
-                "value": cell.value,
-                "event_time": moment(cell.event_time_ms),
-                "message_id": message_ids.get(cell.message),
-                "source": cell.source,
-            }
-            for key, cell in sorted(profile.attributes.items())
-            if cell.value is not None and (fields is None or key in fields)
-        },
-    }
-
-
-def moment(epoch_ms: int) -> datetime | None:
-    """Return epoch milliseconds as an aware time; None for 0, which is never."""
-    return datetime.fromtimestamp(epoch_ms / 1000, UTC) if epoch_ms else None
+        try:
+            return Response(found.told(wanted))
+        except Down as error:
+            raise Problem(503, "Not readable now", "Redis does not answer; try again.") from error
