@@ -2,12 +2,15 @@
 
 import json
 import re
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
 
 from rtts_site.foundation import api_keys
+from tests.browser.conftest import Visitor
 from tests.browser.strangers import stranger
 
 pytestmark = pytest.mark.browser
@@ -233,34 +236,57 @@ def test_reset_asks_the_next_visitor_again(known):
     assert known.anonymous_id != before
 
 
-def test_a_page_of_another_origin_pins_and_uses_it(known, stack):
-    """Another origin than the script's, a strict policy of its own, and nothing but the tag and a slot."""
-    elsewhere = stack.base_url.replace("127.0.0.1", "localhost")
-    tag = re.search(r"<script src=\"/sdk[^>]*></script>", known.page.content())[0]
-    html = f"""<!DOCTYPE html><html lang="en"><title>Elsewhere</title>
-      {tag.replace('src="', f'src="{stack.base_url}')}
-      <div data-rtts-slot="web.shop.hero">Fallback</div></html>"""
-    policy = f"default-src 'none'; script-src {stack.base_url}; connect-src {stack.base_url}"
-    page = known.context.new_page()
-    errors = []
-    page.on("console", lambda one: errors.append(one.text) if one.type == "error" else None)
-    page.route(
-        f"{elsewhere}/page",
-        lambda route: route.fulfill(
-            body=html, headers={"content-type": "text/html", "content-security-policy": policy}
-        ),
-    )
-    page.goto(f"{elsewhere}/page")
-    said = page.evaluate("rtts.consent({ personalisation: true })")
-    page.evaluate(
+class Elsewhere(BaseHTTPRequestHandler):
+    """A site of its own, with a strict policy, that has nothing of ours but the tag and a slot."""
+
+    html = policy = ""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Security-Policy", self.policy)
+        self.end_headers()
+        self.wfile.write(self.html.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def elsewhere(stack):
+    """Return the address of a site of another origin, which has a key of its own."""
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        site = f"http://127.0.0.1:{server.server_port}"
+        scopes = [part for one in ("consents", "decisions", "events") for part in ("--scope", one)]
+        key = stack.manage("rtts_key", "elsewhere", "--browser", "--origin", site, *scopes).strip()
+        tag = stack.manage("rtts_sdk", "--base", stack.base_url, "--key", key).splitlines()[0]
+        Elsewhere.html = f"""<!DOCTYPE html><html lang="en"><head><title>Elsewhere</title>{tag}
+            <link rel="icon" href="data:,"></head>
+            <body><div data-rtts-slot="web.shop.hero">Fallback</div></body></html>"""
+        Elsewhere.policy = f"default-src 'none'; img-src data:; script-src {stack.base_url}; connect-src {stack.base_url}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield site
+        server.shutdown()
+        thread.join()
+
+
+def test_a_site_of_another_origin_pins_and_uses_it(chromium, elsewhere):
+    context = chromium.new_context()
+    visitor = Visitor(context, elsewhere)
+    visitor.open("/")
+    said = visitor.page.evaluate("rtts.consent({ personalisation: true })")
+    visitor.page.evaluate(
         "for (let n = 0; n < 3; n++) rtts.track('Product Viewed', { department: 'Deli' })"
     )
-    page.locator("[data-rtts-offer]").wait_for()
-    known.outside.clear()
+    visitor.page.locator("[data-rtts-offer]").wait_for()
 
     assert said is True
-    assert "Free side dish" in page.locator("[data-rtts-slot]").inner_text()
-    assert errors == []
+    assert "Free side dish" in visitor.page.locator("[data-rtts-slot]").inner_text()
+    visitor.page.evaluate("rtts.consent({ personalisation: false })")
+    assert visitor.page.locator("[data-rtts-slot]").inner_text() == "Fallback"
+    assert visitor.errors == []
+    context.close()
 
 
 def test_a_changed_script_does_not_run(visitor):
