@@ -21,6 +21,7 @@ from campaigns import wording
 from campaigns.candidates import candidate_of
 from campaigns.models import ApprovalRule, Change, Item, Release, ReviewComment, Stop, Webhook
 from campaigns.review import Difference, told_of
+from decisioning.models import Source
 from rtts_site.foundation.models import ApiKey
 
 MOST = 500  # entries of one history
@@ -270,5 +271,6 @@ _READERS: dict[Any, Callable[[Any], Iterator[Entry]]] = {
     ApprovalRule: _reader("ApprovalRuleEvent"),
     Webhook: _reader("WebhookEvent"),
     ApiKey: _reader("ApiKeyEvent"),
+    Source: _reader("SourceEvent"),
     User: _of_user,
 }

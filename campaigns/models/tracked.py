@@ -9,6 +9,7 @@ from campaigns.models.approvals import ApprovalRule
 from campaigns.models.changes import Change
 from campaigns.models.items import Item
 from campaigns.models.notices import Webhook
+from decisioning.models import Source
 from rtts_site.foundation.models import ApiKey
 
 
@@ -30,6 +31,7 @@ def tracked(*trackers: pghistory.Tracker, **chosen: Any) -> Any:
 CHANGE_FIELDS = ["id", "title", "state", "submitted_by", "approved_by"]
 WEBHOOK_FIELDS = ["id", "name", "url", "events", "is_active", "former_until"]
 KEY_FIELDS = ["id", "name", "kind", "scopes", "origins", "placements", "issued_by", "expires_at"]
+SOURCE_FIELDS = ["id", "key", "name", "kind", "settings", "mapping", "is_active"]
 USER_FIELDS = ["id", "username", "is_active", "is_staff", "is_superuser"]
 
 
@@ -77,6 +79,15 @@ class TrackedWebhook(Webhook):
 @tracked(fields=[*KEY_FIELDS, "revoked_at"], model_name="ApiKeyEvent", app_label="campaigns")
 class TrackedApiKey(ApiKey):
     """An API key, without the digest of its secret."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+
+@tracked(fields=SOURCE_FIELDS, model_name="SourceEvent", app_label="campaigns")
+class TrackedSource(Source):
+    """A source, without its secrets."""
 
     class Meta:
         proxy = True

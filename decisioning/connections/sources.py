@@ -87,12 +87,16 @@ def faults(described: Described) -> Iterator[Fault]:
     spec = described.spec
     found: Iterator[Fault]
     if isinstance(spec, PollSpec):
-        found = polls.faults_of(spec, is_event=described.mapping.call != "identify")
+        is_event = described.is_active and described.mapping.call != "identify"
+        found = polls.faults_of(spec, is_event=is_event)
         yield from _address_faults(spec)
     else:
         found = hooks.faults_of(spec)
     yield from (Fault(f"/settings{one.pointer}", one.reason) for one in found)
-    yield from (Fault(f"/mapping{one.pointer}", one.reason) for one in faults_of(described.mapping))
+    if described.is_active:  # it may rest without knowing what its columns mean
+        yield from (
+            Fault(f"/mapping{one.pointer}", one.reason) for one in faults_of(described.mapping)
+        )
     for name, value in described.secrets.items():
         if len(value) > SECRET:
             yield Fault(f"/secrets/{name}", _("Use at most %s characters.") % SECRET)
@@ -172,7 +176,12 @@ def _asked(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def resume(source: Source, *, now: datetime) -> None:
-    """Let a source be read again, at once."""
+    """Let a source be read, at once.
+
+    Raises:
+        SourceRefused: it, or its mapping, has faults.
+    """
+    _check(Described(source.name, spec_of(source), mapping_of(source), {}, True))
     Source.objects.filter(pk=source.pk).update(
         is_active=True, due_at=now, failures=0, changed_at=now
     )
