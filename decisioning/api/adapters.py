@@ -77,7 +77,6 @@ async def send_segment_settings(request: Request) -> Response:
     """Answer what analytics.js asks for before it starts: that its events come here."""
     if not request.path.endswith("/settings"):
         raise Problem(404, "Not found", "Ask for /v1/projects/<browser key>/settings.")
-    plan = {"__default": {"enabled": True, "integrations": {}}}
     settings = {
         "integrations": {
             "Segment.io": {
@@ -89,7 +88,7 @@ async def send_segment_settings(request: Request) -> Response:
                 "maybeBundledConfigIds": {},
             }
         },
-        "plan": {"track": plan, "identify": plan, "group": plan},
+        "plan": {},
         "edgeFunction": {},
         "analyticsNextEnabled": True,
         "middlewareSettings": {},
