@@ -24,6 +24,7 @@ from decisioning.profiles.folding import fold
 from decisioning.profiles.live_set import VERSION_KEY, load_live
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.store import load_profiles
+from decisioning.rules.signals import events_read
 from decisioning.rules.values import Facts
 from decisioning.specs import AggregateSpec
 from rtts_site.foundation.redis_clients import Down
@@ -239,7 +240,7 @@ def refold(
     profiles: dict[str, Profile], specs: Collection[AggregateSpec], *, now: datetime
 ) -> dict[str, Profile]:
     """Return the profiles with aggregates that are not kept, folded from history; one query."""
-    names = {name for spec in specs for name in (spec.event, spec.then) if name}
+    names = {name for spec in specs for name in events_read(spec)}
     rows = EventRecord.objects.filter(
         person_id__in=list(profiles),
         kind="event",

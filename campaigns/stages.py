@@ -30,6 +30,7 @@ from decisioning.rules.artifact import Artifact, ArtifactError, decode_artifact
 from decisioning.rules.canonical import CanonicalError, decode_release, digest
 from decisioning.rules.compiler import compile_release
 from decisioning.rules.phrases import Filled
+from decisioning.rules.signals import events_read
 from decisioning.specs import AggregateSpec, ReleaseSpec
 from decisioning.stops import Stops, load_stops
 
@@ -148,7 +149,7 @@ def recounted(person: str, profile: Profile | None, specs: Iterable[AggregateSpe
     """
     wanted = list(specs)
     known = profile or Profile()
-    names = {name for spec in wanted for name in (spec.event, spec.then) if name}
+    names = {name for spec in wanted for name in events_read(spec)}
     rows = EventRecord.objects.filter(
         person_id__in=[person, *known.absorbed], kind="event", name__in=names
     ).values_list("body", flat=True)

@@ -19,8 +19,9 @@ from decisioning.rules.compiler import Arm, arm_rule, arm_trees
 from decisioning.rules.conditions import Catalogue, Node, parse
 from decisioning.rules.engine import Engine
 from decisioning.rules.membership import MEMBER
+from decisioning.rules.signals import events_read
 from decisioning.rules.tree import leaves
-from decisioning.rules.visibility import may_serve, without_hidden
+from decisioning.rules.visibility import may_serve, sight_of, without_hidden
 from decisioning.schedules import (
     ZONE_ATTRIBUTE,
     QuietHours,
@@ -256,21 +257,19 @@ class _Layout:
         }
         if not variants:
             return None
-        hidden = frozenset(
-            one.key for one in self.release.attributes if not may_serve(one, offer.purposes)
-        )
+        sight = sight_of(self.release, offer.purposes)
         return Candidate(
             rule=f"{campaign.key}/{offer.key}",
             campaign=campaign,
             offer=offer,
             variants=variants,
-            offer_tree=without_hidden(self.offer_trees[offer.key], hidden),
-            campaign_tree=without_hidden(self.campaign_trees[campaign.key], hidden),
+            offer_tree=without_hidden(self.offer_trees[offer.key], sight),
+            campaign_tree=without_hidden(self.campaign_trees[campaign.key], sight),
             group=GroupKey(placement.key, tuple(sorted(offer.purposes))),
             weights=self.weights[campaign.key],
             rate=f"{offer.key}|{placement.key}",
             arm_trees={
-                arm: without_hidden(tree, hidden)
+                arm: without_hidden(tree, sight)
                 for arm, tree in self.arm_trees.get((campaign.key, offer.key), {}).items()
             },
             choice=self.chooser.choice(campaign, offer, placement, variants),
@@ -384,5 +383,5 @@ def aggregate_may_serve(
     spec: AggregateSpec, events: Mapping[str, Purposes], purposes: Purposes
 ) -> bool:
     """Return whether an aggregate may be read for `purposes`; all events that it counts must allow them."""
-    named = (spec.event, spec.then) if spec.then else (spec.event,)
+    named = events_read(spec)
     return bool(purposes) and all(set(purposes) <= set(events.get(name, ())) for name in named)

@@ -20,7 +20,7 @@ class AttributeSpec:
     key: str  # "loyalty_tier"
     name: str  # "Loyalty tier"
     type: ValueType
-    source: Literal["profile", "context"] = "profile"
+    source: Literal["profile", "context", "computed"] = "profile"  # computed: built in
     unit: str = ""  # "EUR", "days"
     values: tuple[str, ...] = ()  # the known values of a text attribute, in display order
     purposes: tuple[str, ...] = ()  # it may serve these; a context attribute may serve any

@@ -179,7 +179,7 @@ def hidden_names(tree: Node, purposes: tuple[str, ...], catalogue: Catalogue) ->
     events = {key: event.purposes for key, event in catalogue.events.items()}
     counted = {one.event: one for one in aggregates(tree)}
     return hidden + [
-        catalogue.events[key].name
+        event.name if (event := catalogue.events.get(key)) else key
         for key in sorted(counted)
         if not aggregate_may_serve(counted[key], events, purposes)
     ]

@@ -16,7 +16,12 @@ Truth = tuple[Mask, Mask]  # the cells where a leaf may be true, and where it ma
 Judge = Callable[[Leaf], Truth]
 
 MAX_CELLS: Final = 4_096
-_WHOLE: Final = ("count", "distinct")  # functions that give whole numbers from 0 up
+_WHOLE: Final = (
+    "count",
+    "distinct",
+    "sessions",
+    "session_number",
+)  # functions that give whole numbers from 0 up
 _IGNORING_CASE: Final = "_ignoring_case"
 
 

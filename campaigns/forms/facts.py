@@ -62,7 +62,9 @@ def aggregate_field(spec: AggregateSpec, label: str) -> forms.Field:
     """Return the field in which a count of events is supposed."""
     if spec.function == "sequence":
         return forms.ChoiceField(choices=_YES_NO, required=False, label=label)
-    if spec.function in ("count", "distinct"):
+    if spec.function in ("first", "last") and spec.type != "number":
+        return forms.CharField(max_length=200, required=False, label=label)
+    if spec.function in ("count", "distinct", "sessions", "session_number"):
         return forms.IntegerField(
             min_value=0, max_value=10**9, required=False, label=label, help_text=_("0: never.")
         )
@@ -97,6 +99,8 @@ def aggregate_fact(spec: AggregateSpec, said: Any) -> Any:
     """Return what was supposed of events as a fact: times since are in seconds."""
     if spec.function == "sequence":
         return said == "yes"
+    if spec.type:
+        return conform(said, spec.type)
     return said * DAY_SECONDS if spec.function.startswith("since") else said
 
 

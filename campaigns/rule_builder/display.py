@@ -16,6 +16,7 @@ from campaigns.rule_builder.form_tree import Kind, Node
 from campaigns.rule_builder.meaning import (
     MEASURES,
     SEQUENCES,
+    SESSIONS,
     Meaning,
     filter_catalogue,
     filtered_event,
@@ -26,7 +27,7 @@ from campaigns.rule_builder.meaning import (
 from campaigns.rule_builder.suggestions import may_suggest
 from campaigns.rule_builder.translation import UNITS, Message
 from decisioning.rules.catalogue import Catalogue
-from decisioning.rules.conditions import FOR_EVER
+from decisioning.rules.conditions import FOR_EVER, READS
 from decisioning.rules.words import label_of
 from decisioning.specs import AttributeSpec
 from rtts_site.foundation.language import ACTIVE
@@ -78,14 +79,17 @@ def menu_of(catalogue: Catalogue) -> Menu:
         return Menu([(_("About {name}").format(name=catalogue.event.name), names)])
     person: Choices = []
     visit: Choices = []
+    behaviour: Choices = []
     for spec in catalogue.attributes.values():
-        about = visit if isinstance(spec, AttributeSpec) and spec.source == "context" else person
+        source = spec.source if isinstance(spec, AttributeSpec) else ""
+        about = {"context": visit, "computed": behaviour}.get(source, person)
         about.append((f"attribute:{spec.key}", catalogue.name_of(spec.key)))
     events = [(f"event:{one.key}", one.name) for one in catalogue.events.values()]
     segments = [("segment:", _("is in a segment"))] if catalogue.segments else []
     return Menu(
         [
             (_("What they did"), events),
+            (_("How they behave"), sorted(behaviour, key=lambda one: one[1])),
             (_("About the person"), sorted(person, key=lambda one: one[1])),
             (_("About the visit"), sorted(visit, key=lambda one: one[1])),
             (_("Segments"), segments),
@@ -317,6 +321,8 @@ class LeafRow:
 
     @property
     def windows(self) -> list[tuple[str, str, bool]]:
+        if self.said.measure == "sessions":
+            return _marked({SESSIONS: _("sessions")}, self.node.text("within_unit"))
         choices = UNITS | _OTHER_WINDOWS
         if self.said.measure not in FOR_EVER:
             del choices["ever"]
@@ -330,7 +336,7 @@ class LeafRow:
 
     @property
     def has_span(self) -> bool:
-        return self.node.text("within_unit") in UNITS
+        return self.node.text("within_unit") in (*UNITS, SESSIONS)
 
     @property
     def is_day(self) -> bool:
@@ -359,7 +365,7 @@ _INPUTS: Final[dict[str, tuple[str, ...]]] = {
     "duration": ("amount", "unit"),
     "place": ("km", "lat", "lon"),
 }
-_READING: Final = ("sum", "average", "min", "max", "distinct")
+_READING: Final = tuple(READS)
 _TYPED: Final = ("value", "low", "high", "amount", "lat", "lon", "km", "within", "about", "seen")
 
 

@@ -15,6 +15,7 @@ from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec
 
 Sort = Literal["attribute", "event", "segment", ""]
 
+SESSIONS: Final = "sessions"  # a measure, and the unit of its window
 SEQUENCES: Final = ("then", "without")
 MEASURES: Final = {
     "count": gettext_lazy("how often"),
@@ -23,6 +24,10 @@ MEASURES: Final = {
     "min": gettext_lazy("smallest"),
     "max": gettext_lazy("largest"),
     "distinct": gettext_lazy("number of different"),
+    "recent_average": gettext_lazy("average, recent ones counting more, of"),
+    "first": gettext_lazy("the first"),
+    "last": gettext_lazy("the last"),
+    "sessions": gettext_lazy("in how many of the last sessions"),
     "since_last": gettext_lazy("time since the last"),
     "since_first": gettext_lazy("time since the first"),
     "then": gettext_lazy("followed by"),
@@ -77,8 +82,8 @@ def meaning(node: Node, catalogue: Catalogue) -> Meaning:
         return Meaning("attribute", key, spec, None, "", family, _operator(family, node))
     if sort == "event":
         measure = node.text("measure")
-        family = _family_of(measure)
         event = catalogue.events.get(key)
+        family = _family_of(measure, event, node.text("property"))
         return Meaning("event", key, None, event, measure, family, _operator(family, node))
     return Meaning("segment", node.text("segment")) if sort == "segment" else Meaning()
 
@@ -90,7 +95,11 @@ def threshold_of(said: Meaning) -> Literal["at_least", "at_most"] | None:
     return _SIDES.get(said.operator.key)
 
 
-def _family_of(measure: str) -> Family | None:
+def _family_of(measure: str, event: EventTypeSpec | None, read: str) -> Family | None:
+    if measure in ("first", "last"):
+        return (
+            next((one.type for one in event.properties if one.key == read), None) if event else None
+        )
     if measure.startswith("since"):
         return "since"
     return "aggregate" if measure in MEASURES and measure not in SEQUENCES else None
@@ -129,6 +138,7 @@ def _complete_leaf(node: Node, catalogue: Catalogue) -> None:
     asks_anew = _forget_what_was_for_another(node)
     if node.text("measure") not in SEQUENCES:
         node.children = [child for child in node.children if child.kind == "where"]
+    _complete_property(node, meaning(node, catalogue), asks_anew=asks_anew)
     node.fields["about"] = [about(node)]
     said = meaning(node, catalogue)
     # An operator that stopped fitting, as the attribute has another type now, stays and is told.
@@ -139,7 +149,10 @@ def _complete_leaf(node: Node, catalogue: Catalogue) -> None:
 
 def about(node: Node) -> str:
     """Return what operator and value of a condition were chosen for, "event:Order Completed|count"."""
-    return f"{node.text('subject')}|{node.text('measure')}"
+    measure = node.text("measure")
+    # What the first and last value are compared with is of the property's type.
+    read = f"|{node.text('property')}" if measure in ("first", "last") else ""
+    return f"{node.text('subject')}|{measure}{read}"
 
 
 def _forget_what_was_for_another(node: Node) -> bool:
@@ -147,7 +160,7 @@ def _forget_what_was_for_another(node: Node) -> bool:
     subject, before = node.text("subject"), node.text("about")
     if before in (subject, about(node)):
         return False
-    if before.rpartition("|")[0] == subject:
+    if before.startswith(f"{subject}|"):
         return True
     kept = ("subject", "segment", "seen")
     node.fields = {key: node.fields[key] for key in kept if key in node.fields}
@@ -157,12 +170,20 @@ def _forget_what_was_for_another(node: Node) -> bool:
     return True
 
 
+def _complete_property(node: Node, said: Meaning, *, asks_anew: bool) -> None:
+    fitting = properties_of(said)
+    chosen = node.text("property")
+    if not chosen or (asks_anew and fitting and chosen not in fitting):
+        node.fields["property"] = fitting[:1]
+
+
 def _complete_units(node: Node, said: Meaning) -> None:
     if said.constant == "duration" and not node.text("unit"):
         node.fields["unit"] = ["d"]
-    if said.measure in READS and said.event and not node.text("property"):
-        fitting = properties_of(said)
-        node.fields["property"] = fitting[:1]
+    if said.measure == SESSIONS and node.text("within_unit") != SESSIONS:
+        node.fields |= {"within": ["5"], "within_unit": [SESSIONS]}
+    if said.measure != SESSIONS and node.text("within_unit") == SESSIONS:
+        node.fields |= {"within": ["30"], "within_unit": ["d"]}
     if said.measure in SEQUENCES and node.text("within_unit") == "ever":
         node.fields |= {"within": ["30"], "within_unit": ["d"]}
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 import rfc8785
 
 from campaigns.rule_builder.form_tree import Kind, Node, new_tree
-from campaigns.rule_builder.meaning import SEQUENCES, Meaning, complete, meaning
+from campaigns.rule_builder.meaning import SEQUENCES, SESSIONS, Meaning, complete, meaning
 from campaigns.rule_builder.translation import SPAN, write_condition
 from decisioning.rules.catalogue import Catalogue
-from decisioning.rules.conditions import FUNCTIONS
+from decisioning.rules.conditions import FUNCTIONS, LAST_SESSIONS
 from decisioning.rules.tree import GROUPS
 
 Json = Mapping[str, Any]
@@ -176,6 +176,9 @@ def _read_within(within: str) -> dict[str, list[str]]:
     span = SPAN.fullmatch(within)
     if span:
         return {"within": [span[1]], "within_unit": [span[2]]}
+    sessions = LAST_SESSIONS.fullmatch(within)
+    if sessions:
+        return {"within": [sessions[1]], "within_unit": [SESSIONS]}
     return {"within_unit": [within or "ever"]}
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from campaigns.rule_builder.form_tree import Kind, Node
 from campaigns.rule_builder.meaning import (
     SEQUENCES,
+    SESSIONS,
     Meaning,
     filter_catalogue,
     filtered_event,
@@ -140,6 +141,8 @@ def _write_filter(
 
 def _within(node: Node) -> str:
     unit = node.text("within_unit")
+    if unit == SESSIONS:
+        return f"{node.text('within').strip()} {SESSIONS}"
     if unit in UNITS:
         return f"{node.text('within').strip()}{unit}"
     return unit if unit in ("page", "session") else ""

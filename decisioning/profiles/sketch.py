@@ -10,8 +10,9 @@ import math
 from typing import Any, Final
 
 from decisioning.profiles import series
+from decisioning.rules.limits import MAX_EXACT_DISTINCT
 
-MAX_EXACT: Final = 128  # values, the newest ones
+MAX_EXACT: Final = MAX_EXACT_DISTINCT  # values, the newest ones
 REGISTERS: Final = 256  # usually right within 1.04 / sqrt(256), 6.5%
 _RANKS: Final = 64
 _ALPHA: Final = 0.7213 / (1 + 1.079 / REGISTERS)

@@ -29,14 +29,13 @@ CAME_LATER: dict[type, frozenset[str]] = {
     AttributeSpec: frozenset({"inferred", "sensitive", "sayable"}),
     ChannelSpec: frozenset({"quiet_hours", "time_zone"}),
     PlacementSpec: frozenset({"picture_width"}),
-    ReleaseSpec: frozenset({"triggers"}),
+    ReleaseSpec: frozenset({"triggers", "identity"}),
     SegmentSpec: frozenset({"leaving", "stay_s"}),
     PropertySpec: frozenset({"required", "only_values", "minimum", "maximum"}),
     EventTypeSpec: frozenset({"enforcement", "only_properties"}),
     VariantSpec: frozenset({"fit"}),
     CampaignSpec: frozenset({"time_zone", "clock", "hours", "in_quiet_hours"}),
     ArmSpec: frozenset({"eligibility"}),
-    ReleaseSpec: frozenset({"identity"}),
 }
 
 

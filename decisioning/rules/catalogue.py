@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from decisioning.rules.signals import SIGNALS
 from decisioning.rules.tree import Node
 from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec, SegmentSpec
 
@@ -44,9 +45,10 @@ class Catalogue:
         event_types: Iterable[EventTypeSpec] = (),
         segments: Iterable[SegmentSpec] = (),
     ) -> "Catalogue":
-        """Return the catalogue of these entries."""
+        """Return the catalogue of these entries and the built-in attributes, which they may replace."""
+        built_in = {key: one.attribute for key, one in SIGNALS.items()}
         return cls(
-            {one.key: one for one in attributes},
+            built_in | {one.key: one for one in attributes},
             {one.key: one for one in event_types},
             {one.key: one for one in segments},
         )

@@ -33,7 +33,7 @@ from decisioning.rules.paths import Atom, Comparison, Computed, Paths, expand
 from decisioning.rules.phrases import Filled, gettext_noop
 from decisioning.rules.tree import leaves
 from decisioning.rules.triggers import awaited
-from decisioning.rules.visibility import may_serve, without_hidden
+from decisioning.rules.visibility import sight_of, without_hidden
 from decisioning.specs import (
     AggregateSpec,
     CampaignSpec,
@@ -112,7 +112,7 @@ def rules_of(release: ReleaseSpec) -> Rules:
                         offer=key,
                     )
                 )
-            hidden = _hidden(release, offers[key].purposes)
+            sight = sight_of(release, offers[key].purposes)
             rule = f"{campaign.key}/{key}"
             named = {rule: own[key]} | {
                 arm_rule(rule, *arm): tree
@@ -121,7 +121,7 @@ def rules_of(release: ReleaseSpec) -> Rules:
             for group in _keys(offers[key]):
                 for name, tree in named.items():
                     both = Group("all", (tree, shared))
-                    rules.setdefault(group, {})[name] = without_hidden(both, hidden)
+                    rules.setdefault(group, {})[name] = without_hidden(both, sight)
     return rules
 
 
@@ -150,10 +150,6 @@ def arm_trees(release: ReleaseSpec, catalogue: Catalogue) -> dict[tuple[str, str
 
 def _arm_words(experiment: ExperimentSpec, arm: str, offer: str) -> str:
     return f"experiment {experiment.key}, arm {arm}, offer {offer}"
-
-
-def _hidden(release: ReleaseSpec, purposes: Iterable[str]) -> frozenset[str]:
-    return frozenset(one.key for one in release.attributes if not may_serve(one, purposes))
 
 
 def _offers_of(campaign: CampaignSpec) -> Iterable[str]:

@@ -4,9 +4,18 @@
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from decisioning.rules.catalogue import Catalogue
-from decisioning.rules.reading import FOR_EVER, FUNCTIONS, READS, ConditionError, Fault, parse
+from decisioning.rules.reading import (
+    FOR_EVER,
+    FUNCTIONS,
+    LAST_SESSIONS,
+    READS,
+    ConditionError,
+    Fault,
+    parse,
+)
 from decisioning.rules.tree import (
     EVERYONE,
     Denied,
@@ -30,6 +39,7 @@ __all__ = [
     "EVERYONE",
     "FOR_EVER",
     "FUNCTIONS",
+    "LAST_SESSIONS",
     "READS",
     "Catalogue",
     "ConditionError",
@@ -58,11 +68,14 @@ __all__ = [
 ]
 
 
+_ZERO: Final = ("count", "sum", "distinct", "sessions", "session_number", "cart_value")
+
+
 def facts_of_nobody(needed: Iterable[AggregateSpec]) -> Facts:
-    """Return what is known of a person without any event: count, sum and distinct are 0, no sequence."""
+    """Return what is known of a person without any event: what is counted is 0, no sequence."""
     facts: dict[str, float | bool] = {}
     for spec in needed:
-        if spec.function in ("count", "sum", "distinct"):
+        if spec.function in _ZERO:
             facts[spec.key] = 0
         elif spec.function == "sequence":
             facts[spec.key] = False

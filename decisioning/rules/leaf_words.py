@@ -6,10 +6,12 @@ from typing import Any, Final
 
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.durations import grain_seconds
+from decisioning.rules.limits import MAX_EXACT_DISTINCT
 from decisioning.rules.membership import MEMBER
 from decisioning.rules.operators.operator import COMPLEMENT, IGNORING_CASE
 from decisioning.rules.phrases import Phrases
 from decisioning.rules.phrases import gettext_noop as _
+from decisioning.rules.signals import signal_of
 from decisioning.rules.tree import Leaf, Node, load
 from decisioning.rules.value_words import (
     Joint,
@@ -35,6 +37,10 @@ _OVER: Final = {
     "max": _("the highest {property} of {event} {period}"),
     "average": _("the average {property} of {event} {period}"),
     "distinct": _("the number of different values of {property} of {event} {period}"),
+    "recent_average": _("the average {property} of {event} {period}, recent ones counting more"),
+    "first": _("the {property} of the first {event} {period}"),
+    "last": _("the {property} of the last {event} {period}"),
+    "sessions": _("the number of sessions with {event} {period}"),
     "since_first": _("the days since the first {event} {period}"),
     "since_last": _("the days since the last {event} {period}"),
 }
@@ -54,6 +60,14 @@ _SINCE: Final = {
 _ONCE: Final = {("gte", 1), ("gt", 0)}
 _NEVER: Final = {("lt", 1), ("lte", 0), ("eq", 0)}
 
+_AMOUNT: Final = {
+    "eq": _("exactly {count}"),
+    "ne": _("any number but {count}"),
+    "gt": _("more than {count}"),
+    "gte": _("at least {count}"),
+    "lt": _("fewer than {count}"),
+    "lte": _("at most {count}"),
+}
 # Whether somebody is in a segment that remembers, and for less than its minimum stay; and denied.
 _IS_MEMBER: Final = {
     ("gte", False): _("the person is in {segment} already"),
@@ -76,6 +90,10 @@ class Speaker:
 
     def leaf(self, leaf: Leaf, *, denied: bool = False) -> str:
         """Return a condition as a sentence that starts in lower case; `denied`: known and false."""
+        signal = signal_of(leaf.fact)
+        if signal is not None:
+            name = self.phrases.gettext(signal.attribute.name)
+            return self._compared(leaf, name, unit=signal.attribute.unit, denied=denied)
         if leaf.aggregate is not None:
             return self._event(leaf, leaf.aggregate, denied=denied)
         if leaf.fact.startswith(HIDDEN):
@@ -141,8 +159,11 @@ class Speaker:
             case "since_first" | "since_last":
                 words = self._since(leaf, spec, denied=denied)
                 notes = self._only(spec.within)
+            case "sessions" if leaf.operator.key in _COUNTED:
+                words = self._sessions(leaf, spec, denied=denied)
             case _:
                 words = self._compared(leaf, self._over(spec), denied=denied)
+                notes = self._about(leaf, spec)
         if spec.where is not None:
             where = self._where(spec.event, spec.where)
             notes = [self._fill(_("only those where {where}"), where=where), *notes]
@@ -150,6 +171,9 @@ class Speaker:
 
     def measured(self, spec: AggregateSpec) -> str:
         """Return what an aggregate tells, e.g. "the number of “Order Completed” in the last 30 days"."""
+        signal = signal_of(spec.key)
+        if signal is not None:
+            return self.phrases.gettext(signal.attribute.name)
         if spec.function == "sequence":
             return self._followed(spec)
         words = self._over(spec)
@@ -188,6 +212,37 @@ class Speaker:
             words = _DONE_TIMES[bool(period)]
             times = self._times(key, value, denied=denied)
         return self._fill(words, done=self._done(spec.event), times=times, period=period)
+
+    def _sessions(self, leaf: Leaf, spec: AggregateSpec, *, denied: bool) -> str:
+        key = leaf.operator.key
+        if denied and key in COMPLEMENT:
+            key, denied = COMPLEMENT[key], False
+        words = self._fill(
+            _("the person has {done} in {sessions} of the last {count} sessions"),
+            done=self._done(spec.event),
+            sessions=self._amount(key, leaf.value, denied=denied),
+            count=spec.within.partition(" ")[0],
+        )
+        return words
+
+    def _amount(self, key: str, value: Any, *, denied: bool) -> str:
+        said = self.phrases.number
+        if key == "between":
+            words = _("not {low} to {high}") if denied else _("{low} to {high}")
+            return self._fill(words, low=said(value[0]), high=said(value[1]))
+        return self._fill(_AMOUNT[key], count=said(value))
+
+    def _about(self, leaf: Leaf, spec: AggregateSpec) -> list[str]:
+        """Return that a number is estimated, where it may be."""
+        if spec.function != "distinct":
+            return []
+        compared = leaf.value if isinstance(leaf.value, list) else [leaf.value]
+        if not any(isinstance(one, int | float) and one > MAX_EXACT_DISTINCT for one in compared):
+            return []
+        most = self.phrases.number(MAX_EXACT_DISTINCT)
+        return [
+            self._fill(_("about: more than {most} are estimated, usually within 7%"), most=most)
+        ]
 
     def _times(self, key: str, value: Any, *, denied: bool) -> str:
         phrases = self.phrases
@@ -267,6 +322,8 @@ class Speaker:
                 return self.phrases.gettext("in the current session")
             case "":
                 return ""
+            case _ if within.endswith(" sessions"):
+                return self._fill(_("of the last {count} sessions"), count=within.partition(" ")[0])
             case _:
                 return last_words(within, self.phrases)
 
@@ -275,7 +332,7 @@ class Speaker:
         return [self._fill(_("counting only {period}"), period=period)] if period else []
 
     def _grain(self, within: str) -> list[str]:
-        if within in ("", "page", "session"):
+        if within in ("", "page", "session") or within.endswith(" sessions"):
             return []
         step = seconds_words(grain_seconds(within), self.phrases)
         return [self._fill(_("counted in steps of {span}"), span=step)]

@@ -9,6 +9,7 @@ MAX_TEXT = 1_000  # characters of one text value
 MAX_VERSION = 256  # characters
 MAX_STARS = 10  # of one pattern
 MAX_NUMBER = 1e15  # absolute
+MAX_EXACT_DISTINCT = 128  # different values; more are estimated
 MAX_DECIMALS = 6  # numbers are compared rounded to this
 MIN_WINDOW_S = 60
 MAX_WINDOW_S = 90 * 86_400

@@ -15,7 +15,7 @@ from decisioning.rules.visibility import HIDDEN
 
 WIDTH: Final = 12  # ways kept at each group, the cheapest; more would be slower, never wrong
 LIST_REPAIRS: Final = 3
-_WHOLE: Final = ("count", "distinct")
+_WHOLE: Final = ("count", "distinct", "sessions", "session_number")
 _NUMERIC: Final = ("number", "aggregate", "since", "date")
 
 

@@ -15,10 +15,15 @@ def read_property(properties: Mapping[str, Any], key: str) -> Any:
     900
     >>> read_property({"price": 2.5, "quantity": 2}, "price*quantity")
     5.0
+    >>> read_property({"total": 9}, "value|total")
+    9
     """
     found = properties.get(key)
-    if found is not None or not ("." in key or "*" in key):
+    if found is not None or not any(sign in key for sign in ".*|"):
         return found
+    if "|" in key:
+        each = (read_property(properties, one) for one in key.split("|"))
+        return next((one for one in each if one is not None), None)
     if key.endswith(LARGEST):
         return _largest(properties.get(key.removesuffix(LARGEST)))
     if "*" in key:

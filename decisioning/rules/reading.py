@@ -1,8 +1,9 @@
 """The only place that turns condition JSON into a tree, or says in words what is wrong with it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from decisioning.rules import limits
 from decisioning.rules.catalogue import Catalogue
@@ -13,6 +14,7 @@ from decisioning.rules.operators.operator import Family
 from decisioning.rules.operators.registry import OPERATORS
 from decisioning.rules.phrases import Filled
 from decisioning.rules.phrases import gettext_noop as _
+from decisioning.rules.signals import SIGNALS
 from decisioning.rules.tree import (
     EVERYONE,
     GROUPS,
@@ -29,19 +31,28 @@ from decisioning.rules.tree import (
     make_leaf,
     to_plain,
 )
-from decisioning.specs import AggregateSpec, EventTypeSpec
+from decisioning.specs import AggregateSpec, EventTypeSpec, PropertySpec
 
 # Which properties a function reads; functions that are not here read none.
+KEPT: Final[tuple[Literal["number", "text", "version", "date", "boolean"], ...]] = (
+    "number", "text", "version", "date", "boolean",
+)  # fmt: skip  # types of first and last values
 READS: Final[dict[str, tuple[str, ...]]] = {
     "sum": ("number",),
     "min": ("number",),
     "max": ("number",),
     "average": ("number",),
+    "recent_average": ("number",),
     "distinct": ("text", "number", "version"),
+    "first": KEPT,
+    "last": KEPT,
 }
 FUNCTIONS: Final[tuple[AggregateFunction, ...]] = (
     "count", "sum", "min", "max", "average", "distinct", "since_first", "since_last",
+    "recent_average", "first", "last", "sessions",
 )  # fmt: skip
+LAST_SESSIONS: Final = re.compile(r"([1-9][0-9]?) sessions", re.ASCII)
+MAX_SESSIONS: Final = 20
 FOR_EVER: Final = ("count", "since_first", "since_last")  # functions that need no window
 _TOO_DEEP: Final = _("its segments refer to each other too deep: refer to simpler segments")
 
@@ -78,7 +89,8 @@ def parse(condition: Any, catalogue: Catalogue) -> Node:
     ``{"attribute": "tier", "is": "any_of", "value": ["gold"]}`` with an operator of `OPERATORS`,
     ``{"segment": "loyal"}``,
     ``{"event": "Order Completed", "count": {"is": "gte", "value": 1}, "within": "30d", "where": {…}}`` with any
-    of `FUNCTIONS` (``{"property": "total", "is": …}`` for those of `READS`), and
+    of `FUNCTIONS` (``{"property": "total", "is": …}`` for those of `READS`; ``"sessions"``, the number of
+    sessions with the event, has a window such as ``"within": "5 sessions"``), and
     ``{"event": "Cart Updated", "without": {"event": "Order Completed"}, "within": "2h"}``, or "then":
     both events lie in the rolling window, or no later one does.
 
@@ -184,7 +196,11 @@ class _Reader:
         spec = self.catalogue.attributes.get(key) if isinstance(key, str) else None
         if spec is None:
             raise _Wrong(f"{path}/attribute", self._unknown_attribute(key))
-        return _comparison(json, path, fact=spec.key, family=spec.type)
+        signal = SIGNALS.get(key) if getattr(spec, "source", "") == "computed" else None
+        if signal is None:
+            return _comparison(json, path, fact=spec.key, family=spec.type)
+        kept = signal.aggregate
+        return _comparison(json, path, fact=kept.key, family="number", aggregate=kept)
 
     def _unknown_attribute(self, key: Any) -> str:
         if self.catalogue.event is None:
@@ -300,13 +316,16 @@ class _EventReader:
         reads = READS.get(function)
         _only(comparison, {"is", "value", "property"} if reads else {"is", "value"}, path)
         fields: AggregateFields = {
-            "within": self._within(needed=function not in FOR_EVER),
+            "within": self._window(function),
             "where": self._where(event, self.json, self.path),
         }
-        if reads:
-            fields["property"] = _property(event, comparison.get("property"), reads, path)
-        spec = make_aggregate(event.key, function, **fields)
         family: Family = "since" if function.startswith("since") else "aggregate"
+        if reads:
+            read = _property(event, comparison.get("property"), reads, path)
+            fields["property"] = read.key
+            if function in ("first", "last"):
+                fields["type"], family = kept_type(read.type), read.type
+        spec = make_aggregate(event.key, function, **fields)
         return _comparison(comparison, path, fact=spec.key, family=family, aggregate=spec)
 
     def _sequence(self, event: EventTypeSpec, link: str) -> Leaf:
@@ -327,6 +346,30 @@ class _EventReader:
             without=link == "without",
         )
         return make_leaf(spec.key, "boolean", "eq", True, aggregate=spec)
+
+    def _window(self, function: str) -> str:
+        if function == "sessions":
+            return self._sessions()
+        within = self._within(needed=function not in FOR_EVER)
+        if function == "recent_average" and within in ("page", "session"):
+            raise _Wrong(
+                f"{self.path}/within",
+                _("use a window of time, such as 30d: what is older counts less"),
+            )
+        return within
+
+    def _sessions(self) -> str:
+        within = self.json.get("within")
+        found = LAST_SESSIONS.fullmatch(within) if isinstance(within, str) else None
+        if found is None or int(found[1]) > MAX_SESSIONS:
+            raise _Wrong(
+                f"{self.path}/within",
+                Filled(
+                    _("write how many of the last sessions, up to {most}, such as 5 sessions"),
+                    most=MAX_SESSIONS,
+                ),
+            )
+        return str(within)
 
     def _within(self, *, needed: bool) -> str:
         within = self.json.get("within", "")
@@ -357,10 +400,15 @@ class _EventReader:
         return to_plain(tree)
 
 
-def _property(event: EventTypeSpec, key: Any, types: tuple[str, ...], path: str) -> str:
+def kept_type(type_: str) -> Literal["number", "text", "version", "date", "boolean"]:
+    """Return a type of KEPT as such."""
+    return next(one for one in KEPT if one == type_)
+
+
+def _property(event: EventTypeSpec, key: Any, types: tuple[str, ...], path: str) -> PropertySpec:
     for one in event.properties:
         if one.key == key and one.type in types:
-            return one.key
+            return one
     fitting = ", ".join(one.key for one in event.properties if one.type in types)
     message = Filled(
         _("choose a {types} property of {event}: {fitting}"),

@@ -10,6 +10,7 @@ from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import Node, aggregates, load, parse, to_plain
 from decisioning.rules.durations import parse_duration
 from decisioning.rules.membership import MEMBER, meaning, member_fact, remembers
+from decisioning.rules.signals import events_read
 from decisioning.rules.tree import Leaf, leaves
 from decisioning.rules.triggers import awaited, filter_of
 from decisioning.specs import AggregateSpec, Condition, ReleaseSpec, TriggerSpec
@@ -190,7 +191,7 @@ def _segment(watched: WatchedSegment, specs: Mapping[str, AggregateSpec]) -> Seg
         tuple(leaves(tree)),
         frozenset(read - specs.keys() | {member_fact(watched.key)}),
         own,
-        frozenset(name for spec in own for name in (spec.event, spec.then) if name),
+        frozenset(name for spec in own for name in events_read(spec)),
         any(spec.within in ("page", "session") for spec in own),
     )
 

@@ -22,10 +22,16 @@ EVENTS = [
         "event": "Order Completed",
         function: {"is": operator.key, "value": CONSTANTS[operator.constant].example}
         | ({"property": "total"} if function in READS else {}),
-        "within": "30d",
+        "within": "5 sessions" if function == "sessions" else "30d",
     }
     for function in FUNCTIONS
-    for operator in OPERATORS["since" if function.startswith("since") else "aggregate"].values()
+    for operator in OPERATORS[
+        "since"
+        if function.startswith("since")
+        else "number"
+        if function in ("first", "last")
+        else "aggregate"
+    ].values()
     if operator.constant != "none"
 ]
 SPECIAL = [

@@ -134,6 +134,7 @@ def comparison(draw: st.DrawFn, /, family, **start):
 
 def attribute(keys=None):
     keys = keys or [(f"{kind}{number}", kind) for kind in TYPES for number in (1, 2)]
+    keys = [*keys, ("time_on_page_s", "number")] if keys[0][0].endswith("1") else keys
     return st.sampled_from(keys).flatmap(lambda one: comparison(one[1], attribute=one[0]))
 
 
@@ -149,11 +150,18 @@ def event(draw):
         leaf["within"] = draw(duration)
         return leaf
     function = draw(st.sampled_from(FUNCTIONS))
-    leaf[function] = draw(comparison("since" if function.startswith("since") else "aggregate"))
+    family = "since" if function.startswith("since") else "aggregate"
+    read = "number"
+    if function in ("first", "last"):
+        family = read = draw(st.sampled_from(READS[function]))
+    leaf[function] = draw(comparison(family))
     if function in READS:
-        leaf[function]["property"] = "number of it"
-    if function not in FOR_EVER or draw(st.booleans()):
-        leaf["within"] = draw(st.one_of(duration, st.sampled_from(("page", "session"))))
+        leaf[function]["property"] = f"{read} of it"
+    if function == "sessions":
+        leaf["within"] = draw(st.sampled_from(("1 sessions", "20 sessions")))
+    elif function not in FOR_EVER or draw(st.booleans()):
+        views = () if function == "recent_average" else (st.sampled_from(("page", "session")),)
+        leaf["within"] = draw(st.one_of(duration, *views))
     return leaf
 
 

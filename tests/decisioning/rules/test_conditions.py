@@ -22,7 +22,7 @@ from decisioning.rules.conditions import (
     property_facts,
     to_plain,
 )
-from decisioning.rules.visibility import without_hidden
+from decisioning.rules.visibility import Sight, without_hidden
 from decisioning.rules.words import explanation_words, outline, sentence
 from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec, SegmentSpec
 
@@ -289,7 +289,7 @@ def test_conditions_read_as_sentences(condition, words):
 
 def test_what_may_not_be_seen_is_said_so():
     tree = parse({"none": [{"attribute": "spend", "is": "is_set"}]}, shop())
-    hidden = without_hidden(tree, frozenset({"spend"}))
+    hidden = without_hidden(tree, Sight(frozenset({"spend"}), frozenset()))
 
     assert evaluate(hidden, {}, NOW) is Truth.UNKNOWN
     assert sentence(hidden, shop()) == "Total spend may not be seen for these purposes"
