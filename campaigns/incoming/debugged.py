@@ -99,7 +99,8 @@ class Teller:
             folded.setdefault(decode_record(one.record).message_id, one)
         named = {one.message_id for _key, one in came if one.message_id}
         others = [pair for pair in changed if decode_record(pair[1].record).message_id not in named]
-        every = sorted([*came, *others], key=lambda pair: stream_order(pair[0]))
+        both: list[tuple[str, Came | Changed]] = [*came, *others]
+        every = sorted(both, key=lambda pair: stream_order(pair[0]))
         found = []
         for key, item in every:
             if stream_order(key) <= stream_order(since):

@@ -1,6 +1,6 @@
 """The only place that tells programs parts of a profile: what is not asked for is neither read nor computed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,8 +10,9 @@ from django.db import DatabaseError
 
 from consent.forms import parse_person
 from decisioning.ingestion.origins import message_ids
+from decisioning.profiles.cells import Cell
 from decisioning.profiles.live_set import load_live as load_live_set
-from decisioning.profiles.profile import Cell, Profile
+from decisioning.profiles.profile import Profile
 from decisioning.profiles.store import load_profile
 from decisioning.profiles.windows import aggregate_value, facts
 from decisioning.releases import LIVE_KEY, load_live
@@ -200,7 +201,7 @@ class Portrait:
     def told(self, wanted: Wanted) -> dict[str, Any]:
         """Return the parts that are asked for."""
         profile = self.profile
-        makers = {
+        makers: dict[str, Callable[[], Any]] = {
             "first_seen": lambda: moment(profile.first_seen_ms),
             "newest_event": lambda: moment(profile.newest_ms),
             "identifiers": lambda: sorted(profile.identifiers),

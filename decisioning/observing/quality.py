@@ -147,7 +147,8 @@ def day_of(now: datetime) -> list[dict[str, Any]]:
         Sum("late_ms"),
         Max("newest_ms"),
     )
-    return sorted(summed, key=lambda row: (-row["events__sum"], row["source"], row["event"]))
+    found: list[dict[str, Any]] = [dict(row) for row in summed]
+    return sorted(found, key=lambda row: (-row["events__sum"], row["source"], row["event"]))
 
 
 def values_of(source: str, event: str, *, now: datetime) -> list[tuple[str, Values, list[str]]]:

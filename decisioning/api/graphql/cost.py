@@ -100,7 +100,7 @@ class _Weigher:
         return depth + 1, STEEP.get(name, 1) + rows * cost
 
     def _first(self, one: FieldNode) -> int:
-        for argument in one.arguments:
+        for argument in one.arguments or ():
             if argument.name.value == "first":
                 return min(MOST, max(1, self._number(argument.value)))
         return USUAL

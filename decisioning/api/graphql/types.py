@@ -94,7 +94,10 @@ class Decision:
     shown: list[Shown]
 
 
-@strawberry.type(description="What is known of a person now.")
+@strawberry.type(
+    description="What is known of a person now. `asOf` is the position up to which events are in it; `groups` "
+    "are accounts by type; `orders` are events of the name that orders have; `decisions` need that scope too."
+)
 class Profile:
     told: strawberry.Private[Portrait]
 
@@ -102,7 +105,7 @@ class Profile:
     def person_id(self) -> str:
         return self.told.person
 
-    @strawberry.field(description="The position up to which events are in it.")
+    @strawberry.field
     def as_of(self) -> str:
         return self.told.profile.position
 
@@ -123,7 +126,7 @@ class Profile:
         found = self.told.attributes(_wanted("attributes", keys))
         return [Attribute(key=key, **cell) for key, cell in found.items()]
 
-    @strawberry.field(description="The accounts that the person belongs to, by type.")
+    @strawberry.field
     def groups(self, keys: Keys = None) -> list[Attribute]:
         found = self.told.groups(_wanted("groups", keys))
         return [Attribute(key=key, **cell) for key, cell in found.items()]
@@ -142,11 +145,11 @@ class Profile:
     def events(self, first: First = USUAL, name: str | None = None) -> list[Event]:
         return list(_events(self.told, first, name))
 
-    @strawberry.field(description="Events of the name that orders have.")
+    @strawberry.field
     def orders(self, first: First = USUAL, event: str = ORDER) -> list[Event]:
         return list(_events(self.told, first, event))
 
-    @strawberry.field(description="The API key needs the scope decisions too.")
+    @strawberry.field
     def decisions(self, info: Info, first: First = USUAL) -> list[Decision]:
         if not info.context.key.allows("decisions"):
             raise GraphQLError("This API key lacks the scope decisions.")
@@ -156,11 +159,11 @@ class Profile:
         return cast("datetime | None", self.told.told(_wanted(name, None))[name])
 
 
-@strawberry.type
+@strawberry.type(
+    description="A person is named by user:<id>, another identifier or a person id; null where nothing is known."
+)
 class Query:
-    @strawberry.field(
-        description="A person by user:<id>, another identifier or a person id; null where nothing is known."
-    )
+    @strawberry.field
     def profile(self, info: Info, person: str) -> Profile | None:
         try:
             found = portrait(info.context.client, person)

@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from decisioning.api.graphql.cost import MAX_COST, MAX_DEPTH, TooDear, check
 from decisioning.api.graphql.types import Asker, schema
 from rtts_site.foundation.api_access import KeyedView
-from rtts_site.foundation.problems import Problem
+from rtts_site.foundation.problems import FieldProblem, Problem
 from rtts_site.foundation.redis_clients import Down, redis_client
 
 TIMEOUT_MS: Final = 1_000
@@ -115,7 +115,7 @@ def _parsed(query: str) -> DocumentNode:
 
 
 def _unfit(pointer: str, details: list[str]) -> Problem:
-    errors = [{"pointer": pointer, "detail": one} for one in details]
+    errors: list[FieldProblem] = [{"pointer": pointer, "detail": one} for one in details]
     return Problem(422, "Not a query that can be answered", details[0], errors=errors)
 
 
