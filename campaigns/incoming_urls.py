@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from campaigns.views import debugging, incoming, quality
+from campaigns.views import debugging, enriching, incoming, quality
 
 urlpatterns = [
     path("seen/", incoming.seen_page, name="rtts-seen"),
@@ -11,6 +11,10 @@ urlpatterns = [
     path("quarantine/", incoming.quarantine_page, name="rtts-quarantine"),
     path("quality/", quality.overview, name="rtts-quality"),
     path("quality/reconcile/", quality.reconcile, name="rtts-quality-reconcile"),
+    path("enrichment/", enriching.enrichment, name="rtts-enrichment"),
+    path("enrichment/steps/", enriching.steps, name="rtts-enrichment-steps"),
+    path("enrichment/terms/", enriching.terms, name="rtts-enrichment-terms"),
+    path("enrichment/products/", enriching.products, name="rtts-enrichment-products"),
     path("debugger/", debugging.debugger, name="rtts-debugger"),
     path("debugger/<str:source>/", debugging.debugger_rows, name="rtts-debugger-rows"),
     path("quarantine/act/", incoming.quarantine_act, name="rtts-quarantine-act"),

@@ -31,7 +31,9 @@ ROLES: dict[str, Q] = {
     | Q(codename__startswith="view_", content_type__app_label="decisioning"),
     "Approver": VIEW | APPROVE | PEOPLE,
     "Analyst": VIEW | Q(codename__startswith="view_", content_type__app_label="decisioning"),
-    "Compliance": VIEW | PEOPLE,
+    "Compliance": VIEW
+    | PEOPLE
+    | Q(content_type__app_label="decisioning", codename="change_intake"),
     "Admin": Q(
         content_type__app_label__in=("campaigns", "foundation", "decisioning", "consent", "auth")
     ),

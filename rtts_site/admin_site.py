@@ -85,6 +85,7 @@ NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
             Entry("admin:rtts-reports", "report", gettext_lazy("Reports")),
             Entry("admin:rtts-quality", "report", gettext_lazy("Data quality")),
             Entry("admin:rtts-debugger", "event", gettext_lazy("Event debugger")),
+            Entry("admin:rtts-enrichment", "event", gettext_lazy("Enrichment")),
         ),
     ),
     (

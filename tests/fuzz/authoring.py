@@ -28,6 +28,18 @@ def _form(**fields):
 
 
 WEBHOOK = _form(name="Chat", url="https://hooks.example/b", events=[*Event.values], is_active="on")
+DESTINATION = _form(
+    name="CRM",
+    key="crm-b",
+    kind="webhook",
+    url="https://hooks.example/c",
+    wants=["segments", "decisions"],
+    segments=["gold"],
+    share="0.5",
+    sender="shop@shop.example",
+    recipient="email",
+    is_active="on",
+)
 SAID = _form(text="Is that so?", item="", field="eligibility", answers="")
 ASKED = _form(
     who="made-up",
@@ -86,6 +98,24 @@ ADDRESSES = {
     "admin:rtts-webhook-test": Odd(("webhook",), {}),
     "admin:rtts-webhook-remove": Odd(("webhook",), {}),
     "admin:rtts-delivery-again": Odd(("delivery",), {}),
+    "admin:rtts-destinations": Odd(fields=DESTINATION),
+    "admin:rtts-destination": Odd(("destination",), DESTINATION),
+    "admin:rtts-destination-rotate": Odd(("destination",), {}),
+    "admin:rtts-destination-test": Odd(("destination",), {}),
+    "admin:rtts-destination-remove": Odd(("destination",), {}),
+    "admin:rtts-sending-again": Odd(("sending",), {}),
+    "admin:rtts-member-exports": Odd(
+        fields=_form(
+            segment="gold",
+            purpose="ads",
+            channel="web",
+            namespaces=["user", "crm"],
+            format="csv",
+            why="Newsletter",
+        )
+    ),
+    "admin:rtts-member-cancel": Odd(("export",), {}),
+    "admin:rtts-member-file": Odd(("export",)),
     "admin:rtts-stops": Odd(fields=_form(item="1", why="Wrong price"), query=_form(item="1")),
     "admin:rtts-stop-lift": Odd(("stop",), _form(why="Right again")),
     "admin:rtts-bulk": Odd(
@@ -131,6 +161,13 @@ ADDRESSES = {
     "admin:rtts-debugger": Odd(query=_form(source="1")),
     "admin:rtts-debugger-rows": Odd(("source",), query=_form(since="1763-0")),
     "admin:rtts-quarantine": Odd(),
+    "admin:rtts-enrichment": Odd(
+        fields=_form(event='{"type": "track"}', headers="save-data: on"),
+        quiet="it says what it did",
+    ),
+    "admin:rtts-enrichment-steps": Odd(fields=_form(on=["device"], **{"place-device": "1"})),
+    "admin:rtts-enrichment-terms": Odd(fields=_form(terms='{"undeclared": "hash"}')),
+    "admin:rtts-enrichment-products": Odd(fields={}, files=("file",)),
     "admin:rtts-quarantine-act": Odd(
         fields=_form(event="Order", pointer="/properties/total", verb="replay", why="Mended")
     ),
