@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+import redis
 from django.db import connection
 from django.db.models import Count, Q
 from django.urls import reverse
@@ -13,10 +14,14 @@ from django.utils.translation import ngettext
 
 from campaigns.candidates import candidate_of
 from campaigns.incoming import quality
+from campaigns.incoming.sources import source_names
 from campaigns.models import Change, Item, Release
 from campaigns.models.items import Kind
+from decisioning.dispatching.flapping import flapping
 from decisioning.models import ShownRecord
 from decisioning.observing.quality import standing_faults
+from rtts_site.foundation.language import ACTIVE
+from rtts_site.foundation.redis_clients import redis_client
 
 MOST_FAULTS = 10  # on Home
 
@@ -79,13 +84,29 @@ def decisions_per_hour(now: datetime, *, hours: int) -> list[tuple[datetime, int
 
 def warnings(now: datetime) -> Sequence[Warning]:
     """Return what needs a look now: campaigns about to end, stuck publishing; `analysis` finds the rest. Four queries."""
-    return [*_broken(), *_ending(_live_bodies((Kind.CAMPAIGN,)), now), *_stuck()]
+    return [*_broken(), *_flapping(now), *_ending(_live_bodies((Kind.CAMPAIGN,)), now), *_stuck()]
+
+
+def _flapping(now: datetime) -> Iterable[Warning]:
+    """Yield segments that people enter and leave all the time; nothing while Redis is away."""
+    try:
+        found = dict(flapping(redis_client(), now=now))
+    except (redis.RedisError, OSError):
+        return
+    for item, body in _live_bodies((Kind.SEGMENT,)) if found else ():
+        if item.key in found:
+            words = _(
+                "People enter and leave “{segment}” {times} times a day: give it a leaving condition or a shortest stay."
+            )
+            url = reverse("admin:campaigns_segment_change", args=[item.pk])
+            said = ACTIVE.number(round(found[item.key]))
+            yield Warning(words.format(segment=body["name"], times=said), url)
 
 
 def _broken() -> Iterable[Warning]:
     """Yield what is wrong with what comes in, and which conditions rest on it."""
     faults = standing_faults()[:MOST_FAULTS]
-    names = quality.source_names() if faults else {}
+    names = source_names() if faults else {}
     for fault in faults:
         words = quality.sentence(fault, names, candidate_of(None))
         yield Warning(words, reverse("admin:rtts-quality"))

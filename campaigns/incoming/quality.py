@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.candidates import Candidate, candidate_of
+from campaigns.incoming.sources import source_names
 from campaigns.models.items import Kind
 from campaigns.notifying.telling import raise_alert
 from campaigns.uses import Name
@@ -15,7 +16,6 @@ from campaigns.wording import percent
 from decisioning.models import QualityFault
 from decisioning.observing import quality
 from rtts_site.foundation.language import ACTIVE
-from rtts_site.foundation.models import ApiKey
 
 WORDS: Final = {
     "silent": gettext_lazy("nothing came in the last hour, usual are {usual}"),
@@ -43,11 +43,6 @@ def place_of(fault: QualityFault, names: dict[str, str]) -> str:
     """Return where it is wrong, e.g. "Shop: Order Completed, total"."""
     what = ", ".join(part for part in (fault.event or _("traits"), fault.key) if part)
     return f"{names.get(fault.source, fault.source)}: {what}"
-
-
-def source_names() -> dict[str, str]:
-    """Return the names of API keys by id; one query."""
-    return {str(key): name for key, name in ApiKey.objects.values_list("id", "name")}
 
 
 def sentence(fault: QualityFault, names: dict[str, str], candidate: Candidate) -> str:

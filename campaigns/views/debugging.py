@@ -12,9 +12,9 @@ from django.views.decorators.http import require_GET
 
 from campaigns.incoming import masking
 from campaigns.incoming.debugged import Row, Teller
+from campaigns.incoming.sources import senders
 from campaigns.views.pages import needs, page, user_of
 from decisioning.observing import debugging
-from rtts_site.foundation.models import ApiKey
 from rtts_site.foundation.redis_clients import Down, redis_client
 
 TIMEOUT_MS = 2_000
@@ -26,13 +26,11 @@ CURSOR = re.compile(r"\d{1,15}(-\d{1,10})?")
 @require_GET
 @needs("foundation.view_apikey")
 def debugger(request: HttpRequest) -> HttpResponse:
-    keys = ApiKey.objects.filter(revoked_at=None).order_by("name")
-    sources = [one for one in keys if {"events", "import"} & set(one.scopes)]
-    asked = request.GET.get("source", "")
-    chosen = next((one for one in sources if str(one.pk) == asked), None)
+    sources, asked = senders(), request.GET.get("source", "")
+    chosen = asked if asked in dict(sources) else ""
     context: dict[str, Any] = {"sources": sources, "chosen": chosen}
-    if chosen is not None:
-        context |= _look(request, str(chosen.pk), since="", with_earlier=True)
+    if chosen:
+        context |= _look(request, chosen, since="", with_earlier=True)
     return page(request, "campaigns/incoming/debugger.html", context, title=_("Event debugger"))
 
 

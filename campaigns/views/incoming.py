@@ -12,13 +12,13 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
 from campaigns.incoming import masking, quarantined, seen
+from campaigns.incoming.sources import source_names
 from campaigns.models.items import Kind
 from campaigns.views.pages import attempt, needs, page, text_of, user_of
 from decisioning.models import QuarantineAct
 from decisioning.observing import quarantine
 from decisioning.observing.quarantine import Group, Kept
 from rtts_site.foundation.jobs import Job
-from rtts_site.foundation.models import ApiKey
 from rtts_site.foundation.redis_clients import Down, redis_client
 
 SHOWN = 5  # events of a group
@@ -100,7 +100,7 @@ def quarantine_page(request: HttpRequest) -> HttpResponse:
 
 
 def _told(groups: list[Group], *, plain: bool) -> list[dict[str, Any]]:
-    names = {str(key): name for key, name in ApiKey.objects.values_list("id", "name")}
+    names = source_names()
     return [
         {"group": group, "entries": [_entry(one, names, plain) for one in group.entries[:SHOWN]]}
         for group in groups

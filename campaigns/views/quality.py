@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns.candidates import candidate_of
 from campaigns.incoming import quality as told
 from campaigns.incoming import reconciling
+from campaigns.incoming.sources import source_names
 from campaigns.people_reading import moment
 from campaigns.views.pages import attempt, needs, page, user_of
 from decisioning.models import QualityFault, Reconciliation
@@ -30,7 +31,7 @@ RUNS = 10
 @needs("view_eventtype")
 def overview(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    names, candidate = told.source_names(), candidate_of(None)
+    names, candidate = source_names(), candidate_of(None)
     standing = [_fault(one, names, candidate) for one in quality.standing_faults()]
     past = QualityFault.objects.exclude(ended_at=None).order_by("-ended_at")[:PAST]
     context: dict[str, Any] = {

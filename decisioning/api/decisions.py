@@ -38,6 +38,7 @@ from decisioning.messages import (
     PersonRef,
     request_decoder,
 )
+from decisioning.observing.schemas import judge
 from decisioning.rules.conditions import conform
 from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeyRecord, KeysUnavailableError, ProofError
@@ -302,6 +303,9 @@ def request_records(
     records, refusals = records_from_request_events(
         asked.events, identifiers=[identifier], intake=intake
     )
+    if current.held is not None:
+        judged = judge(records, refusals, current.held.schemas)
+        records, refusals = judged.records, judged.refusals
     if refusals:
         first = refusals[0]
         raise invalid_field(f"/events/{first.item}{first.pointer}", first.reason)

@@ -149,3 +149,14 @@ def test_a_watch_ends(redis):
     assert debugging.watched(redis, now=1_059.0) == {"shop"}
     assert debugging.watched(redis, now=1_061.0) == frozenset()
     assert batches.waiting(redis, most=1) == []
+
+
+async def test_an_event_with_a_decision_is_judged_too(store):
+    making.publish(store, catalogue("enforce"))
+    key = making.make_key(store, "decisions", "events")
+    event = {"event": "Order Completed", "properties": {"total": "five"}}
+
+    reply = await making.decide(key, events=[event])
+
+    assert reply.status == 422
+    assert reply.json["errors"][0]["pointer"] == "/events/0/properties/total"
