@@ -1,6 +1,5 @@
 """The only place where rows of imports, polls and webhooks take the road of the API's messages."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -11,7 +10,7 @@ from django.conf import settings
 
 from decisioning.connections.casting import Unusable, plain
 from decisioning.connections.lines import Line
-from decisioning.connections.mapping import Json, Mapping, RowRefusal, apply
+from decisioning.connections.mapping import Json, Mapping, RowRefusal, apply, content_digest
 from decisioning.enrichment.steps import Known, Preparing
 from decisioning.enrichment.stored import load_terms
 from decisioning.ingestion.identities import RULES, rules_of
@@ -167,12 +166,3 @@ def by_place(base: str) -> Unique:
 def by_content(base: str) -> Unique:
     """Return ids of rows that come again wherever they stand: the same content is the same row."""
     return lambda line: f"{base}:{content_digest(line.cells)}"
-
-
-def content_digest(cells: Json) -> str:
-    """Return what differs between two rows with other content; 32 hex digits."""
-    try:
-        said = msgspec.json.encode(cells, order="sorted")
-    except (ValueError, TypeError, RecursionError, UnicodeError):  # such a row is refused anyhow
-        said = repr(sorted(cells)).encode("utf-8", "replace")
-    return hashlib.sha256(said).hexdigest()[:32]

@@ -112,6 +112,15 @@ def mapping_digest(mapping: Mapping) -> str:
     return hashlib.sha256(msgspec.json.encode(mapping, order="sorted")).hexdigest()[:16]
 
 
+def content_digest(cells: Json) -> str:
+    """Return what differs between two rows with other content; 32 hex digits."""
+    try:
+        said = msgspec.json.encode(cells, order="sorted")
+    except (ValueError, TypeError, RecursionError, UnicodeError):  # such a row is refused anyhow
+        said = repr(sorted(cells)).encode("utf-8", "replace")
+    return hashlib.sha256(said).hexdigest()[:32]
+
+
 # Judging a mapping
 
 

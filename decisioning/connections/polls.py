@@ -9,8 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
 import msgspec
 
-from decisioning.connections.acceptance import content_digest
-from decisioning.connections.mapping import Fault
+from decisioning.connections.mapping import Fault, content_digest
 from decisioning.connections.picking import MISSING, pick
 
 Paging = Literal["none", "page", "cursor", "next", "link"]

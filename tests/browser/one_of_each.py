@@ -15,6 +15,11 @@ from campaigns.candidates import candidate_of
 from campaigns.models import ApprovalRule, Item, SavedFilter
 from campaigns.models.items import Kind
 from campaigns.notifying import webhooks
+from decisioning.connections import importing as row_files, sources
+from decisioning.connections.hooks import HookSpec
+from decisioning.connections.mapping import Mapping, Rule
+from decisioning.connections.polls import PollSpec
+from decisioning.dispatching import destinations
 
 now = timezone.now()
 user = User.objects.get(username={user!r})
@@ -35,7 +40,23 @@ kept = SavedFilter.objects.create(
     user=user, model="campaigns.offer", name="One of each", query="state=live", created_at=now,
 )
 rule = ApprovalRule.objects.create(kind="attribute", approvers=1)
-made = dict(change=change, hook=hook, stopped=stopped, file=file, kept=kept, rule=rule)
+target = destinations.Target(name="One of each", url="https://one-of-each.example/")
+destination, secret = destinations.make_destination("one-of-each", target, by=user, now=now)
+destinations.send_sample(destination, now=now + timedelta(days=1))
+rows = row_files.receive(
+    [b"customer,total\\nc-1,5\\n"], file_name="one-of-each.csv", sender=row_files.Sender(user=user.pk), now=now,
+)
+mapping = Mapping(event="Order Completed", rules=(Rule(column="customer", target="user_id"),))
+polled, called = (
+    sources.make_source(
+        f"one-of-each-{{kind}}", kind, sources.Described("One of each", spec, mapping, {{}}, False),
+        by=user.pk, now=now,
+    )
+    for kind, spec in (("poll", PollSpec(url="https://one-of-each.example/")), ("hook", HookSpec()))
+)
+made = dict(
+    rows=rows, polled=polled, called=called, change=change, hook=hook, stopped=stopped, file=file, kept=kept, rule=rule, destination=destination,
+)
 print(json.dumps({{name: row.pk for name, row in made.items()}}))
 """
 REMOVE = """
@@ -43,6 +64,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from campaigns import publishing, stopping
 from campaigns.models import ApprovalRule, Change, CsvImport, SavedFilter, Stop, Webhook
+from decisioning.connections import importing as row_files
+from decisioning.models import Destination, Import, Source
 
 now = timezone.now()
 publishing.discard(Change.objects.get(pk={change}), by=User.objects.get(username={user!r}), now=now)
@@ -53,6 +76,10 @@ Webhook.objects.get(pk={hook}).delete()
 CsvImport.objects.get(pk={file}).delete()
 SavedFilter.objects.get(pk={kept}).delete()
 ApprovalRule.objects.get(pk={rule}).delete()
+Destination.objects.get(pk={destination}).delete()
+Source.objects.filter(pk__in=({polled}, {called})).delete()
+row_files.cancel(Import.objects.get(pk={rows}), now=now)
+Import.objects.get(pk={rows}).delete()
 """
 
 

@@ -27,6 +27,7 @@ def _form(**fields):
     return {name: value if isinstance(value, list) else [value] for name, value in fields.items()}
 
 
+FRAGMENT = "it answers with the fragment itself"
 WEBHOOK = _form(name="Chat", url="https://hooks.example/b", events=[*Event.values], is_active="on")
 DESTINATION = _form(
     name="CRM",
@@ -39,6 +40,53 @@ DESTINATION = _form(
     sender="shop@shop.example",
     recipient="email",
     is_active="on",
+)
+MAPPED = _form(
+    call="track",
+    event="Order",
+    zone="Europe/Berlin",
+    comma="on",
+    id_prefix="shop:",
+    **{
+        "rules-TOTAL_FORMS": "1",
+        "rules-INITIAL_FORMS": "1",
+        "rules-0-column": "customer",
+        "rules-0-target": "user_id",
+        "rules-0-named": "total",
+        "rules-0-cast": "text",
+        "rules-0-unit": "cents_to_units",
+        "rules-0-currency": "USD",
+        "rules-0-to_currency": "EUR",
+        "rules-0-rate": "fx",
+        "rules-0-form": "%d.%m.%Y",
+        "rules-0-separator": ",",
+        "rules-0-default": "x",
+        "rules-0-required": "on",
+    },
+)
+SOURCE = _form(
+    name="Shop",
+    key="shop-b",
+    url="https://shop.example/orders?since={since}",
+    every_s="3600",
+    per_minute="60",
+    rows="data.items",
+    paging="cursor",
+    parameter="after",
+    first_page="1",
+    path="paging.after",
+    since="at",
+    begin="2026-01-01",
+    auth="client_credentials",
+    header="X-Key",
+    token_url="https://shop.example/token",
+    client_id="app",
+    scope="read",
+    client_secret="s",
+    proof="hmac",
+    encoding="hex",
+    before="sha256=",
+    signing="s",
 )
 SAID = _form(text="Is that so?", item="", field="eligibility", answers="")
 ASKED = _form(
@@ -56,7 +104,6 @@ ASKED = _form(
     **{"consent-ads": "allow", "fact-tier": "gold", "fact-spend": "12.5"},
 )
 RULE = _form(kind="offer", approvers="2", role="", above_people="10000")
-FRAGMENT = "it answers with the fragment itself"
 
 ADDRESSES = {
     "admin:rtts-search": Odd(fields=_form(q="gold"), query=_form(q="gold")),
@@ -116,6 +163,26 @@ ADDRESSES = {
     ),
     "admin:rtts-member-cancel": Odd(("export",), {}),
     "admin:rtts-member-file": Odd(("export",)),
+    "admin:rtts-connections": Odd(),
+    "admin:rtts-import-new": Odd(
+        fields=_form(preset="messages"), files=("file",), quiet="it leads to the page of the file"
+    ),
+    "admin:rtts-events-import": Odd(
+        ("rows",), MAPPED, query=_form(preset="shopify-orders"), quiet="its page says its state"
+    ),
+    "admin:rtts-import-preview": Odd(("rows",), MAPPED, quiet=FRAGMENT),
+    "admin:rtts-events-import-progress": Odd(("rows",)),
+    "admin:rtts-import-rows-refused": Odd(("rows",)),
+    "admin:rtts-import-cancel": Odd(("rows",), {}),
+    "admin:rtts-source-new": Odd(
+        ("source_kind",),
+        SOURCE,
+        query=_form(preset="hubspot-contacts"),
+        quiet="it leads to the page of the source",
+    ),
+    "admin:rtts-source": Odd(("connected",), SOURCE | MAPPED),
+    "admin:rtts-source-preview": Odd(("connected",), MAPPED, quiet=FRAGMENT),
+    "admin:rtts-source-step": Odd(("connected", "source_step"), _form(body='{"customer": 1}')),
     "admin:rtts-stops": Odd(fields=_form(item="1", why="Wrong price"), query=_form(item="1")),
     "admin:rtts-stop-lift": Odd(("stop",), _form(why="Right again")),
     "admin:rtts-bulk": Odd(
@@ -225,6 +292,8 @@ ADDRESSES = {
 # Argument -> what may stand there beside the ids of the world.
 WORDS = {
     "step": WORKFLOW,
+    "source_kind": ("poll", "hook", "no-such-kind"),
+    "source_step": ("resume", "pause", "run", "sample", "no-such-step"),
     "preview_step": ("renew", "revoke"),
     "subject": ("item", "change", "rule", "webhook", "key", "user", "no-such-subject"),
     "kind": tuple(Kind.values),

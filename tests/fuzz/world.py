@@ -14,6 +14,13 @@ from campaigns.models import ApprovalRule, Change, Delivery, Item, Notice, Relea
 from campaigns.models.items import Kind
 from campaigns.notifying import webhooks
 from campaigns.thresholds import jobs
+from decisioning.connections import importing as row_files
+from decisioning.connections import sources
+from decisioning.connections.hooks import HookSpec
+from decisioning.connections.mapping import Mapping, Rule
+from decisioning.connections.polls import PollSpec
+from decisioning.dispatching.destinations import Target, make_destination, send_sample
+from decisioning.models import MemberExport
 from decisioning.rules.conditions import parse
 from decisioning.specs import SegmentSpec
 from rtts_site.foundation.jobs import Job
@@ -50,7 +57,15 @@ def build(redis):
     target = webhooks.Target("Chat", "https://hooks.example/a", ["change.submitted"])
     hook, _secret = webhooks.make_webhook(target, by=user, now=NOW)
     webhooks.send_test(hook, now=NOW)
+    destination, _secret = make_destination(
+        "crm", Target(name="CRM", url="https://hooks.example/c"), by=user, now=NOW
+    )
     ids |= {
+        "destination": [destination.pk],
+        "sending": [send_sample(destination, now=NOW).pk],
+        "export": [_member_export(user).pk],
+        "connected": [_source("poll").pk, _source("hook").pk],
+        "rows": [_rows(user).pk],
         "webhook": [hook.pk],
         "delivery": list(Delivery.objects.values_list("pk", flat=True)),
         "notice": list(Notice.objects.filter(user=user).values_list("pk", flat=True)),
@@ -91,5 +106,31 @@ def _filter(user):
     return SavedFilter.objects.create(user=user, model="campaigns.offer", name="A", created_at=NOW)
 
 
+def _member_export(user):
+    return MemberExport.objects.create(
+        segment="gold",
+        namespaces=["user"],
+        purpose="ads",
+        format="csv",
+        why="Newsletter",
+        user=user,
+        created_at=NOW,
+    )
+
+
 def _stop(user):
     return stopping.stop(Item.objects.get(key="winter-sale"), by=user, why="Wrong price", now=NOW)
+
+
+def _source(kind):
+    spec = PollSpec(url="https://shop.example/orders") if kind == "poll" else HookSpec()
+    mapping = Mapping(event="Order", rules=(Rule(column="customer", target="user_id"),))
+    described = sources.Described("Shop", spec, mapping, {}, False)
+    return sources.make_source(f"shop-{kind}", kind, described, by=None, now=NOW)
+
+
+def _rows(user):
+    sender = row_files.Sender(user=user.pk)
+    return row_files.receive(
+        [b"customer,total\nc-1,5\n"], file_name="a.csv", sender=sender, now=NOW
+    )
