@@ -58,13 +58,13 @@ def faults_beside(spec: TriggerSpec, release: ReleaseSpec, catalogue: Catalogue)
         "then": set(catalogue.events),
         "placement": {one.key for one in release.placements},
     }
-    for field, keys in known.items():
-        named = getattr(spec, field)
-        if named and named not in keys:
-            text = _("There is no “{name}”; choose another or add it to this change.")
-            yield field, text.format(name=named)
-            return
+    missing = [field for field, keys in known.items() if getattr(spec, field) not in {"", *keys}]
+    if missing:
+        text = _("There is no “{name}”; choose another or add it to this change.")
+        yield missing[0], text.format(name=getattr(spec, missing[0]))
+        return
     yield from _filters(spec, catalogue)
+    yield from _events(spec, catalogue)
     for field, condition in (("condition", spec.condition), ("segment", _use(spec))):
         if not condition:
             continue
@@ -79,6 +79,13 @@ def faults_beside(spec: TriggerSpec, release: ReleaseSpec, catalogue: Catalogue)
 
 def _use(spec: TriggerSpec) -> dict[str, str]:
     return {"segment": spec.segment} if spec.segment else {}
+
+
+def _events(spec: TriggerSpec, catalogue: Catalogue) -> Iterator[Fault]:
+    for field in ("event", "then"):
+        event = catalogue.events.get(getattr(spec, field))
+        if event is not None and not set(spec.purposes) <= set(event.purposes):
+            yield field, _not_for(event.name)
 
 
 def _filters(spec: TriggerSpec, catalogue: Catalogue) -> Iterator[Fault]:

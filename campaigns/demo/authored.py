@@ -31,6 +31,7 @@ def _specs(journey: Journey, now: datetime) -> Iterator[tuple[str, Any]]:
         Kind.OFFER: (*made.offers, *window.OFFERS),
         Kind.CAMPAIGN: (*made.campaigns, window.CAMPAIGN),
         Kind.EXPERIMENT: made.experiments,
+        Kind.TRIGGER: (window.TRIGGER,),
     }
     for kind, specs in parts.items():
         for spec in specs:

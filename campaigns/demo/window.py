@@ -5,7 +5,14 @@ from typing import Any
 
 from campaigns.demo.catalogue import PERSONALISATION
 from campaigns.demo.shelf import SHELVES, Shelf
-from decisioning.specs import CampaignSpec, Condition, OfferSpec, SegmentSpec, VariantSpec
+from decisioning.specs import (
+    CampaignSpec,
+    Condition,
+    OfferSpec,
+    SegmentSpec,
+    TriggerSpec,
+    VariantSpec,
+)
 
 HERO = "web.shop.hero"
 BASKET = "web.shop.basket"
@@ -100,4 +107,16 @@ CAMPAIGN = CampaignSpec(
     # What was looked at last wins where two departments qualify.
     weights={"priority": 1.0, "recency": 0.5},
     owner="marketer",
+)
+
+TRIGGER = TriggerSpec(
+    key="basket-left",
+    name="Basket left for half an hour",
+    on="absence",
+    event="Product Added",
+    then="Order Completed",
+    within="30m",
+    act="push",
+    placement=BASKET,
+    purposes=(PERSONALISATION,),
 )

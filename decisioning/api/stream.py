@@ -42,6 +42,16 @@ HEADERS: Final = (
 encoder = msgspec.json.Encoder()
 
 
+class Push(msgspec.Struct, frozen=True):
+    """A trigger that fired for the person of a stream."""
+
+    trigger: str
+    placement: str
+
+
+push_decoder = msgspec.json.Decoder(Push)
+
+
 @route_stream("/v1/stream", scope="decisions")
 async def get_stream(request: Request, wire: Wire) -> None:
     """Send a decision at once, then one after each change of the profile, until the client leaves."""
@@ -159,10 +169,10 @@ async def send_decisions(call: Call, request: Request, wire: Wire) -> None:
     identifier = named(request)
     try:
         async with aclosing(changes(call.ask.person)) as found:
-            async for is_news in found:
+            async for news in found:
                 await wire.authenticate()
                 await prove_again(request, identifier)
-                body = await event(call, is_news)
+                body = await event(call, news, request.key)
                 await wire.send({"type": "http.response.body", "body": body, "more_body": True})
     except Problem:
         return  # the key or the proof is gone
@@ -170,16 +180,28 @@ async def send_decisions(call: Call, request: Request, wire: Wire) -> None:
         logger.exception("stream.failed")
 
 
-async def event(call: Call, is_news: bool) -> bytes:
+async def event(call: Call, news: bool | Push, key: KeyRecord) -> bytes:
     """Return a decision as an event, or a comment that keeps the connection open."""
-    if not is_news:
+    if news is False:
         return b": still here\n\n"
+    if isinstance(news, Push):
+        return await pushed(call, news, key)
     answer = await settle(replace(call, now=this_moment()))
     return b"event: decision\ndata: " + encoder.encode(answer) + b"\n\n"
 
 
-async def changes(person: str) -> AsyncGenerator[bool]:
-    """Yield True at once and after each change of the profile, False when nothing came for a while."""
+async def pushed(call: Call, push: Push, key: KeyRecord) -> bytes:
+    """Return the decision that a trigger pushes, for its own placement; a comment where the key may not ask for it."""
+    if not key.allows_placement(push.placement):
+        return b": still here\n\n"
+    ask = msgspec.structs.replace(call.ask, placements=(PlacementAsk(push.placement),))
+    answer = await settle(replace(call, ask=ask, now=this_moment()))
+    body = encoder.encode({"trigger": push.trigger, "decision": answer})
+    return b"event: trigger\ndata: " + body + b"\n\n"
+
+
+async def changes(person: str) -> AsyncGenerator[bool | Push]:
+    """Yield True at once and after each change of the profile, False when nothing came for a while, and pushes."""
     async with subscriber().pubsub() as subscription:
         try:
             await subscription.subscribe(changed_channel(person))
@@ -189,9 +211,14 @@ async def changes(person: str) -> AsyncGenerator[bool]:
                 message = await subscription.get_message(
                     ignore_subscribe_messages=True, timeout=HEARTBEAT_SECONDS
                 )
-                yield message is not None
+                yield message is not None and (read_push(message["data"]) or True)
         except Down:
             yield True  # the client connects again, to whatever is left
+
+
+def read_push(data: bytes) -> Push | None:
+    """Return what a trigger pushes; None of a message that only says that the profile changed."""
+    return push_decoder.decode(data) if data else None
 
 
 async def client_left(receive: Receive) -> None:

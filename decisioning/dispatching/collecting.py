@@ -14,6 +14,7 @@ from django.db.models import Count, F
 
 from consent import people
 from consent.models import ConsentChange, ConsentState
+from decisioning.dispatching import flapping
 from decisioning.dispatching.bodies import body_of, of_decision, of_dispatch
 from decisioning.messages import LogRow
 from decisioning.models import Destination, Sending, Wanted
@@ -40,6 +41,7 @@ class Batch:
     room: dict[int, int] = field(default_factory=dict)
     rows: list[Sending] = field(default_factory=list)
     lost: Counter[int] = field(default_factory=Counter)
+    noticed: list[Dispatch] = field(default_factory=list)
 
     @classmethod
     def open(cls, now: datetime) -> "Batch":
@@ -99,6 +101,7 @@ def collect_dispatches(client: redis.Redis, *, now: datetime) -> int:
         for push in _take(batch, triggers, partition, stream_id.decode(), fields)
     ]
     batch.keep()
+    flapping.count(client, batch.noticed, now=now)
     _finish(client, found, pushes)
     return sum(map(len, found.values()))
 
@@ -128,6 +131,7 @@ def _take(
     except (KeyError, msgspec.DecodeError):
         logger.exception("dispatch.unreadable message=%s", message)
         return []
+    batch.noticed.append(dispatch)
     if dispatch.kind == "trigger.fired":
         return _take_trigger(batch, triggers.get(dispatch.key), dispatch, message)
     for one in batch.wanting(Wanted.SEGMENTS):

@@ -9,13 +9,15 @@ from typing import Any, Final
 from django.conf import settings
 
 from consent.people import partition_of
-from consent.policy import permits
+from consent.policy import EVERY_CHANNEL, permits
+from consent.state import load_views
 from decisioning.answering import Call, Made, Sitting
 from decisioning.decision_spool import DecisionSpool
 from decisioning.holder import Current, ReleaseHolder
 from decisioning.messages import Ask, Chosen, Options, PlacementAsk
-from decisioning.outcomes import Report, count_commands, report_command
+from decisioning.outcomes import Report, count_commands, count_reports
 from decisioning.person_state import Found
+from decisioning.profiles.store import load_profile
 from decisioning.profiles.windows import facts
 from decisioning.round_trips import Budget, HotLine, RedisUnavailable
 from decisioning.schedules import ZONE_ATTRIBUTE
@@ -84,6 +86,30 @@ def decide_for(question: Question, *, now: datetime) -> Decided:
     holder = _holder()
     holder.poll()  # consent and release as they are now, not half a second ago
     return asyncio.run(_decide(question, holder.current, now=now))
+
+
+def refusal(trigger: str, person: str, *, now: datetime) -> str:
+    """Return why a person's consent keeps a trigger from being told of them now; "" where it does not.
+
+    A trigger without purposes asks for no consent; one that is gone is told of nobody.
+    """
+    holder = _holder()
+    holder.poll()
+    held = holder.current.held
+    spec = (
+        next((one for one in held.release.triggers if one.key == trigger), None) if held else None
+    )
+    if held is None or spec is None:
+        return "The trigger is no longer live."
+    if not spec.purposes:
+        return ""
+    client = redis_client(timeout_ms=TIMEOUT_MS)
+    owner, _ = load_profile(client, person)
+    view = load_views(client, [owner])[owner]
+    placement = held.placements.get(spec.placement)
+    channel = placement.channel if placement else EVERY_CHANNEL
+    gate = permits(holder.current.policy, view, spec.purposes, channel=channel, now=now)
+    return "" if gate.allowed else f"No consent: {gate.reasons[0].words}"
 
 
 async def _decide(question: Question, current: Current, *, now: datetime) -> Decided:
@@ -207,10 +233,10 @@ class _Desk:
         """Count the impression: what is sent is taken to be shown, so that caps hold."""
         now_ms = int(self.now.timestamp() * 1000)
         report = Report("impression", shown, f"sent:{shown.decision_id}", now_ms)
-        commands = [
-            report_command(report, self.held.offers, now_ms=now_ms),
-            *count_commands(report, self.held.offers, now_ms=now_ms),
-        ]
-        replies = await self.budget.ask(commands)
-        if any(isinstance(one, Exception) for one in replies):
+        offers = self.held.offers
+        replies = await count_reports([report], offers, self.budget, now_ms=now_ms)
+        totals = count_commands(report, offers, now_ms=now_ms)
+        if totals:
+            replies += await self.budget.ask(totals)
+        if any(isinstance(one, Exception | list) for one in replies):
             raise RedisUnavailable("the impression was not counted")

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+import redis
 from django.db import transaction
 from django.db.models import Q
 
+from decisioning.dispatching.deciding import refusal
 from decisioning.dispatching.destinations import secrets_of
 from decisioning.dispatching.mailing import Later, NotSent, Prepared, prepare
 from decisioning.models import Destination, Sending
@@ -76,10 +79,24 @@ class _Request:
     headers: dict[str, str]
     content: bytes
     refusal: str = ""
+    is_final: bool = False  # the refusal will not pass
 
 
 def _requests(sendings: Sequence[Sending], *, now: datetime) -> list[_Request]:
-    return [_request(one.destination, one.message, one.body, now=now) for one in sendings]
+    return [_judged(one, now=now) for one in sendings]
+
+
+def _judged(sending: Sending, *, now: datetime) -> _Request:
+    """Return the request of a sending; of a trigger only while the person permits it."""
+    if sending.kind == "trigger.fired":
+        trigger = msgspec.json.decode(sending.body)["data"]["trigger"]["key"]
+        try:
+            why = refusal(trigger, sending.person, now=now)
+        except redis.RedisError as error:
+            return _Request("", {}, b"", refusal=type(error).__name__)
+        if why:
+            return _Request("", {}, b"", refusal=why, is_final=True)
+    return _request(sending.destination, sending.message, sending.body, now=now)
 
 
 def _request(to: Destination, message: str, body: str, *, now: datetime) -> _Request:
@@ -96,7 +113,8 @@ def _request(to: Destination, message: str, body: str, *, now: datetime) -> _Req
 def _outcome_of_post(request: _Request) -> _Outcome:
     """Return how one request went; it runs in a thread and asks no database."""
     if request.refusal:
-        return _Outcome(Sending.State.WAITING, trouble=request.refusal)
+        state = Sending.State.DROPPED if request.is_final else Sending.State.WAITING
+        return _Outcome(state, trouble=request.refusal[:300])
     try:
         status = call(
             "POST",
