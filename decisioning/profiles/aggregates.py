@@ -57,8 +57,10 @@ class Family:
     where: Node | None
     grain_ms: int  # 0: one bucket for ever
     span_ms: int  # 0: for ever
-    type: str = ""  # of the property, for first and last
-    is_told_again: bool = False  # the newest event of each page view counts
+    type: str  # of the property, for first and last
+    is_told_again: bool  # the newest event of each page view counts
+    stored: Kind  # of what the series holds
+    step_ms: int  # how far time goes on before something is dropped
 
     def takes(self, properties: dict[str, Any], *, at: float) -> bool:
         """Return whether an event with these properties, at this epoch second, passes the filter."""
@@ -80,16 +82,6 @@ class Family:
         It moves in steps, so that most events leave other series as they are packed.
         """
         return self.floor(newest_ms // self.step_ms * self.step_ms)
-
-    @property
-    def step_ms(self) -> int:
-        """How far time goes on before something is dropped."""
-        return max(self.grain_ms, self.span_ms // _STEPS_KEPT, 1)
-
-    @property
-    def stored(self) -> Kind:
-        """What the series holds."""
-        return "view" if self.is_told_again else self.kind
 
 
 def families_of(spec: AggregateSpec) -> tuple[Family, ...]:
@@ -150,7 +142,20 @@ def _family(
     if is_told_again:
         grain_ms, span_ms = 1, span_ms or MAX_WINDOW_S * 1_000
     node = None if where is None else load(where)
-    return Family(digest, kind, event, read, within, node, grain_ms, span_ms, type_, is_told_again)
+    return Family(
+        key=digest,
+        kind=kind,
+        event=event,
+        property=read,
+        within=within,
+        where=node,
+        grain_ms=grain_ms,
+        span_ms=span_ms,
+        type=type_,
+        is_told_again=is_told_again,
+        stored="view" if is_told_again else kind,
+        step_ms=max(grain_ms, span_ms // _STEPS_KEPT, 1),
+    )
 
 
 def _grain_and_span(within: str) -> tuple[int, int]:

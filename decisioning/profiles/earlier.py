@@ -60,7 +60,7 @@ def _cell(cell: _Cell) -> Cell:
 
 def _activity(quarters: dict[int, list[int]]) -> series.Series:
     made = series.empty("span", 0)
-    series.put(made, {at: _short(first, last) for at, (first, last) in quarters.items()})
+    series.put(made, [(at, _short(*quarters[at])) for at in sorted(quarters)])
     return made
 
 
@@ -75,9 +75,9 @@ def _series(old: _Series) -> series.Series:
         sketch.put(made, {value >> 31: index for value, index in old.buckets.items()})
         return made
     made = series.empty("tally" if len(cell) == 3 else "number", old.generation)
-    shorter = {
-        index: cell[len(cell) // 2 + 1] if cell[0] == 1 else cell
-        for index, cell in old.buckets.items()
-    }
+    shorter = [
+        (index, cell[len(cell) // 2 + 1] if cell[0] == 1 else cell)
+        for index, cell in sorted(old.buckets.items())
+    ]
     series.put(made, shorter)
     return made

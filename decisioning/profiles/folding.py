@@ -25,6 +25,7 @@ from decisioning.profiles.profile import (
 from decisioning.rules.properties import read_property
 from decisioning.rules.values import conform
 
+DAY_MS: Final = 86_400_000
 MAX_KEPT_TEXT: Final = 200  # characters; a longer first or last value counts as missing
 _NOBODY: Final = Profile()
 # Buckets that are kept, by what a series holds, else by window.
@@ -84,11 +85,7 @@ class _Folding:
         profile = self.profile
         if profile.swept != self.aggregates.version:
             self._drop_retired()
-        if self._activity is not None:
-            floor = (profile.newest_ms - ACTIVITY_HORIZON_MS) // ACTIVITY_GRAIN_MS
-            series.drop_below(self._activity, floor)
-            series.keep_newest(self._activity, MAX_QUARTERS)
-            profile.activity = self._activity
+        self._expire_activity()
         self._expire()
         _keep_first(profile.identifiers)
         _keep_first(profile.absorbed)
@@ -107,7 +104,8 @@ class _Folding:
         if self._activity is None:
             self._activity = series.fresh(self.profile.activity)
         index, offset = divmod(at_ms, ACTIVITY_GRAIN_MS)
-        series.add(self._activity, index, offset)
+        if index >= _activity_from(self.profile.newest_ms):
+            series.add(self._activity, index, offset)
 
     def name(self, identifier: str, at_ms: int) -> None:
         """Take note of an identifier."""
@@ -131,6 +129,8 @@ class _Folding:
         """Add an event to the series of a family."""
         generation = self.aggregates.generations[family.key]
         if self.profile.given_up.get(family.key, -1) >= generation:
+            return
+        if family.index(record.event_time_ms) < family.kept_from(self.profile.newest_ms):
             return
         value = _value(family, record)
         if value is None and not family.is_told_again:
@@ -193,6 +193,7 @@ class _Folding:
             known = profile.series.get(key)
             if known is not None and series.generation_of(series.unpacked(known)) <= generation:
                 del profile.series[key]
+        self._since_ms = -1  # anything of theirs may be past
         profile.swept = -1
 
     # What is past or no longer kept
@@ -210,6 +211,18 @@ class _Folding:
                 del profile.given_up[key]
         profile.swept = aggregates.version
 
+    def _expire_activity(self) -> None:
+        profile, activity = self.profile, self._activity
+        floor = _activity_from(profile.newest_ms)
+        has_passed = floor != _activity_from(self._since_ms)
+        if activity is None and not has_passed:
+            return
+        activity = series.fresh(profile.activity) if activity is None else activity
+        if has_passed:
+            series.drop_below(activity, floor)
+        series.keep_newest(activity, MAX_QUARTERS)
+        profile.activity = activity
+
     def _expire(self) -> None:
         """Drop what windows left behind: relative to the newest event time, which only grows."""
         passed = self.aggregates.passed(self._since_ms, self.profile.newest_ms)
@@ -217,19 +230,25 @@ class _Folding:
             if key in self._own or key in passed:
                 family = self.aggregates.families.get(key)
                 if family is not None:
-                    self._expire_family(family)
+                    self._expire_family(family, has_passed=key in passed)
 
-    def _expire_family(self, family: Family) -> None:
+    def _expire_family(self, family: Family, *, has_passed: bool) -> None:
         known = self._changeable(family.key)
         if known is None:
             return
-        series.drop_below(known, family.kept_from(self.profile.newest_ms))
+        if has_passed:
+            series.drop_below(known, family.kept_from(self.profile.newest_ms))
         if family.stored == "distinct":
             sketch.keep_bounded(known)
         elif most := _MOST.get(family.stored) or _MOST.get(family.within):
             series.keep_newest(known, most)
-        if len(known) == 1:
+        if series.is_empty(known):
             del self.profile.series[family.key]
+
+
+def _activity_from(newest_ms: int) -> int:
+    """Return the oldest quarter of an hour that is kept; it moves once a day."""
+    return (newest_ms // DAY_MS * DAY_MS - ACTIVITY_HORIZON_MS) // ACTIVITY_GRAIN_MS
 
 
 def _is_newer(cell: Cell, known: Cell | None) -> bool:
@@ -263,6 +282,8 @@ def _value(family: Family, record: Record) -> Any:
     if family.kind == "distinct":
         return None if value is None else _hash(value)
     found = conform(value, "number" if family.kind == "number" else family.type)
+    if isinstance(found, float) and found.is_integer():
+        return int(found)  # 5 and 5.0 are packed alike
     return None if isinstance(found, str) and len(found) > MAX_KEPT_TEXT else found
 
 

@@ -1,6 +1,7 @@
 """The only place that knows how the buckets of a series are laid out, and how two cells become one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, Final, Literal
 
 import msgspec
@@ -11,14 +12,17 @@ KINDS: Final[tuple[Kind, ...]] = ("tally", "number", "distinct", "span", "first"
 _BASE: Final = 10**9  # of the two digits of a sum
 _SHIFT: Final = 8  # a head is generation * _SHIFT + number of the kind
 
-# [head, index of the first bucket, cell, step to the next bucket, cell, …]. A cell of one event is kept short:
-# tally: offset, or [count, first, last offset]; number: value, or [count, sum in millionths as (high, low)
-# digits of base 10**9, min, max]; span: offset, or [first, last]; first, last: [offset, value];
-# distinct: see sketch.py; view: see views.py.
+# [head], or [head, newest bucket, its cell, number of older ones, older ones]. The older ones are bytes that are
+# read only when a window is: each is a packed cell and the step to the bucket after it, the oldest first.
+# A cell of one event is kept short. tally: offset, or [count, first, last offset]; number: value, or [count, sum
+# in millionths as (high, low) digits of base 10**9, min, max]; span: offset, or [first, last]; first, last:
+# [offset, value]; distinct: see sketch.py; view: see views.py.
 Series = list[Any]
 Packed = Series | msgspec.Raw  # as read, until somebody looks into it
 
+_encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list)
+_ARRAY: Final = b"\xdd"  # of up to 2**32 entries, whose number follows
 
 
 def empty(kind: Kind, generation: int) -> Series:
@@ -36,6 +40,11 @@ def fresh(packed: Packed) -> Series:
     return list(packed) if isinstance(packed, list) else _decoder.decode(packed)
 
 
+def is_empty(series: Series) -> bool:
+    """Return whether there is no bucket."""
+    return len(series) == 1
+
+
 def generation_of(series: Series) -> int:
     """Return the generation of the family that was counted; an older one is not continued."""
     return int(series[0]) // _SHIFT
@@ -46,64 +55,78 @@ def kind_of(series: Series) -> Kind:
     return KINDS[series[0] % _SHIFT]
 
 
-def buckets(series: Series) -> Iterator[tuple[int, Any]]:
-    """Yield (index, cell), the oldest first."""
-    index = 0
-    for at in range(1, len(series), 2):
-        index += series[at]
-        yield index, series[at + 1]
+def buckets(series: Series) -> list[tuple[int, Any]]:
+    """Return (index, cell) of all buckets, the oldest first."""
+    if len(series) == 1:
+        return []
+    flat = _older(series)
+    starts = accumulate(flat[1::2], initial=series[1] - sum(flat[1::2]))
+    return list(zip(starts, [*flat[::2], series[2]], strict=True))
 
 
-def put(series: Series, found: dict[int, Any]) -> None:
-    """Replace all buckets."""
+def put(series: Series, found: list[tuple[int, Any]]) -> None:
+    """Replace all buckets by those given, the oldest first."""
     del series[1:]
-    last = 0
-    for index in sorted(found):
-        series += (index - last, found[index])
-        last = index
+    if found:
+        older = bytearray()
+        for (index, cell), (after, _) in zip(found, found[1:], strict=False):
+            older += _encoder.encode(cell) + _encoder.encode(after - index)
+        series += (*found[-1], len(found) - 1, bytes(older))
 
 
 def add(series: Series, index: int, cell: Any) -> None:
-    """Add the cell of one event; near the newest bucket at a cost that does not grow with the buckets."""
-    newest = sum(series[1::2])
-    if len(series) > 1 and index == newest:
-        series[-1] = joined(kind_of(series), series[-1], cell)
-    elif index > newest or len(series) == 1:
-        series += (index - newest, cell)
+    """Add the cell of one event; in or behind the newest bucket at a cost that does not grow with the buckets."""
+    if len(series) == 1:
+        series += (index, cell, 0, b"")
+        return
+    newest = series[1]
+    if index == newest:
+        series[2] = joined(kind_of(series), series[2], cell)
+    elif index > newest:
+        series[4] += _encoder.encode(series[2]) + _encoder.encode(index - newest)
+        series[3] += 1
+        series[1], series[2] = index, cell
     else:
         _add_earlier(series, index, cell)
 
 
 def _add_earlier(series: Series, index: int, cell: Any) -> None:
-    here = 0
-    for at in range(1, len(series), 2):
-        here += series[at]
-        if here == index:
-            series[at + 1] = joined(kind_of(series), series[at + 1], cell)
-            return
-        if here > index:
-            series[at : at + 1] = (series[at] - here + index, cell, here - index)
-            return
+    found = dict(buckets(series))
+    found[index] = joined(kind_of(series), found[index], cell) if index in found else cell
+    put(series, sorted(found.items()))
 
 
 def drop_below(series: Series, floor: int) -> None:
     """Drop the buckets before `floor`."""
-    index = 0
-    for at in range(1, len(series), 2):
-        index += series[at]
-        if index >= floor:
-            if at > 1:
-                series[1 : at + 1] = (index,)
-            return
-    del series[1:]
+    if len(series) == 1:
+        return
+    if series[1] < floor:
+        del series[1:]
+        return
+    flat = _older(series)
+    oldest, most = series[1] - sum(flat[1::2]), 0
+    while oldest < floor:
+        oldest += flat[2 * most + 1]
+        most += 1
+    _drop(series, flat[: 2 * most])
 
 
 def keep_newest(series: Series, most: int) -> None:
     """Drop the oldest of more buckets than `most`."""
-    surplus = (len(series) - 1) // 2 - most
-    if surplus > 0:
-        at = 1 + 2 * surplus
-        series[1 : at + 1] = (sum(series[1 : at + 1 : 2]),)
+    if len(series) > 1 and series[3] >= most:
+        _drop(series, _older(series)[: 2 * (series[3] + 1 - most)])
+
+
+def _older(series: Series) -> list[Any]:
+    """Return cell, step to the next bucket, cell, step, … of the older buckets."""
+    flat: list[Any] = _decoder.decode(_ARRAY + (2 * series[3]).to_bytes(4) + series[4])
+    return flat
+
+
+def _drop(series: Series, flat: list[Any]) -> None:
+    """Drop the oldest buckets, which are given as `_older` has them."""
+    series[3] -= len(flat) // 2
+    series[4] = series[4][sum(len(_encoder.encode(part)) for part in flat) :]
 
 
 def merged(one: Series, other: Series) -> Series:
@@ -112,7 +135,7 @@ def merged(one: Series, other: Series) -> Series:
     found = dict(buckets(one))
     for index, cell in buckets(other):
         found[index] = joined(kind, found[index], cell) if index in found else cell
-    put(series, found)
+    put(series, sorted(found.items()))
     return series
 
 

@@ -28,7 +28,7 @@ def last_sessions(profile: Profile, now_ms: int, most: int) -> list[Session]:
 def sessions_before(profile: Profile, now_ms: int) -> Iterator[Session]:
     """Yield the sessions of the last 90 days, the newest first; one longer than a day is cut at a day."""
     found: Session | None = None
-    for index, cell in reversed(list(series.buckets(series.unpacked(profile.activity)))):
+    for index, cell in reversed(series.buckets(series.unpacked(profile.activity))):
         base = index * ACTIVITY_GRAIN_MS
         if base > now_ms:
             continue

@@ -52,7 +52,7 @@ def merged(one: series.Series, other: series.Series) -> series.Series:
 
 def add(distinct: series.Series, index: int, value: int) -> None:
     """Add a value; `keep_bounded` follows."""
-    if len(distinct) > 1 and index == sum(distinct[1::2]) and value in _entries(distinct[-1]):
+    if not series.is_empty(distinct) and index == distinct[1] and value in _entries(distinct[2]):
         return
     newest, points = _read(distinct)
     newest[value] = max(newest.get(value, index), index)
@@ -115,9 +115,8 @@ def _write(distinct: series.Series, newest: dict[int, int], points: Points) -> N
         by_index.setdefault(newest[value], []).append(value)
     for register, rank, index in _outstanding(newest, points):
         by_index.setdefault(index, []).append(-1 - (register * _RANKS + rank))
-    series.put(
-        distinct, {at: found[0] if len(found) == 1 else found for at, found in by_index.items()}
-    )
+    found = sorted(by_index.items())
+    series.put(distinct, [(at, these[0] if len(these) == 1 else these) for at, these in found])
 
 
 def _outstanding(newest: dict[int, int], points: Points) -> list[tuple[int, int, int]]:

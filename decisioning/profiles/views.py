@@ -53,12 +53,8 @@ def read(told: series.Series) -> dict[int, Entry]:
 
 def write(told: series.Series, known: dict[int, Entry]) -> None:
     """Replace all entries."""
-    del told[1:]
-    last = 0
-    for at_ms, view in sorted((entry[0], view) for view, entry in known.items()):
-        _, sequence, value = known[view]
-        told += (at_ms - last, [view, sequence, value])
-        last = at_ms
+    found = sorted((entry[0], view) for view, entry in known.items())
+    series.put(told, [(at_ms, [view, *known[view][1:]]) for at_ms, view in found])
 
 
 def _order(entry: Entry) -> tuple[int, int, str]:
