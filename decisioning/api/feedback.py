@@ -21,7 +21,7 @@ from decisioning.api.http import (
 from decisioning.api.presented import in_segment
 from decisioning.api.process import this_process
 from decisioning.messages import Key
-from decisioning.outcomes import Kind, Report, count_commands, report_command
+from decisioning.outcomes import Kind, Report, count_commands, count_reports
 from decisioning.round_trips import RedisUnavailable
 from decisioning.tokens import TokenError, read_token
 from rtts_site.foundation.limits import EVENTS
@@ -134,8 +134,8 @@ async def record(reports: list[Report], *, now_ms: int) -> tuple[int, int]:
     offers = held.offers if held else {}
     budget = process.budget()
     try:
-        replies = await budget.ask([report_command(one, offers, now_ms=now_ms) for one in reports])
-        if any(isinstance(reply, Exception) or reply == b"full" for reply in replies):
+        replies = await count_reports(reports, offers, budget, now_ms=now_ms)
+        if any(isinstance(reply, Exception | list) or reply == b"full" for reply in replies):
             raise RedisUnavailable("a log is full or refused the report")
         # Repeats too: the answer to the first may have been lost before its totals were counted.
         counts = [

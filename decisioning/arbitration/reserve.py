@@ -16,13 +16,13 @@ from decisioning.arbitration.caps import RESERVATION_MS, counter, person_counter
 from decisioning.arbitration.totals import Credit
 from decisioning.link import Replies
 from decisioning.messages import Decision
+from decisioning.profiles.carrying import ARMS_KEPT_SECONDS
 from decisioning.profiles.profile import IS_MERGED_LUA
 from decisioning.specs import CapSpec, OfferSpec
 
 logger = logging.getLogger("decisioning")
 
 LOG_HARD_MARK: Final = 20_000  # entries of one partition; what cannot be logged is not decided
-ARMS_KEPT_SECONDS: Final = 400 * 86_400
 Outcome = Literal[
     "done", "moved", "consent", "capped", "full", "credit", "unavailable", "unknown_script"
 ]
@@ -35,7 +35,8 @@ SCRIPT: Final = (
     + """
 local now = tonumber(ARGV[1])
 local plan = cjson.decode(ARGV[7])
-local profile = plan.personal and redis.call('GET', KEYS[1])
+local counts = #plan.checks + #plan.adds + #plan.holds > 0
+local profile = (plan.personal or counts) and redis.call('GET', KEYS[1])
 if profile and is_merged(profile) then return {'moved'} end
 if ARGV[2] ~= '' and not consent_stands(KEYS[2], KEYS[3], KEYS[4], ARGV[2], ARGV[3]) then return {'consent'} end
 if redis.call('XLEN', KEYS[7]) >= tonumber(ARGV[6]) then return {'full'} end

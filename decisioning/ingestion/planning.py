@@ -261,7 +261,9 @@ class _Planner:
 
 def _part_of_owner(record: Record, owner: str) -> Record:
     told = f"{record.message_id}:{owner}"
-    return msgspec.structs.replace(record, message_id=told, person=owner, other=record.person)
+    return msgspec.structs.replace(
+        record, message_id=told, person=owner, other=record.person, had_left=False
+    )
 
 
 def _fence(asked: Record) -> tuple[str, str] | None:

@@ -58,6 +58,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     forwarded: bool = False  # followed a merge from another stream
     passed: tuple[str, ...] = ()  # whom it was for, on its way from merge to merge
     ask: Ask | None = None  # of merges; None in those of older versions
+    had_left: bool = False  # part: it is the person who had left for the other
 
     @property
     def sent_for(self) -> str:

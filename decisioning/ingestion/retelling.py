@@ -1,6 +1,6 @@
 """The only place that tells people's profiles anew from the history in PostgreSQL, merges included."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -66,10 +66,40 @@ class Retelling:
             if person not in self._entries:
                 self._read({person})
             found = sorted(self._entries[person].items(), key=lambda entry: stream_order(entry[0]))
+            parted = {record.other for _, record in found if record.kind == "part"}
+            if parted:
+                found = self._as_never_merged(person, found, parted)
             entries = [(stream_id, self._completed(record)) for stream_id, record in found]
             told = plan(entries, profiles={person: None}, aggregates=self._aggregates)
             self._told[person] = told
         return told
+
+    def _as_never_merged(
+        self, person: str, found: list[Entry], parted: Collection[str]
+    ) -> list[Entry]:
+        """Return a person's entries without what others brought, and with what was sent for them elsewhere."""
+        stayed = _without_absences(found)
+        own = [entry for entry in stayed if not _came_by(entry[1], parted)]
+        elsewhere = [
+            (stream_id, _sent_for(person, record))
+            for other in self._above(parted)
+            for stream_id, record in self._entries[other].items()
+            if other != person and person in record.passed
+        ]
+        return sorted(
+            [*own, *elsewhere],
+            key=lambda entry: (entry[1].kind != "part", stream_order(entry[0])),
+        )
+
+    def _above(self, persons: Collection[str]) -> set[str]:
+        """Return people and all whom they were ever asked to join."""
+        found, looked_at = set(persons), set[str]()
+        while left := found - looked_at:
+            looked_at |= left
+            self._read(left - self._entries.keys())
+            records = (record for one in left for record in self._entries[one].values())
+            found |= {record.other for record in records if record.kind == "merge_out"}
+        return found
 
     def _completed(self, record: Record) -> Record:
         """Return a record with the profile that it carried, which history does not keep."""
@@ -99,3 +129,27 @@ class Retelling:
 
 def _brings(record: Record) -> bool:
     return record.kind == "merge_in" and not record.refused
+
+
+def _came_by(record: Record, parted: Collection[str]) -> bool:
+    """Return whether one of these brought a record, or came with it."""
+    came = _brings(record) and record.other in parted
+    return came or (record.kind != "part" and any(one in parted for one in record.passed))
+
+
+def _without_absences(found: list[Entry]) -> list[Entry]:
+    """Return entries without the questions from leaving for somebody up to being parted from them again."""
+    gone: set[int] = set()
+    for end, (_, record) in enumerate(found):
+        if record.kind != "part" or not record.had_left:
+            continue
+        asked = [place for place in range(end) if found[place][1].kind == "merge_out"]
+        left = [place for place in asked if found[place][1].other == record.other]
+        gone |= {place for place in asked if left and place >= left[0]}
+    return [entry for place, entry in enumerate(found) if place not in gone]
+
+
+def _sent_for(person: str, record: Record) -> Record:
+    """Return a record as it was before it followed the person's merge."""
+    passed = record.passed[: record.passed.index(person)]
+    return msgspec.structs.replace(record, person=person, passed=passed, forwarded=bool(passed))

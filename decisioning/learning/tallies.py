@@ -24,7 +24,8 @@ GROUP BY shown.offer, shown.placement
 ORDER BY shown.offer, shown.placement
 """
 
-# The goal event goes to the last decision that showed an offer of the campaign to this person before it.
+# The goal event goes to the last decision that showed an offer of the campaign to this person before it, or to
+# whoever they were before a merge.
 GOALS: Final = """
 INSERT INTO decisioning_outcome (
     outcome_id, recorded_at, occurred_at, kind, attribution, decision_id, person_id, placement, offer,
@@ -35,8 +36,14 @@ SELECT 'goal/' || event.event_id || '/' || shown.campaign, event.received_at, ev
 FROM decisioning_event AS event
 JOIN unnest(%(campaigns)s::text[], %(goals)s::text[]) AS goal (campaign, name) ON goal.name = event.name
 CROSS JOIN LATERAL (
-    SELECT * FROM decisioning_shown AS place
-    WHERE place.person_id = event.person_id AND place.campaign = goal.campaign
+    WITH RECURSIVE everyone (id) AS (
+        SELECT event.person_id::text
+        UNION
+        SELECT left_by.id::text FROM consent_person AS left_by
+        JOIN everyone ON left_by.merged_into = everyone.id AND left_by.merged_into <> ''
+    )
+    SELECT place.* FROM everyone JOIN decisioning_shown AS place ON place.person_id = everyone.id
+    WHERE place.campaign = goal.campaign
       AND place.status = 'offers' AND place.decided_at <= event.event_time
       AND place.decided_at > event.event_time - %(window)s::interval
     ORDER BY place.decided_at DESC, place.rank LIMIT 1

@@ -1,0 +1,205 @@
+"""Un-merging against the real stores: both are as if they had never been one."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from consent import people
+from consent.models import Parting
+from decisioning.ingestion import backfill, history, parting, rebuilding
+from decisioning.ingestion import drain as drain_module
+from decisioning.profiles.live_set import announce
+from decisioning.profiles.store import load_profile
+from decisioning.profiles.windows import aggregate_value
+from decisioning.rules.tree import make_aggregate
+from tests.decisioning.ingestion.people_and_records import (
+    NOW_MS,
+    accept,
+    drain_all,
+    make_drain,
+    make_record,
+    person,
+)
+
+NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)
+ORDERS = make_aggregate("Order", "count", within="30d")
+ANA, BEN = "user:ana", "user:ben"
+PHONE, LAPTOP, TABLET = "anonymous:phone", "anonymous:laptop", "anonymous:tablet"
+
+
+@pytest.fixture
+def kept(redis, db, monkeypatch):
+    """Return a store whose workers fold and archive whenever somebody waits for them."""
+    monkeypatch.setattr(drain_module, "BLOCK_MS", 5)
+    live = announce(redis, [ORDERS])
+    drain_all(make_drain(redis))
+    redis.hset(backfill.COMPLETE_KEY, mapping=live.generations)
+    monkeypatch.setattr(rebuilding, "PATIENCE_S", 15.0)
+    monkeypatch.setattr(parting, "PATIENCE_S", 15.0)
+    monkeypatch.setattr(parting.time, "sleep", lambda _: work(redis))
+    return redis
+
+
+def work(redis):
+    drain_all(make_drain(redis))
+    history.archive(redis, range(people.PARTITIONS))
+
+
+def order(number, name, **fields):
+    return make_record(number, name, event="Order", **fields)
+
+
+def sign_in(number, user, anonymous, **fields):
+    return make_record(
+        number, user, anonymous, joins=[anonymous], type="identify", attributes={"plan": user}
+    )
+
+
+def orders_of(redis, name):
+    _, profile = load_profile(redis, person(name))
+    return aggregate_value(profile, ORDERS, NOW_MS / 1000) if profile else 0
+
+
+def owner_of(redis, name):
+    return load_profile(redis, person(name))[0]
+
+
+def part(redis, name):
+    begun = parting.begin_parting(
+        redis, parting.merge_of(redis, person(name)), by="cleo", why="a guest", now=NOW
+    )
+    parting.finish_parting(redis, begun, now=NOW)
+    return begun
+
+
+def test_both_are_as_before_and_what_came_since_goes_with_its_identifier(kept):
+    accept(kept, [order(1, PHONE), order(2, PHONE), order(3, ANA)])
+    work(kept)
+    accept(kept, [sign_in(4, ANA, PHONE), order(5, PHONE)])
+    work(kept)
+    accept(kept, [order(6, PHONE), order(7, ANA)])
+    work(kept)
+    assert orders_of(kept, ANA) == 6
+
+    part(kept, PHONE)
+
+    assert owner_of(kept, PHONE) == person(PHONE)
+    assert (orders_of(kept, PHONE), orders_of(kept, ANA)) == (4, 2)
+    _, ana = load_profile(kept, person(ANA))
+    assert set(ana.identifiers) == {ANA}
+    assert ana.attributes["plan"].value == ANA
+    _, phone = load_profile(kept, person(PHONE))
+    assert "plan" not in phone.attributes
+
+
+def test_they_stay_apart_and_go_on_each_for_themselves(kept):
+    accept(kept, [order(1, PHONE), sign_in(2, ANA, PHONE)])
+    work(kept)
+    part(kept, PHONE)
+
+    accept(kept, [order(3, PHONE), order(4, ANA), sign_in(5, ANA, PHONE), order(6, PHONE)])
+    work(kept)
+
+    assert (orders_of(kept, PHONE), orders_of(kept, ANA)) == (3, 1)
+
+
+def test_another_may_have_the_browser_afterwards(kept):
+    accept(kept, [order(1, PHONE), sign_in(2, ANA, PHONE)])
+    work(kept)
+    part(kept, PHONE)
+
+    accept(kept, [sign_in(3, BEN, PHONE)])
+    work(kept)
+
+    assert owner_of(kept, PHONE) == person(BEN)
+    assert orders_of(kept, BEN) == 1
+
+
+def test_who_had_joined_one_of_them_stays_with_them(kept):
+    accept(kept, [order(1, TABLET), order(2, BEN), order(3, ANA)])
+    accept(kept, [make_record("x", BEN, joins=[TABLET], type="identify")])
+    work(kept)
+    accept(kept, [make_record("y", ANA, joins=[BEN], type="alias"), order(4, TABLET)])
+    work(kept)
+    left, stayed = sorted([ANA, BEN], key=person, reverse=True)
+    assert owner_of(kept, TABLET) == person(stayed)
+    accept(kept, [sign_in("z", left, LAPTOP), order(5, LAPTOP)])
+    work(kept)
+
+    part(kept, left)
+
+    assert owner_of(kept, LAPTOP) == person(left)
+    assert owner_of(kept, TABLET) == person(BEN)
+    counts = {BEN: 3, ANA: 1}
+    counts[left] += 1
+    assert {name: orders_of(kept, name) for name in counts} == counts
+
+
+def test_after_the_owner_went_on_to_another(kept):
+    accept(kept, [order(1, PHONE), order(2, ANA), order(3, BEN), sign_in(4, ANA, PHONE)])
+    work(kept)
+    accept(kept, [make_record("y", ANA, joins=[BEN], type="alias"), order(5, PHONE)])
+    work(kept)
+    assert orders_of(kept, ANA) == orders_of(kept, BEN) == 4
+
+    part(kept, PHONE)
+
+    assert owner_of(kept, ANA) == owner_of(kept, BEN)
+    assert (orders_of(kept, PHONE), orders_of(kept, ANA)) == (2, 2)
+
+
+def test_caps_and_arms_go_back(kept):
+    kept.hset(
+        people.caps_key(person(PHONE)), mapping={"impression|sale": "20,10", "r|a|web|n": "99"}
+    )
+    kept.hset(people.caps_key(person(ANA)), mapping={"impression|sale": "15"})
+    kept.hset(people.arms_key(person(PHONE)), mapping={"x": "a", "y": "b"})
+    kept.hset(people.arms_key(person(ANA)), mapping={"x": "z"})
+    accept(kept, [order(1, PHONE), sign_in(2, ANA, PHONE)])
+    work(kept)
+
+    assert kept.hgetall(people.caps_key(person(ANA))) == {
+        b"impression|sale": b"20,15,10",
+        b"r|a|web|n": b"99",
+    }
+    assert kept.hgetall(people.arms_key(person(ANA))) == {b"x": b"z", b"y": b"b"}
+    assert not kept.exists(people.caps_key(person(PHONE)), people.arms_key(person(PHONE)))
+    kept.hset(people.caps_key(person(ANA)), mapping={"impression|sale": "30,20,15,10"})
+
+    part(kept, PHONE)
+
+    assert kept.hgetall(people.caps_key(person(ANA))) == {b"impression|sale": b"30,15"}
+    assert kept.hgetall(people.caps_key(person(PHONE))) == {
+        b"impression|sale": b"20,10",
+        b"r|a|web|n": b"99",
+    }
+    assert kept.hgetall(people.arms_key(person(PHONE))) == {b"x": b"a", b"y": b"b"}
+
+
+@pytest.mark.parametrize("broken", ["await_archived", "tell_anew", "take_back", "part_people"])
+def test_what_broke_off_is_finished(kept, monkeypatch, broken):
+    accept(kept, [order(1, PHONE), sign_in(2, ANA, PHONE), order(3, ANA)])
+    work(kept)
+    begun = parting.begin_parting(
+        kept, parting.merge_of(kept, person(PHONE)), by="cleo", why="", now=NOW
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(parting, broken, lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            parting.finish_parting(kept, begun, now=NOW)
+    assert kept.hlen(people.fence_key(person(ANA))) > 0
+    assert list(parting.unfinished()) == [begun]
+
+    parting.finish_parting(kept, begun, now=NOW)
+
+    assert (orders_of(kept, PHONE), orders_of(kept, ANA)) == (1, 1)
+    assert not kept.exists(people.fence_key(person(PHONE)))
+    assert Parting.objects.get(pk=begun.pk).finished_at == NOW
+
+
+def test_nobody_is_parted_from_themselves(kept):
+    accept(kept, [order(1, PHONE)])
+    work(kept)
+
+    with pytest.raises(parting.NotMerged):
+        parting.merge_of(kept, person(PHONE))
