@@ -80,6 +80,17 @@ class KnownIdentifier:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownMerge:
+    """Somebody who became this person."""
+
+    person: str
+    at: datetime
+    evidence: str  # the identifiers that said so
+    source: str  # name of the API key that sent them
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class KnownDecision:
     """One answer that the person got, with what it showed."""
 
@@ -94,7 +105,7 @@ class KnownPerson:
     person: str
     is_known: bool
     identifiers: list[KnownIdentifier]
-    absorbed: list[str]  # person ids that were merged into this one
+    merges: list[KnownMerge]
     attributes: list[KnownAttribute]
     memberships: list[Membership]
     standings: list[Standing]
@@ -115,7 +126,7 @@ def read_person(client: redis.Redis, person: str, *, reader: str, now: datetime)
         person,
         profile is not None,
         [KnownIdentifier(name, moment(at)) for name, at in sorted(known.identifiers.items())],
-        sorted(known.absorbed),
+        _merges(person, known, sources),
         _attributes(known, spec, sources, message_ids(person, known)),
         _memberships(profile, spec, now=now),
         standings(policy, load_view_of_record(person), now=now) if policy else [],
@@ -127,6 +138,25 @@ def read_person(client: redis.Redis, person: str, *, reader: str, now: datetime)
 def moment(epoch_ms: int) -> datetime:
     """Return epoch milliseconds as an aware time."""
     return datetime.fromtimestamp(epoch_ms / 1000, UTC)
+
+
+def _merges(person: str, known: Profile, sources: Mapping[str, str]) -> list[KnownMerge]:
+    rows = EventRecord.objects.filter(person_id=person, kind="merge_in").order_by("event_time")
+    came = {record.other: record for record in (decode_record(bytes(row.body)) for row in rows)}
+    found = []
+    for source, at_ms in sorted(known.absorbed.items(), key=lambda pair: pair[1]):
+        record = came.get(source)
+        evidence = record.ask.evidence if record and record.ask else ""
+        found.append(
+            KnownMerge(
+                source,
+                moment(at_ms),
+                ", ".join(record.identifiers) if record else "",
+                sources.get(record.source, record.source) if record else "",
+                evidence,
+            )
+        )
+    return found
 
 
 def _events(everyone: list[str], spec: ReleaseSpec, sources: Mapping[str, str]) -> list[KnownEvent]:

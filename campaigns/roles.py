@@ -33,7 +33,8 @@ ROLES: dict[str, Q] = {
     "Analyst": VIEW | Q(codename__startswith="view_", content_type__app_label="decisioning"),
     "Compliance": VIEW
     | PEOPLE
-    | Q(content_type__app_label="decisioning", codename="change_intake"),
+    | Q(content_type__app_label="decisioning", codename="change_intake")
+    | Q(content_type__app_label="consent", codename="add_parting"),
     "Admin": Q(
         content_type__app_label__in=("campaigns", "foundation", "decisioning", "consent", "auth")
     ),

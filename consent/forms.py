@@ -18,7 +18,7 @@ from consent.changes import (
     comes_too_early,
     missing_evidence,
 )
-from consent.people import PARTITIONS, Identifier, partition_of, person_id
+from consent.people import PARTITIONS, Identifier, parse_name, partition_of, person_id
 from consent.policy import EVERY_CHANNEL, PolicySpec, Status
 
 MAX_CHANGES = 100
@@ -45,14 +45,10 @@ def parse_person(text: str) -> Named:
     """
     if PERSON_ID.fullmatch(text) and partition_of(text) < PARTITIONS:
         return Named(text)
-    namespace, _, value = text.partition(":")
-    if not 0 < len(value) <= MAX_IDENTIFIER:
+    identifier = parse_name(text)
+    if identifier is None or len(identifier.value) > MAX_IDENTIFIER:
         raise ValueError(IN_WORDS)
-    if namespace == "user":
-        return _named(Identifier("user", value))
-    if namespace == "anonymous":
-        return _named(Identifier("anonymous", value))
-    raise ValueError(IN_WORDS)
+    return _named(identifier)
 
 
 def _named(identifier: Identifier) -> Named:

@@ -15,6 +15,7 @@ from decisioning.dispatching import tasks as dispatching  # its tasks are found 
 from decisioning.dispatching.collecting import collect_decisions
 from decisioning.ingestion.archiving import start_archiver
 from decisioning.ingestion.drain import Drain
+from decisioning.ingestion import tasks as ingestion  # its tasks are found through this module
 from decisioning.ingestion.history import ensure_partitions
 from decisioning.ingestion.leases import missing, partitions_of
 from decisioning.learning import tasks as learning  # its tasks are found through this module
@@ -27,6 +28,7 @@ __all__ = [
     "drain",
     "ensure_months",
     "forget_observed",
+    "ingestion",
     "join_consent",
     "keep_observed",
     "learning",

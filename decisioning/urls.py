@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from decisioning.api import hooks, imports, reading, unsubscribe
+from decisioning.api import hooks, imports, reading, unmerging, unsubscribe
 from decisioning.api.graphql.view import GraphQLView
 
 urlpatterns = [
     path("decisions/<str:decision>", reading.DecisionView.as_view(), name="rtts-decision-record"),
     path("graphql", GraphQLView.as_view(), name="rtts-graphql"),
+    path("people/unmerge", unmerging.UnmergeView.as_view(), name="rtts-unmerge"),
+    path("people/unmerge/<int:pk>", unmerging.UnmergedView.as_view(), name="rtts-unmerged"),
     path("profiles/<str:person>", reading.ProfileView.as_view(), name="rtts-profile"),
     path("imports", imports.ImportsView.as_view(), name="rtts-imports"),
     path("imports/<int:pk>", imports.ImportView.as_view(), name="rtts-import"),

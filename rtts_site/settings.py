@@ -262,6 +262,11 @@ _transport = {
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = _transport
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "decisioning: finish partings that broke off": {
+        "task": "decisioning.finish_partings",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "decisioning: seed missing drains": {
         "task": "decisioning.seed_drains",
         "schedule": 1.0,

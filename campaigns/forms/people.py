@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from consent.forms import IN_WORDS, Named, parse_person
+from consent.people import parse_name
 
 
 class PersonField(forms.CharField):
@@ -24,7 +25,7 @@ class PersonField(forms.CharField):
         text: str = super().clean(value)
         if not text:
             return None
-        named = text.startswith(("user:", "anonymous:"))
+        named = parse_name(text) is not None
         for name in (text,) if named else (text, f"user:{text}"):
             try:
                 return parse_person(name)
@@ -35,3 +36,7 @@ class PersonField(forms.CharField):
 
 class PersonForm(forms.Form):
     person = PersonField()
+
+
+class PartForm(PersonForm):
+    why = forms.CharField(max_length=500)

@@ -2,16 +2,20 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from campaigns import people_reading
-from campaigns.forms.people import PersonForm
+from campaigns.forms.people import PartForm, PersonForm
 from campaigns.person_links import PARAMETER, person_behind
 from campaigns.views.pages import needs, page, user_of
+from decisioning.ingestion.parting import NotMerged, begin_parting, merge_of
+from decisioning.ingestion.tasks import finish_one
 from rtts_site.foundation.redis_clients import Down, redis_client
 
 
@@ -35,6 +39,31 @@ def people_page(request: HttpRequest) -> HttpResponse:
         except Down:
             form.add_error(None, _("The profile store does not answer now; try again shortly."))
     return page(request, "campaigns/people.html", context, title=_("One person"))
+
+
+@require_POST
+@needs("consent.add_parting")
+def part_people(request: HttpRequest) -> HttpResponse:
+    """Undo a merge that was a mistake; who did it and why is kept."""
+    form = PartForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Say why the two are not the same person."))
+        return redirect("admin:rtts-people")
+    by, now = user_of(request).get_username(), timezone.now()
+    try:
+        client = redis_client()
+        merged = merge_of(client, form.cleaned_data["person"].id)
+        row = begin_parting(client, merged, by=by, why=form.cleaned_data["why"], now=now)
+    except NotMerged:
+        messages.error(request, _("This identifier was not joined with another."))
+    except Down:
+        messages.error(request, _("The profile store does not answer now; try again shortly."))
+    else:
+        finish_one.delay(parting=row.pk)
+        messages.success(
+            request, _("They are being parted. Until that is done neither gets personal offers.")
+        )
+    return redirect("admin:rtts-people")
 
 
 def _linked(request: HttpRequest) -> str:

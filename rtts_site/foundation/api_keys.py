@@ -28,6 +28,7 @@ SCOPES: dict[str, str] = {
     "consents": _("Record and read consents"),
     "management": _("Read and edit what is authored"),
     "erasure": _("Erase people"),
+    "people": _("Undo merges of people"),
 }
 MANAGEMENT = "management"
 BROWSER_SCOPES = frozenset({"consents", "decisions", "events"})

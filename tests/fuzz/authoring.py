@@ -110,6 +110,7 @@ ADDRESSES = {
     "admin:rtts-simulator": Odd(fields=ASKED, query=ASKED),
     "admin:rtts-simulator-fields": Odd(fields=ASKED, quiet=FRAGMENT),
     "admin:rtts-people": Odd(fields=_form(person="user:ann"), query=_form(who="x")),
+    "admin:rtts-people-part": Odd(fields=_form(person="user:ann", why="a guest"), query={}),
     "admin:rtts-viewers": Odd(("key",), query=_form(mine="1")),
     "admin:rtts-previews": Odd(
         ("change",),
