@@ -13,9 +13,10 @@ from decisioning import decision_log
 from decisioning.connections import tasks as connections  # its tasks are found through this module
 from decisioning.dispatching import tasks as dispatching  # its tasks are found through this module
 from decisioning.dispatching.collecting import collect_decisions
+from decisioning.enrichment import tasks as enrichment  # its tasks are found through this module
+from decisioning.ingestion import tasks as ingestion  # its tasks are found through this module
 from decisioning.ingestion.archiving import start_archiver
 from decisioning.ingestion.drain import Drain
-from decisioning.ingestion import tasks as ingestion  # its tasks are found through this module
 from decisioning.ingestion.history import ensure_partitions
 from decisioning.ingestion.leases import missing, partitions_of
 from decisioning.learning import tasks as learning  # its tasks are found through this module
@@ -26,6 +27,7 @@ __all__ = [
     "connections",
     "dispatching",
     "drain",
+    "enrichment",
     "ensure_months",
     "forget_observed",
     "ingestion",

@@ -55,6 +55,10 @@ RTTS_BROKER_URL = env.str("RTTS_BROKER_URL", default="") or (
 )
 RTTS_REDIS_TIMEOUT_MS = env.int("RTTS_REDIS_TIMEOUT_MS", default=20)
 RTTS_REDIS_CLUSTER = env.bool("RTTS_REDIS_CLUSTER", default=False)  # each script keeps to one slot
+RTTS_EVENT_LOG = env.str("RTTS_EVENT_LOG", default="redis")  # or "kafka"
+RTTS_KAFKA_SERVERS = env.str("RTTS_KAFKA_SERVERS", default="")  # "kafka-1:9092,kafka-2:9092"
+RTTS_KAFKA_TOPIC = env.str("RTTS_KAFKA_TOPIC", default="rtts.events")  # of 256 partitions
+RTTS_KAFKA_OPTIONS = env.json("RTTS_KAFKA_OPTIONS", default={})  # librdkafka's: TLS, SASL
 RTTS_SAMPLE = env.int("RTTS_SAMPLE", default=10_000)  # people that audiences are counted on
 
 _database_parts = dj_database_url.parse(DATABASE_URL)
@@ -262,15 +266,29 @@ _transport = {
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = _transport
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "decisioning: seed missing drains": {
+        "task": "decisioning.seed_drains",
+        "schedule": 1.0,
+        "options": {"expires": 3},
+    },
     "decisioning: finish partings that broke off": {
         "task": "decisioning.finish_partings",
         "schedule": 60.0,
         "options": {"expires": 60},
     },
-    "decisioning: seed missing drains": {
-        "task": "decisioning.seed_drains",
-        "schedule": 1.0,
-        "options": {"expires": 3},
+    "decisioning: keep Redis at the intake's terms": {
+        "task": "decisioning.push_intake",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "decisioning: ask providers": {
+        "task": "decisioning.ask_providers",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "decisioning: forget what is too old": {
+        "task": "decisioning.forget_old",
+        "schedule": 24 * 3600.0,
     },
     "decisioning: make months ahead": {
         "task": "decisioning.ensure_partitions",

@@ -1,5 +1,6 @@
 """Segment's library for browsers, unmodified, in Chromium on a page of another origin than the product's."""
 
+import re
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -47,9 +48,13 @@ def test_analytics_js_sends_what_a_visitor_does(bare_stack, shop, chromium_path)
         browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
         page = browser.new_page()
         page.on("response", lambda reply: answers.append((reply.request.method, reply.url, reply)))
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.on("requestfailed", lambda asked: errors.append(f"{asked.url} {asked.failure}"))
+        page.on("pageerror", lambda error: errors.append(str(error)))
         body = PAGE % {"key": key, "product": bare_stack.base_url}
-        page.route(f"{shop}/", lambda route: route.fulfill(body=body, content_type="text/html"))
+        page.route(
+            re.compile(r".*/\?utm_source=news"),
+            lambda route: route.fulfill(body=body, content_type="text/html"),
+        )
         page.goto(f"{shop}/?utm_source=news")
         with page.expect_response("**/v1/p"):
             page.evaluate("analytics.page('Home')")
