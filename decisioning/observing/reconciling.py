@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,10 +12,15 @@ import redis
 from django.db.models import Sum
 
 from consent import people
+from decisioning.enrichment.stored import load_terms
 from decisioning.ingestion.rebuilding import Drift, correct
 from decisioning.models import IntakeHour, Reconciliation
 from decisioning.observing.batches import HOUR_MS
-from decisioning.profiles.profile import differing
+from decisioning.profiles.live_set import load_live
+from decisioning.profiles.profile import Profile, differing
+from decisioning.profiles.store import load_profiles
+from decisioning.profiles.windows import aggregate_value
+from decisioning.specs import AggregateSpec
 
 PARTITIONS: Final = 16  # of a run; the next takes the next ones
 PER_PARTITION: Final = 125  # people, from a place that changes with each run
@@ -25,12 +30,14 @@ NAMED: Final = 20  # of those who drifted
 QUIET_SHARE: Final = 3  # a third of the hours of a day are quiet
 REST: Final = timedelta(hours=1)
 NOT_COMPARED: Final = frozenset({"position"})
+BUCKETS: Final = frozenset({"series", "activity"})
 
 
 @dataclass(slots=True)
 class Compared:
     """What a run found."""
 
+    since_ms: int = 0  # before this history has forgotten events
     looked: int = 0
     skipped: int = 0
     parts: Counter[str] = field(default_factory=Counter)
@@ -50,7 +57,7 @@ def reconcile(
     """
     run = Reconciliation.objects.create(began_at=now)
     asked = partitions if partitions is not None else _partitions_of(run.pk)
-    compared, end = Compared(), time.monotonic() + SECONDS
+    compared, end = Compared(_told_since(client, now)), time.monotonic() + SECONDS
     for partition in asked:
         for some in _some_people(client, partition, run.pk):
             if time.monotonic() > end:
@@ -66,22 +73,59 @@ def reconcile(
 
 
 def _compare(client: "redis.Redis", partition: int, some: list[str], compared: Compared) -> None:
-    drifted = correct(client, partition, some)
+    told = _fully_told(client, partition, some, compared.since_ms)
+    drifted = correct(client, partition, told) if told else []
+    compared.skipped += len(some) - len(told)
     if drifted is None:
-        compared.skipped += len(some)
+        compared.skipped += len(told)
         return
-    compared.looked += len(some)
+    compared.looked += len(told)
+    kept = load_live(client).specs if drifted else ()
     for one in drifted:
-        compared.drifted.append(one[0])
-        compared.parts.update(parts_of(one))
+        parts = parts_of(one, kept)
+        compared.parts.update(parts)
+        if parts:
+            compared.drifted.append(one[0])
 
 
-def parts_of(drift: Drift) -> list[str]:
-    """Return the parts of a profile that differ, e.g. ``["attributes"]``; "whole" where one is missing."""
+def _fully_told(client: "redis.Redis", partition: int, some: list[str], since_ms: int) -> list[str]:
+    """Return the people of whom history has forgotten nothing."""
+    if not since_ms:
+        return some
+    profiles = load_profiles(client, {partition: some})
+    return [
+        person
+        for person, profile in profiles.items()
+        if profile is None or profile.first_seen_ms >= since_ms
+    ]
+
+
+def _told_since(client: "redis.Redis", now: datetime) -> int:
+    """Return since when, ms, history has every event; 0 for ever."""
+    days = min(load_terms(client).event_days.values(), default=0)
+    return int((now - timedelta(days=days)).timestamp() * 1000) if days else 0
+
+
+def parts_of(drift: Drift, kept: Sequence[AggregateSpec]) -> list[str]:
+    """Return the parts of a profile that say something else, e.g. ``["attributes"]``; "whole" where one is missing.
+
+    What a late event left below every window goes when time passes a step, sooner in a fold of all at once:
+    buckets have drifted where an aggregate that is kept has another value.
+    """
     _person, stored, told = drift
     if stored is None or told is None:
         return ["whole"]
-    return [name for name in differing(stored, told) if name not in NOT_COMPARED]
+    parts = [name for name in differing(stored, told) if name not in NOT_COMPARED]
+    if BUCKETS.isdisjoint(parts) or _count_otherwise(stored, told, kept):
+        return parts
+    return [name for name in parts if name not in BUCKETS]
+
+
+def _count_otherwise(stored: Profile, told: Profile, kept: Sequence[AggregateSpec]) -> bool:
+    now = max(stored.newest_ms, told.newest_ms) / 1000
+    return any(
+        aggregate_value(stored, spec, now) != aggregate_value(told, spec, now) for spec in kept
+    )
 
 
 def _partitions_of(number: int) -> list[int]:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from consent import people
+from decisioning.enrichment.stored import TERMS_KEY
 from decisioning.ingestion import backfill as backfill_module
 from decisioning.ingestion import drain as drain_module
 from decisioning.ingestion import history
@@ -15,8 +16,10 @@ from decisioning.observing.quality import hour_of
 from decisioning.profiles.live_set import announce
 from decisioning.profiles.profile import encode_profile
 from decisioning.profiles.store import load_profile
+from decisioning.profiles.windows import aggregate_value
 from decisioning.rules.tree import make_aggregate
 from tests.decisioning.ingestion.people_and_records import (
+    NOW_MS,
     accept,
     drain_all,
     make_drain,
@@ -78,6 +81,28 @@ def test_planted_drift_is_found_corrected_and_told_by_part(kept):
     assert load_profile(kept, person(NAMES[3]))[1] == lost
     assert load_profile(kept, person(NAMES[4]))[1] == wrong
     assert run(kept).drifted == 0
+
+
+def test_buckets_have_drifted_where_a_count_is_another(kept):
+    counted = plant(kept, NAMES[6], series={})
+
+    found = run(kept)
+
+    assert found.parts == {"series": 1}
+    assert aggregate_value(load_profile(kept, person(NAMES[6]))[1], ORDERS, NOW_MS / 1000) == 1
+    assert reconciling.parts_of(("", counted, counted), [ORDERS]) == []
+    bare = msgspec.structs.replace(counted, series={})
+    assert reconciling.parts_of(("", bare, counted), []) == []
+
+
+def test_of_whom_history_has_forgotten_something_nobody_is_compared(kept):
+    before = plant(kept, NAMES[7], first_seen_ms=1, attributes={})
+    kept.set(TERMS_KEY, msgspec.json.encode({"event_days": {"Order": 30}}))
+
+    found = run(kept)
+
+    assert (found.drifted, found.skipped) == (0, 1)
+    assert load_profile(kept, person(NAMES[7]))[1] != before
 
 
 def test_a_partition_that_moves_meanwhile_is_left_out(kept, monkeypatch):
