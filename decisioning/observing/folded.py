@@ -40,11 +40,14 @@ class Observer:
         aggregates: Aggregates,
     ) -> None:
         """Observe a run that is committed; `before` holds its people's profiles as they were."""
-        for _, record in entries:
-            if record.kind == "event" and not record.forwarded:
-                self._tally.take(record)
-        if self._watched:
-            self._tell(entries, before, aggregates)
+        try:
+            for _, record in entries:
+                if record.kind == "event" and not record.forwarded:
+                    self._tally.take(record)
+            if self._watched:
+                self._tell(entries, before, aggregates)
+        except Exception:  # folding goes on whatever an observer meets
+            logger.exception("observed.failed")
 
     def look_up(self) -> None:
         """Do what is due: put the counts down, see who watches."""

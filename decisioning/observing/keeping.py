@@ -1,11 +1,12 @@
 """The only place that adds up in PostgreSQL what processes counted, within bounds whatever is sent."""
 
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import redis
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 
 from decisioning.models import IntakeHour, Sighting, ValueHour
 from decisioning.observing.batches import (
@@ -21,6 +22,8 @@ from decisioning.observing.batches import (
 )
 from decisioning.observing.tallying import OTHERS
 
+logger = logging.getLogger("decisioning")
+
 BATCHES: Final = 500  # added up at once
 MOST_EVENTS: Final = 2_000  # names that are told apart; whatever else is sent is counted as OTHERS
 MOST_KEYS: Final = 200  # properties of one event
@@ -35,9 +38,14 @@ def keep(client: "redis.Redis", *, now: datetime) -> int:
     """
     found = waiting(client, most=BATCHES)
     if found:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(hashtext('decisioning.keep_observed'))")
-            _keep(merged(found), now)
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(
+                    "select pg_advisory_xact_lock(hashtext('decisioning.keep_observed'))"
+                )
+                _keep(merged(found), now)
+        except DataError:  # it would fail the next time too, and hold up all that follows
+            logger.exception("observed.dropped batches=%s", len(found))
         drop(client, len(found))
     return len(found)
 

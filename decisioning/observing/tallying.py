@@ -13,6 +13,7 @@ MOST_NAMES: Final = 500  # of events in a batch
 MOST_KEYS: Final = 100  # of one event's properties
 OTHERS: Final = "…"  # what is beyond is counted under this name
 MAX_NAME: Final = 200
+MOST_LATE_MS: Final = 30 * 86_400_000  # what an import sends is older, and says nothing of a sender
 
 
 class Tally:
@@ -42,7 +43,7 @@ class Tally:
         at_ms = record.received_at_ms
         found = self.count(at_ms=at_ms, source=record.source, event=record.event)
         found.events += 1
-        found.late_ms += max(0, at_ms - record.event_time_ms)
+        found.late_ms += min(MOST_LATE_MS, max(0, at_ms - record.event_time_ms))
         found.newest_ms = max(found.newest_ms, record.event_time_ms)
         if found.events <= LOOKED_AT:
             self._look(found, record)
