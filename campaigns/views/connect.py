@@ -17,7 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from campaigns.candidates import candidate_of
 from campaigns.forms.fields import LabelledForm, LinesField, choices
 from campaigns.models.items import Kind
+from campaigns.views import shop
 from campaigns.views.pages import needs, page, user_of
+from rtts_site.foundation import web_sdk
 from rtts_site.foundation.api_keys import SCOPES
 from rtts_site.foundation.api_keys import Kind as KeyKind
 from rtts_site.foundation.key_issuing import KeyIssueError, Reach, issue, last_uses, revoke, rotate
@@ -41,7 +43,9 @@ class KeyForm(LabelledForm):
         choices=[(scope, gettext_lazy(words)) for scope, words in SCOPES.items()],
         widget=forms.CheckboxSelectMultiple,
         initial=["decisions", "events"],
-        help_text=gettext_lazy("A browser key may ask for decisions and send events only."),
+        help_text=gettext_lazy(
+            "A browser key may ask for decisions, send events and record its visitor’s consent only."
+        ),
     )
     origins = LinesField(
         required=False,
@@ -93,8 +97,15 @@ def _connect_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse
     placement = next(iter(choices(candidate_of(None).bodies, Kind.PLACEMENT)), ("web.home", ""))[0]
     address = request.build_absolute_uri("/").rstrip("/")
     more = {"rows": rows, "address": address, "placement": placement, "now": timezone.now()}
-    more |= {"may_change": _may(request, "change")}
+    more |= {"may_change": _may(request, "change"), "tag": _tag(address, context)}
+    more |= {"has_shop": shop.is_open()}
     return page(request, "campaigns/connect.html", more | context, title=_("Connect a channel"))
+
+
+def _tag(address: str, context: dict[str, Any]) -> str:
+    """Return the line that puts the web SDK into a page, with the key if it was just made."""
+    is_new = "key" in context and context["key"].kind == "browser"
+    return web_sdk.tag(address, context["secret"] if is_new else "YOUR_BROWSER_KEY")
 
 
 def _may(request: HttpRequest, verb: str) -> bool:

@@ -84,11 +84,20 @@ def browser_key() -> str:
     Raises:
         Http404: there is no demo here.
     """
-    path = Path(settings.RTTS_VAR) / FILE
-    left = json.loads(path.read_text()) if path.exists() else {}
-    if "browser_key" not in left:
+    key = _left().get("browser_key")
+    if key is None:
         raise Http404(ASK)
-    return str(left["browser_key"])
+    return str(key)
+
+
+def is_open() -> bool:
+    """Return whether the shop is here to be visited."""
+    return "browser_key" in _left()
+
+
+def _left() -> dict[str, Any]:
+    path = Path(settings.RTTS_VAR) / FILE
+    return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
 @never_cache

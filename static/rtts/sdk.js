@@ -29,6 +29,7 @@
   const BYTES = 60_000; // of one request: browsers let 64 KiB outlive the page
   const SEEN_MS = 1000; // half in view for this long is an impression
   const ENGAGED_MS = 15_000;
+  const LIVE_MS = 5000; // that a decision may take which nobody waits for
   const PROOF_MS = 14 * 60_000; // proofs of a user last 15 minutes
 
   const gpc = navigator.globalPrivacyControl === true;
@@ -369,13 +370,13 @@
   }
 
   /** Decide for the slots of the page, or for some of them, and show what comes. */
-  async function fillSlots(some) {
+  async function fillSlots(some, options) {
     for (const slot of document.querySelectorAll("[data-rtts-slot]"))
       if (!slots.has(slot)) slots.set(slot, { fallback: [...slot.childNodes], shown: "" });
     for (const slot of slots.keys()) if (!slot.isConnected) slots.delete(slot);
     const wanted = some || [...slots.keys()];
     const counts = new Map(wanted.map(({ dataset }) => [dataset.rttsSlot, Number(dataset.rttsCount || 1)]));
-    const found = await decide([...counts].map(([key, count]) => ({ key, count })));
+    const found = await decide([...counts].map(([key, count]) => ({ key, count })), options);
     if (found) for (const slot of wanted) show(slot, found[slot.dataset.rttsSlot]);
     if (running && visible()) listen();
   }
@@ -498,7 +499,7 @@
     emit("news", said);
     const names = Object.fromEntries(said.placements.map((one) => [one.key, nameOf(one)]));
     const differs = [...slots.keys()].filter((slot) => names[slot.dataset.rttsSlot] !== slots.get(slot).shown);
-    if (differs.length) fillSlots(differs);
+    if (differs.length) fillSlots(differs, { timeout: LIVE_MS });
   }
 
   // 8 Beginning.

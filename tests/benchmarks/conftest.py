@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rtts_site import embedded, stack
+from tests.browser.conftest import chromium as chromium  # a fixture of benchmarks in a browser
 from tests.product import free_port
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ SEND = """async ([count, view]) => {
   window.ended = false;
   for (let n = 0; n < count; n++) {
     rtts.track("Numbered", { n, view });
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    if (n % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 4));
   }
   window.ended = true;
 }"""
