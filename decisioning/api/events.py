@@ -17,6 +17,7 @@ from decisioning.api.http import (
     decode,
     route,
 )
+from decisioning.api.located import visits_of
 from decisioning.api.presented import in_segment
 from decisioning.api.process import this_process
 from decisioning.enrichment.surroundings import NOTHING, of_browser
@@ -25,6 +26,7 @@ from decisioning.ingestion.identities import RULES, rules_of
 from decisioning.ingestion.log import (
     HARD_MARK,
     SOFT_MARK,
+    LogAway,
     LogFull,
     Result,
     async_event_log,
@@ -190,7 +192,8 @@ async def take(
     held = this_process().holder.current.held
     judged = judge(records, refusals, held.schemas if held is not None else NO_SCHEMAS)
     records, refusals = judged.records, judged.refusals
-    results = await append(records, refusals, mark=mark)
+    told = await visits_of(records)
+    results = (await append([*records, *told], refusals, mark=mark))[: len(records)]
     note(judged, results, items=items, source=source)
     duplicates = results.count("duplicate")
     metrics.EVENTS.labels("accepted").inc(len(results) - duplicates)
@@ -236,7 +239,7 @@ async def append(records: list[Record], refusals: Sequence[Refusal], *, mark: in
         return results
     except LogFull as error:
         raise later(429 if mark == SOFT_MARK else 503, str(error)) from error
-    except (RedisUnavailable, redis.RedisError):
+    except (LogAway, RedisUnavailable, redis.RedisError):
         pass
     try:
         await asyncio.to_thread(this_process().event_spool.append, records)

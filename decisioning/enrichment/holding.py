@@ -14,7 +14,7 @@ import redis
 
 from decisioning.enrichment import agents, stored
 from decisioning.enrichment.steps import Known, Preparing, Region
-from decisioning.enrichment.terms import TermsRefused
+from decisioning.enrichment.terms import Terms, TermsRefused
 from decisioning.specs import AttributeSpec
 
 logger = logging.getLogger("decisioning")
@@ -53,6 +53,11 @@ class IntakeHolder:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5)
+
+    @property
+    def terms(self) -> Terms:
+        """The terms in force."""
+        return self._known.terms
 
     def preparing(self, attributes: Mapping[str, AttributeSpec]) -> Preparing:
         """Return the steps by the terms in force and these attributes; costs nothing while both stay."""

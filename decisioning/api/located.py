@@ -1,0 +1,54 @@
+"""The only place of the API that reads where people were before: for events that happen in geofences."""
+
+from collections.abc import Sequence
+
+from consent import people
+from decisioning.api.process import this_process
+from decisioning.enrichment.visiting import ENTRIES_ATTRIBUTE, is_located, visit_events
+from decisioning.ingestion.records import Record
+from decisioning.link import Command
+from decisioning.profiles.cells import Cell
+from decisioning.profiles.profile import Profile, decode_profile
+from decisioning.round_trips import RedisUnavailable
+
+
+async def visits_of(records: Sequence[Record]) -> list[Record]:
+    """Return what located records say of geofences entered, left and stayed in; one round trip where there are any.
+
+    While Redis is away nothing is told: the next located event tells it.
+    """
+    located = [record for record in records if is_located(record)]
+    if not located:
+        return []
+    fences = {fence.key: fence for fence in this_process().intake.terms.fences}
+    try:
+        states = await _states(list(dict.fromkeys(record.person for record in located)))
+    except RedisUnavailable:
+        return []
+    told: list[Record] = []
+    for record in sorted(located, key=lambda one: one.event_time_ms):
+        events, states[record.person] = visit_events(record, states[record.person], fences)
+        told += events
+    return told
+
+
+async def _states(persons: list[str]) -> dict[str, Cell | None]:
+    """Return where people were last."""
+    found = dict(zip(persons, await _profiles(persons), strict=True))
+    moved = {
+        one: profile.merged_into
+        for one, profile in found.items()
+        if profile is not None and profile.merged_into
+    }
+    if moved:
+        found |= dict(zip(moved, await _profiles(list(moved.values())), strict=True))
+    return {
+        person: profile.attributes.get(ENTRIES_ATTRIBUTE) if profile is not None else None
+        for person, profile in found.items()
+    }
+
+
+async def _profiles(persons: list[str]) -> list[Profile | None]:
+    commands: list[Command] = [("GET", people.profile_key(person)) for person in persons]
+    replies = await this_process().ask_for_events(commands)
+    return [decode_profile(one) if isinstance(one, bytes) else None for one in replies]
