@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from campaigns import first_steps, inbox, reports
 from campaigns.analysis import runs
+from campaigns.views import shop
 from campaigns.views.attention import placed
 from campaigns.wording import percent
 from rtts_site.foundation.charts import line_chart
@@ -46,6 +47,7 @@ class Board:
     hours: Sequence[tuple[datetime, int]]  # oldest first
     chart: SafeString | None  # None: nothing was decided in these hours
     connect_url: str
+    has_shop: bool  # the demo's, to be visited
     first_steps: Sequence[first_steps.Step]  # until something was published
 
 
@@ -66,6 +68,7 @@ def board(user: AbstractBaseUser | AnonymousUser, *, now: datetime) -> Board:
         hours=[(hour.astimezone(now.tzinfo), count) for hour, count in hours],
         chart=_chart(hours, now),
         connect_url=_url("admin:rtts-connect"),
+        has_shop=shop.is_open(),
         first_steps=first_steps.steps() if first_steps.is_new(user) else (),
     )
 

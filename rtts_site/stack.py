@@ -43,6 +43,7 @@ class Welcome:
     sign_ins: tuple[dict[str, str], ...]  # {"role": "marketer", "user": "…", "password": "…"}
     key: str  # an API key that may ask for decisions
     request: dict[str, Any]  # a body of POST /v1/decisions
+    has_shop: bool = False
 
 
 def base_url() -> str:
@@ -225,7 +226,9 @@ def load_welcome() -> Welcome | None:
     if not path.exists():
         return None
     left = json.loads(path.read_text())
-    return Welcome(tuple(left["sign_ins"]), left["key"], left["request"])
+    return Welcome(
+        tuple(left["sign_ins"]), left["key"], left["request"], has_shop="browser_key" in left
+    )
 
 
 def curl_line(welcome: Welcome) -> str:
@@ -242,6 +245,8 @@ def welcome_lines() -> list[str]:
     if welcome:
         lines += ["", "  Sign in as"]
         lines += [f"    {s['role']:<12} {s['user']:<12} {s['password']}" for s in welcome.sign_ins]
+        if welcome.has_shop:
+            lines += ["", "  Be a visitor of the demo shop", f"    {base_url()}/shop/"]
         lines += ["", "  Ask for a decision", f"    {curl_line(welcome)}"]
     return [*lines, "", "  Ctrl-C stops everything.", ""]
 
