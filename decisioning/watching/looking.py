@@ -12,11 +12,9 @@ from decisioning.profiles.windows import facts
 from decisioning.rules.conditions import Truth, evaluate, property_facts
 from decisioning.watching.dispatches import Dispatch, Kind
 from decisioning.watching.turning import next_turn
-from decisioning.watching.watch_set import Segment, Trigger, Watch
+from decisioning.watching.watch_set import FIRED, WAITED, Segment, Trigger, Watch
 
 LATEST_MS: Final = 24 * 3_600_000  # what should have started longer ago starts nothing any more
-FIRED: Final = "trigger:"  # before a trigger's key in `member_of`: when it last fired
-WAITED: Final = "waited:"  # …: of which event an absence was judged last
 _TOUCHES_ALL: Final = frozenset({"merge_in", "backfill", "erase"})
 
 
@@ -80,9 +78,7 @@ class _Looking:
         return msgspec.structs.replace(self.one.after, member_of=self.members)
 
     def _forget_unwatched(self) -> None:
-        kept = {segment.key for segment in self.watch.segments}
-        kept |= {mark + one.spec.key for one in self.watch.triggers for mark in (FIRED, WAITED)}
-        for key in self.members.keys() - kept:
+        for key in self.members.keys() - self.watch.marks:
             del self.members[key]
 
     # Segments

@@ -16,6 +16,8 @@ from decisioning.rules.triggers import awaited, filter_of
 from decisioning.specs import AggregateSpec, Condition, ReleaseSpec, TriggerSpec
 
 EVERY: Final = "*"  # in place of a segment's key: all segments
+FIRED: Final = "trigger:"  # before a trigger's key in `member_of`: when it last fired
+WAITED: Final = "waited:"  # …: of which event an absence was judged last
 
 
 class WatchedSegment(msgspec.Struct, frozen=True, array_like=True):
@@ -160,6 +162,8 @@ class Watch:
     by_event: dict[str, list[Trigger]] = field(default_factory=dict)
     by_segment: dict[tuple[str, str], list[Trigger]] = field(default_factory=dict)  # (on, segment)
     absences: tuple[Trigger, ...] = ()
+    keys: frozenset[str] = frozenset()  # of segments
+    marks: frozenset[str] = frozenset()  # what `member_of` may hold
 
     @property
     def is_empty(self) -> bool:
@@ -178,6 +182,10 @@ class Watch:
             elif one.spec.on != "absence":
                 found.by_segment.setdefault((one.spec.on, one.spec.segment), []).append(one)
         found.absences = tuple(one for one in triggers if one.spec.on == "absence")
+        found.keys = frozenset(one.key for one in segments)
+        found.marks = found.keys | {
+            mark + one.spec.key for one in triggers for mark in (FIRED, WAITED)
+        }
         return found
 
 

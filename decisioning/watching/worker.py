@@ -106,6 +106,8 @@ class Watcher:
         }
 
     def _sweep(self, partitions: Iterable[int]) -> dict[int, tuple[Swept, list[str]]]:
+        if not self._watch.version:  # nothing was ever watched
+            return {}
         open_ones = [one for one in partitions if not self._swept[one].is_done]
         asked = open_ones[:PARTITIONS_SWEPT_AT_ONCE]
         if not asked:
@@ -169,13 +171,13 @@ class Watcher:
             known = self._known(partition, one.person)
             return look(one, self._watch, known=known, now_ms=now_ms)
         except Exception:  # nobody's condition holds up the folding of others
-            logger.exception("watching.failed person=%s", one.person)
+            logger.exception("watching.failed partition=%s", partition)
             return Seen(one.after) if one.is_due else None
 
     def _known(self, partition: int, person: str) -> frozenset[str]:
         swept = self._swept[partition]
         if swept.is_done or person <= swept.after:
-            return frozenset(one.key for one in self._watch.segments)
+            return self._watch.keys
         return frozenset(swept.known)
 
     def _add(self, noticed: Noticed, one: Look, seen: Seen) -> None:
