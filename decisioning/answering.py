@@ -1,5 +1,6 @@
 """Makes one decision end to end: reads the person, decides, takes the last step, logs, answers."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from decisioning.decision_spool import DecisionSpool, Spooled
 from decisioning.decisions import decide
 from decisioning.held import Held
 from decisioning.holder import Current
-from decisioning.ingestion.log import LogFull, async_event_log
+from decisioning.ingestion.log import LogAway, LogFull, async_event_log
 from decisioning.ingestion.records import Record
 from decisioning.messages import (
     Ask,
@@ -144,11 +145,12 @@ class Sitting:
         records = list(self.call.records)
         if not self.call.is_dry:
             try:
-                results = await async_event_log(self.budget.ask).accept(records)
+                async with asyncio.timeout(max(0.001, self.budget.remaining)):
+                    results = await async_event_log(self.budget.ask).accept(records)
                 records = [
                     one for one, what in zip(records, results, strict=True) if what == "accepted"
                 ]
-            except (LogFull, RedisUnavailable, redis.RedisError):
+            except (LogFull, LogAway, RedisUnavailable, TimeoutError, redis.RedisError):
                 self.degraded.add("events")
         if not found.redis:
             return found

@@ -31,6 +31,8 @@ class Archiver:
         self._archives = (history.archive, *others)
         self._due: dict[Archive, float] = {}  # of those that failed, when to try again
         self._stopped = threading.Event()
+        self._turn = threading.Lock()
+        self._has_ended = False
         self._thread = threading.Thread(target=self._run, name="archiver", daemon=True)
 
     def start(self) -> None:
@@ -43,20 +45,27 @@ class Archiver:
         self._thread.join(patience)
         return not self._thread.is_alive()
 
-    def resume(self) -> None:
-        """Take a `stop` back that has not been followed yet."""
-        self._stopped.clear()
-
-    @property
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
+    def resume(self) -> bool:
+        """Take a `stop` back and return whether that came before it was followed."""
+        with self._turn:
+            if not self._has_ended:
+                self._stopped.clear()
+            return not self._has_ended
 
     def _run(self) -> None:
         try:
-            while not self._stopped.is_set():
+            while not self._ends():
                 self._stopped.wait(self._round())
         finally:
+            with self._turn:
+                self._has_ended = True
             connection.close()
+
+    def _ends(self) -> bool:
+        """Return whether to end; whoever would take this thread over then hears that it is too late."""
+        with self._turn:
+            self._has_ended = self._stopped.is_set()
+            return self._has_ended
 
     def _round(self) -> float:
         """Archive once and return for how many seconds to rest."""
@@ -92,8 +101,7 @@ def start_archiver(
     """
     key = tuple(partitions)
     held = _running.get(key)
-    if held is not None and held.is_alive:
-        held.resume()
+    if held is not None and held.resume():
         return held
     archiver = _running[key] = Archiver(client, partitions, others=others)
     archiver.start()

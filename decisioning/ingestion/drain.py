@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -140,7 +140,9 @@ class Drain:
         if not since:
             return {}
         found = self._log.read(since, count=RECORDS_PER_READ, wait_ms=BLOCK_MS)
-        return {partition: self._decoded(partition, rows) for partition, rows in found.items()}
+        runs = {partition: self._decoded(partition, rows) for partition, rows in found.items()}
+        kept = self._log.unrepeated({partition: run.entries for partition, run in runs.items()})
+        return {partition: replace(run, entries=kept[partition]) for partition, run in runs.items()}
 
     def _decoded(self, partition: int, rows: list[Packed]) -> _Run:
         entries: list[Entry] = []
@@ -189,7 +191,8 @@ class Drain:
             self._note_lag(read)
 
     def _note_lag(self, read: dict[int, _Run]) -> None:
-        oldest = min(int(run.until.partition("-")[0]) for run in read.values())
+        taken = [run.entries[-1][1].received_at_ms for run in read.values() if run.entries]
+        oldest = min(taken, default=0) or int(self._clock() * 1000)
         metrics.FOLD_LAG_SECONDS.labels(str(self._group)).set(
             max(0.0, self._clock() - oldest / 1000)
         )
@@ -228,6 +231,7 @@ class Drain:
             dispatches=noticed.dispatches,
             profiles={person: _packed(made, person) for person in made.changed},
             tombstones=_tombstones(made),
+            unlisted=frozenset(one for one in made.changed if _is_account(made, one)),
             outgoing=packed_deliveries(made.deliveries, until=run.until),
         )
 
@@ -282,6 +286,11 @@ class Drain:
 def _packed(made: Plan, person: str) -> bytes | None:
     profile = made.profiles[person]
     return None if profile is None else encode_profile(profile)
+
+
+def _is_account(made: Plan, person: str) -> bool:
+    profile = made.profiles[person]
+    return profile is not None and profile.is_account
 
 
 def _tombstones(made: Plan) -> dict[str, str]:

@@ -67,7 +67,7 @@ def _read(client: "redis.Redis", partition: int, position: Position) -> tuple[li
         partition, since=position.archived, until=position.folded, count=ROWS_PER_RUN
     )
     until = found[-1][0] if len(found) == ROWS_PER_RUN else position.folded
-    return list(readable(found)), until
+    return event_log(client).unrepeated({partition: list(readable(found))})[partition], until
 
 
 def readable(found: Iterable[Packed]) -> Iterator[Entry]:

@@ -12,6 +12,7 @@ from decisioning.ingestion.records import Record, encode_record
 from decisioning.link import Command
 
 Result = Literal["accepted", "duplicate"]
+Entry = tuple[str, Record]  # id, record
 Packed = tuple[str, bytes]  # id, packed record; b"" where there is none
 Ask = Callable[[Sequence[Command]], Awaitable[Sequence[Any]]]  # sends commands at once
 
@@ -50,6 +51,10 @@ class LogFull(Exception):
     """A partition's stream is at its mark; send the batch again later."""
 
 
+class LogAway(Exception):
+    """The log gave no answer: the outcome is unknown, so accept the same records again."""
+
+
 class EventLog(Protocol):
     """What the product asks of a log: partitions of records, each in the order of their ids.
 
@@ -63,7 +68,7 @@ class EventLog(Protocol):
 
         Raises:
             LogFull: a partition holds `mark` records or more.
-            redis.RedisError: the outcome is unknown; accept the same records again.
+            LogAway, redis.RedisError: the outcome is unknown; accept the same records again.
         """
 
     def read(
@@ -85,6 +90,9 @@ class EventLog(Protocol):
     def set_aside(self, partition: int, data: bytes) -> None:
         """Keep what cannot be folded for a person to look at, the newest of a partition."""
 
+    def unrepeated(self, found: Mapping[int, Sequence[Entry]]) -> dict[int, list[Entry]]:
+        """Return what was read, in order, without what repeats a record that stands before it in the log."""
+
 
 class AsyncEventLog(Protocol):
     """What event loops ask of the same log."""
@@ -97,12 +105,20 @@ class AsyncEventLog(Protocol):
 
 
 def event_log(client: "redis.Redis") -> EventLog:
-    """Return the log that this installation keeps; the place where another kind is chosen."""
+    """Return the log that this installation keeps, as RTTS_EVENT_LOG says."""
+    if settings.RTTS_EVENT_LOG == "kafka":
+        from decisioning.ingestion.kafka_log import KafkaLog  # an optional package
+
+        return KafkaLog(client)
     return RedisLog(client)
 
 
 def async_event_log(ask: Ask) -> AsyncEventLog:
     """Return the same log for an event loop; `ask` is the loop's line to Redis."""
+    if settings.RTTS_EVENT_LOG == "kafka":
+        from decisioning.ingestion.kafka_log import AsyncKafkaLog
+
+        return AsyncKafkaLog(ask)
     return AsyncRedisLog(ask)
 
 
@@ -199,6 +215,9 @@ class RedisLog:
     def set_aside(self, partition: int, data: bytes) -> None:
         key = people.quarantine_key(partition)
         self._client.xadd(key, {FIELD: data}, maxlen=QUARANTINE_LENGTH, approximate=True)
+
+    def unrepeated(self, found: Mapping[int, Sequence[Entry]]) -> dict[int, list[Entry]]:
+        return {one: list(entries) for one, entries in found.items()}  # acceptance keeps them out
 
 
 class AsyncRedisLog:

@@ -156,6 +156,8 @@ def _step(client: "redis.Redis", partition: int, persons: Sequence[str]) -> list
         if profile != stored[person]:
             drifted.append((person, stored[person], profile))
             batch.profiles[person] = None if profile is None else encode_profile(profile)
+            if profile is not None and profile.is_account:
+                batch.unlisted |= {person}
             if profile is not None and profile.merged_into:
                 batch.tombstones = {**batch.tombstones, person: profile.merged_into}
             owed += [*told.missing(person), *_unjoined(told.joins(person))]
@@ -177,8 +179,9 @@ def _tail(
     client: "redis.Redis", partition: int, position: Position, stored: Mapping[str, Profile | None]
 ) -> Iterator[Entry]:
     """Yield what is folded and perhaps not archived of these people."""
-    found = event_log(client).between(partition, since=position.archived, until=position.folded)
-    for stream_id, record in readable(found):
+    log = event_log(client)
+    found = log.between(partition, since=position.archived, until=position.folded)
+    for stream_id, record in log.unrepeated({partition: list(readable(found))})[partition]:
         is_ours = record.kind != "backfill" and record.person in stored
         if is_ours and not moved_on(stored[record.person], stream_id, record):
             yield stream_id, record
