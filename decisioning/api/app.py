@@ -68,7 +68,9 @@ async def app(scope: Any, receive: Receive, send: Send) -> bool:
     method = scope["method"]
     key_before, path = split_path(scope["path"])
     found = find_route(method, path)
-    if found is not None and (key_before is None or found.find_key is not None):
+    if found is not None and key_before is not None and found.find_key is None:
+        return False  # only what clients send without headers has its key in the path
+    if found is not None:
         await answer(found, scope, receive, send, key_before=key_before, path=path)
         return True
     open_page = OPEN_PAGES.get(path)
