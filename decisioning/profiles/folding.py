@@ -77,6 +77,7 @@ class _Folding:
             member_of=dict(profile.member_of),
         )
         self._since_ms = profile.newest_ms
+        self._has_absorbed = False
         self._activity: series.Series | None = None
         self._own: set[str] = set()  # families whose series are ours to change
 
@@ -193,7 +194,7 @@ class _Folding:
             known = profile.series.get(key)
             if known is not None and series.generation_of(series.unpacked(known)) <= generation:
                 del profile.series[key]
-        self._since_ms = -1  # anything of theirs may be past
+        self._since_ms, self._has_absorbed = -1, True  # anything of theirs may be past
         profile.swept = -1
 
     # What is past or no longer kept
@@ -239,7 +240,8 @@ class _Folding:
         if has_passed:
             series.drop_below(known, family.kept_from(self.profile.newest_ms))
         if family.stored == "distinct":
-            sketch.keep_bounded(known)
+            if self._has_absorbed:
+                sketch.keep_bounded(known)
         elif most := _MOST.get(family.stored) or _MOST.get(family.within):
             series.keep_newest(known, most)
         if series.is_empty(known):
@@ -334,6 +336,11 @@ def _fold_event(folding: _Folding, record: Record) -> None:
                 key: Cell(value, at_ms, message, record.source)
                 for key, value in record.attributes.items()
             }
+        )
+    if record.groups:
+        message = message_digest(record.message_id)
+        folding.set_groups(
+            {kind: Cell(one, at_ms, message, record.source) for kind, one in record.groups.items()}
         )
     if record.type in ("page", "screen"):
         folding.profile.page_ms = max(folding.profile.page_ms, at_ms)

@@ -64,6 +64,11 @@ class Profile(msgspec.Struct, kw_only=True, eq=False, gc=False):
         """Whether a user identifier names this person."""
         return any(name.startswith("user:") for name in self.identifiers)
 
+    @property
+    def is_account(self) -> bool:
+        """Whether this is a group of people rather than somebody."""
+        return any(name.startswith("account:") for name in self.identifiers)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Profile) and _plain(self) == _plain(other)
 

@@ -25,11 +25,10 @@ def keep_bounded(distinct: series.Series) -> None:
     newest, points = _read(distinct)
     if len(newest) <= MAX_EXACT and not points:
         return
-    kept = sorted(newest, key=lambda value: (newest[value], value))
-    exact = {value: newest.pop(value) for value in kept[-MAX_EXACT:]}
-    for value, index in newest.items():
-        _put(points, value, index)
-    _write(distinct, exact, points)
+    for value in sorted(newest, key=lambda one: (newest[one], one))[:-MAX_EXACT]:
+        _put(points, value, newest.pop(value))
+    _keep_outstanding(newest, points, set(points))
+    _write(distinct, newest, points)
 
 
 def put(distinct: series.Series, newest: dict[int, int]) -> None:
@@ -51,11 +50,19 @@ def merged(one: series.Series, other: series.Series) -> series.Series:
 
 
 def add(distinct: series.Series, index: int, value: int) -> None:
-    """Add a value; `keep_bounded` follows."""
+    """Add a value; where it is one too many, the oldest becomes a point."""
     if not series.is_empty(distinct) and index == distinct[1] and value in _entries(distinct[2]):
         return
     newest, points = _read(distinct)
-    newest[value] = max(newest.get(value, index), index)
+    if newest.get(value, index - 1) >= index:
+        return
+    newest[value] = index
+    changed = {value % REGISTERS}
+    if len(newest) > MAX_EXACT:
+        oldest = min(newest, key=lambda one: (newest[one], one))
+        _put(points, oldest, newest.pop(oldest))
+        changed.add(oldest % REGISTERS)
+    _keep_outstanding(newest, points, changed)
     _write(distinct, newest, points)
 
 
@@ -113,24 +120,27 @@ def _write(distinct: series.Series, newest: dict[int, int], points: Points) -> N
     by_index: dict[int, list[int]] = {}
     for value in sorted(newest):
         by_index.setdefault(newest[value], []).append(value)
-    for register, rank, index in _outstanding(newest, points):
-        by_index.setdefault(index, []).append(-1 - (register * _RANKS + rank))
+    for register in sorted(points):
+        for rank, index in sorted(points[register].items()):
+            by_index.setdefault(index, []).append(-1 - (register * _RANKS + rank))
     found = sorted(by_index.items())
     series.put(distinct, [(at, these[0] if len(these) == 1 else these) for at, these in found])
 
 
-def _outstanding(newest: dict[int, int], points: Points) -> list[tuple[int, int, int]]:
-    """Return the points that neither a newer one nor a value that is kept itself outdoes."""
+def _keep_outstanding(newest: dict[int, int], points: Points, changed: set[int]) -> None:
+    """Drop the points of registers that a newer one, or a value that is kept itself, outdoes."""
     if not points:
-        return []
-    known: Points = {}
+        return
+    known: Points = {register: {} for register in changed}
     for value, index in newest.items():
-        _put(known, value, index)
-    found = []
-    for register in sorted(points):
-        best = known.get(register, {})
+        if value % REGISTERS in changed:
+            _put(known, value, index)
+    for register in changed & points.keys():
+        best, kept = known[register], {}
         for rank, index in sorted(points[register].items(), reverse=True):
-            if all(index > at for higher, at in best.items() if higher >= rank):
-                found.append((register, rank, index))
-                best = {**best, rank: index}
-    return found
+            if all(index > at for higher, at in (best | kept).items() if higher >= rank):
+                kept[rank] = index
+        if kept:
+            points[register] = kept
+        else:
+            del points[register]

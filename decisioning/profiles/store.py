@@ -41,6 +41,7 @@ class Batch:
     is_rebuild: bool = False
     profiles: dict[str, bytes | None] = field(default_factory=dict)  # None deletes
     tombstones: Mapping[str, str] = field(default_factory=dict)  # of those, who merged -> into whom
+    unlisted: frozenset[str] = frozenset()  # of those, accounts: they are nobody
     outgoing: dict[str, bytes] = field(default_factory=dict)  # outbox id -> packed delivery
     dues: dict[str, int] = field(
         default_factory=dict
@@ -137,7 +138,7 @@ def _arguments(batch: Batch) -> list[Any]:
     head += [batch.rebuilds, batch.rebuilds + batch.is_rebuild]
     values = [value or b"" for value in batch.profiles.values()]
     somebody = [
-        batch.tombstones.get(person, int(value is not None))
+        batch.tombstones.get(person, int(value is not None and person not in batch.unlisted))
         for person, value in batch.profiles.items()
     ]
     return [

@@ -79,6 +79,7 @@ def record_sets(draw):
     return made
 
 
+@settings(max_examples=40, deadline=None)
 @given(records=record_sets(), seed=st.integers(0, 2**32))
 def test_any_order_and_any_batches_give_one_profile(records, seed):
     expected = fold(None, records, AGGREGATES)
@@ -93,6 +94,7 @@ def test_any_order_and_any_batches_give_one_profile(records, seed):
     assert profile == expected
 
 
+@settings(max_examples=40, deadline=None)
 @given(records=record_sets(), seed=st.integers(0, 2**32))
 def test_a_merge_in_any_position_gives_the_same_profile(records, seed):
     expected = fold(None, records, AGGREGATES)
@@ -108,6 +110,7 @@ def test_a_merge_in_any_position_gives_the_same_profile(records, seed):
     assert merge(first, second, AGGREGATES) == merge(second, first, AGGREGATES)
 
 
+@settings(max_examples=40, deadline=None)
 @given(records=record_sets(), seed=st.integers(0, 2**32))
 def test_merging_is_associative(records, seed):
     chance = random.Random(seed)  # noqa: S311
@@ -155,18 +158,17 @@ def brute_force(records, name, now_ms):
     return answers[spec.function]()
 
 
-@pytest.mark.parametrize("name", [one for one in SPECS if not one.startswith("in_")])
-@settings(max_examples=40)
+@settings(max_examples=50, deadline=None)
 @given(records=record_sets(), later_ms=st.integers(0, 40 * DAY))
-def test_aggregates_are_what_their_definition_says(name, records, later_ms):
+def test_aggregates_are_what_their_definition_says(records, later_ms):
     profile = fold(None, records, AGGREGATES)
     now_ms = NOW_MS + later_ms
 
-    value = aggregate_value(profile, SPECS[name], now_ms / 1000)
-
-    expected = brute_force(records, name, now_ms)
-    close = name == "mean" and expected is not None
-    assert value == (pytest.approx(expected, rel=1e-12) if close else expected)
+    for name in [one for one in SPECS if not one.startswith("in_")]:
+        value = aggregate_value(profile, SPECS[name], now_ms / 1000)
+        expected = brute_force(records, name, now_ms)
+        close = name == "mean" and expected is not None
+        assert value == (pytest.approx(expected, rel=1e-12) if close else expected), name
 
 
 def brute_session(times, now_ms):
@@ -178,6 +180,7 @@ def brute_session(times, now_ms):
     return start
 
 
+@settings(max_examples=40, deadline=None)
 @given(records=record_sets(), later_ms=st.integers(0, HOUR))
 def test_sessions_end_after_thirty_minutes_of_silence(records, later_ms):
     profile = fold(None, records, AGGREGATES)
@@ -192,6 +195,7 @@ def test_sessions_end_after_thirty_minutes_of_silence(records, later_ms):
     assert aggregate_value(profile, SPECS["in_session"], now_ms / 1000) == len(views)
 
 
+@settings(max_examples=40, deadline=None)
 @given(records=record_sets())
 def test_a_page_view_counts_what_came_since(records):
     profile = fold(None, records, AGGREGATES)
@@ -241,7 +245,7 @@ def test_nothing_is_zero_or_unknown_for_a_newcomer():
     }
 
 
-@pytest.mark.parametrize("different", [MAX_EXACT, MAX_EXACT + 50, 1_000, 10_000])
+@pytest.mark.parametrize("different", [MAX_EXACT, MAX_EXACT + 50, 1_000])
 def test_distinct_values_are_exact_up_to_the_bound_and_about_right_beyond(different):
     orders = [make_record(n, "Order", category=f"c{n}") for n in range(different)]
 

@@ -29,7 +29,7 @@ def counted(seen, *, floor=0):
     return kept
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(seen=VALUES, seed=st.integers(0, 2**32))
 def test_any_order_gives_one_sketch(seen, seed):
     newest = max((index for index, _ in seen), default=0)
@@ -38,7 +38,7 @@ def test_any_order_gives_one_sketch(seen, seed):
     assert counted(shuffled, floor=newest - 20) == counted(seen)
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(one=VALUES, other=VALUES)
 def test_merging_counts_as_one_would(one, other):
     merged = sketch.merged(counted(one), counted(other))
