@@ -27,6 +27,7 @@ class PersonRef(Struct, frozen=True, forbid_unknown_fields=True):
 
     user_id: Key | None = None
     anonymous_id: Key | None = None
+    account_id: Key | None = None  # "c-7", or with its type "household:h-1"; where nobody is named
     proof: Annotated[str, Meta(max_length=2_000)] | None = (
         None  # a browser key needs it for `user_id`
     )

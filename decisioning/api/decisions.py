@@ -28,6 +28,7 @@ from decisioning.api.process import this_process
 from decisioning.content import fitting
 from decisioning.held import Held
 from decisioning.holder import Current
+from decisioning.ingestion.identities import account_named
 from decisioning.ingestion.records import Record
 from decisioning.ingestion.wire import Intake, records_from_request_events
 from decisioning.messages import (
@@ -224,6 +225,10 @@ async def identify(person: PersonRef, key: KeyRecord) -> Identifier:
         return Identifier("user", person.user_id)
     if person.anonymous_id is not None:
         return Identifier("anonymous", person.anonymous_id)
+    if person.account_id is not None:
+        if key.kind == "browser":
+            raise forbidden("/person/account_id", "A browser key may not ask for an account.")
+        return account_named(person.account_id)
     raise invalid_field("/person", "Send user_id, anonymous_id or both.")
 
 

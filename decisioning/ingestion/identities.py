@@ -18,6 +18,8 @@ JOINING_CALLS: Final = ("identify", "alias")  # others only say whom they are ab
 MAX_NAMED: Final = 20  # identifiers of one message that are read
 _NAMING: Final = frozenset({"traits", "externalIds", "device"})  # what of a context can name people
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_KIND: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")  # of accounts
+ACCOUNT: Final = "account"  # the type of one that is sent without
 _MAX_TEXT: Final = 320  # characters of an e-mail address or phone number as sent
 
 # What `context.externalIds` call a namespace, lower case.
@@ -87,6 +89,12 @@ class Naming:
 NOBODY: Final = Naming((), ())
 
 
+class Grouped(Named, Protocol):
+    """The fields of a message that name an account."""
+
+    group_id: str | int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
     """What a sender may say about who is who."""
@@ -121,6 +129,34 @@ def name_people(message: Named, *, call: CallType, trust: Trust) -> Naming:
     joined = [*_previous(call, message, trust), *others] if call in JOINING_CALLS else []
     told = others if call in JOINING_CALLS else [one for one in others if one in sent[:2]]
     return Naming((about, *told), tuple(_joins(about, joined, trust)))
+
+
+def name_account(message: Grouped, *, call: CallType, trust: Trust) -> Identifier | None:
+    """Return the account that a message names, e.g. ``account:household:h-1``; None where it names none.
+
+    A browser is believed only together with a user whose proof it brings.
+
+    Raises:
+        Refused: a group call whose account cannot be read.
+    """
+    context = message.context or {}
+    said = message.group_id if call == "group" else context.get("groupId")
+    value = read_id("/groupId", said) if isinstance(said, str | int) else None
+    if value is None or (trust.is_browser and str(message.user_id) not in trust.proven):
+        return None
+    kinds = (
+        (message.traits or {}).get("type") if call == "group" else None,
+        context.get("groupType"),
+    )
+    kind = next((one for one in kinds if isinstance(one, str) and _KIND.fullmatch(one)), ACCOUNT)
+    return Identifier("account", f"{kind}:{value}")
+
+
+def account_named(text: str) -> Identifier:
+    """Return the account that a request names: ``c-7``, or with its type ``household:h-1``."""
+    kind, colon, value = text.partition(":")
+    typed = bool(colon and value and _KIND.fullmatch(kind))
+    return Identifier("account", text if typed else f"{ACCOUNT}:{text}")
 
 
 def _sent(message: Named, trust: Trust) -> Iterator[Identifier]:

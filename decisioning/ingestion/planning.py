@@ -85,6 +85,8 @@ class _Planner:
             self._send_back(record, sent_back(profile, record)[0])
         else:
             self._waiting.setdefault(record.person, []).append((stream_id, record))
+            if record.account and record.account != record.person:
+                self._owe(Delivery(_for_account(record)))
             if record.joins:
                 self._fold_person(record.person)
                 self._ask_to_join(record)
@@ -257,6 +259,23 @@ class _Planner:
             record.person,
             msgspec.structs.replace(known, bonds=own, absorbed=absorbed, position=stream_id),
         )
+
+
+def _for_account(record: Record) -> Record:
+    """Return what a member's event is for their account: an event of its own."""
+    names = tuple(f"account:{kind}:{value}" for kind, value in record.groups.items())
+    return Record(
+        message_id=f"{record.message_id}:{record.account}",
+        person=record.account,
+        identifiers=names,
+        type=record.type,
+        event=record.event,
+        properties=record.properties,
+        attributes=record.account_attributes,
+        event_time_ms=record.event_time_ms,
+        received_at_ms=record.received_at_ms,
+        source=record.source,
+    )
 
 
 def _part_of_owner(record: Record, owner: str) -> Record:

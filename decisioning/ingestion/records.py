@@ -49,6 +49,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attributes: dict[str, Any] = {}  # traits of the catalogue as facts; None removes
     traits: dict[str, Any] = {}  # the other traits: history keeps them, the profile does not
     context: dict[str, Any] = {}
+    groups: dict[str, str] = {}  # type of group -> the account that the person belongs to: "c-7"
+    account: str = ""  # the person id under which that account's own profile is kept
+    account_attributes: dict[str, Any] = {}  # what a group call says of the account, as facts
     event_time_ms: int
     received_at_ms: int
     source: str = ""  # id of the API key

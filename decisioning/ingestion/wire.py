@@ -9,7 +9,15 @@ from typing import Any, Final
 import msgspec
 
 from consent.people import Identifier, person_id
-from decisioning.ingestion.identities import NOBODY, RULES, Naming, Rules, Trust, name_people
+from decisioning.ingestion.identities import (
+    NOBODY,
+    RULES,
+    Naming,
+    Rules,
+    Trust,
+    name_account,
+    name_people,
+)
 from decisioning.ingestion.records import (
     PAGE_VIEWED,
     SCREEN_VIEWED,
@@ -192,6 +200,7 @@ def record_of(
         message_id = _message_id(message, content)
         naming = _naming(message, call, intake, may_name_nobody=may_name_nobody)
         attributes, traits = _attributes(call, message, intake, sets or {})
+        account = name_account(message, call=call, trust=intake.trust)
         record = Record(
             kind="event" if naming.identifiers else "nobody",
             message_id=message_id,
@@ -201,6 +210,9 @@ def record_of(
             ),
             identifiers=naming.names,
             joins=naming.joins,
+            groups=dict([account.value.split(":", 1)]) if account else {},
+            account=person_id(account, pepper=intake.pepper) if account else "",
+            account_attributes=_told_of_account(call, message, intake) if account else {},
             type=call,
             event=_event_name(call, message),
             properties=_properties(call, message),
@@ -299,6 +311,16 @@ def _attributes(
         traits = dict(sets)
     try:
         return read_traits(traits, attributes=intake.attributes, is_browser=intake.is_browser)
+    except TraitRefused as refused:
+        raise Refused(f"/traits/{refused.key}", str(refused)) from refused
+
+
+def _told_of_account(call: CallType, message: Message, intake: Intake) -> dict[str, Any]:
+    if call != "group":
+        return {}
+    traits = message.traits or {}
+    try:
+        return read_traits(traits, attributes=intake.attributes, is_browser=intake.is_browser)[0]
     except TraitRefused as refused:
         raise Refused(f"/traits/{refused.key}", str(refused)) from refused
 

@@ -1,0 +1,96 @@
+"""Accounts: who belongs to one, and its own profile in its own partition."""
+
+import msgspec
+import pytest
+
+from consent import people
+from decisioning.ingestion import drain as drain_module
+from decisioning.ingestion.identities import account_named
+from decisioning.ingestion.wire import read_messages
+from decisioning.profiles.live_set import announce
+from decisioning.profiles.store import load_profile
+from decisioning.profiles.windows import aggregate_value
+from decisioning.rules.tree import make_aggregate
+from tests.decisioning.ingestion.people_and_records import (
+    NOW_MS,
+    PEPPER,
+    accept,
+    drain_all,
+    make_drain,
+    person,
+)
+from tests.decisioning.ingestion.test_wire import BROWSER, INTAKE
+
+ORDERS = make_aggregate("Order", "count", within="30d")
+
+
+@pytest.fixture
+def kept(redis, monkeypatch):
+    monkeypatch.setattr(drain_module, "BLOCK_MS", 5)
+    announce(redis, [ORDERS])
+    return redis
+
+
+def read(*messages, intake=INTAKE):
+    records, refusals = read_messages(
+        [msgspec.Raw(msgspec.json.encode(one)) for one in messages], intake=intake
+    )
+    assert refusals == []
+    return records
+
+
+def group(user, number, **fields):
+    return {"type": "group", "userId": user, "groupId": "c-7", "messageId": f"g{number}", **fields}
+
+
+def order(user, number, **context):
+    message = {"type": "track", "event": "Order", "userId": user, "messageId": f"o{number}"}
+    return {**message, "context": context}
+
+
+def told(redis, text):
+    return load_profile(redis, people.person_id(account_named(text), pepper=PEPPER))[1]
+
+
+def test_a_group_call_makes_an_account_with_its_own_attributes(kept):
+    accept(kept, read(group("ana", 1, traits={"plan": "gold", "staff": 12})))
+
+    drain_all(make_drain(kept))
+
+    _, ana = load_profile(kept, person("user:ana"))
+    assert ana.groups["account"].value == "c-7"
+    assert "plan" not in ana.attributes
+    assert told(kept, "c-7").attributes["plan"].value == "gold"
+    listed = {
+        who.decode()
+        for p in range(people.PARTITIONS)
+        for who in kept.zrange(people.roster_key(p), 0, -1)
+    }
+    assert listed == {person("user:ana")}
+
+
+def test_what_members_do_in_its_name_counts_for_it_once(kept):
+    events = read(
+        group("ana", 1),
+        order("ana", 2, groupId="c-7"),
+        order("ben", 3, groupId="c-7"),
+        order("ben", 4),
+        order("cleo", 5, groupId="h-1", groupType="household"),
+    )
+    accept(kept, events)
+    accept(kept, events)
+
+    drain_all(make_drain(kept))
+
+    assert aggregate_value(told(kept, "c-7"), ORDERS, NOW_MS / 1000) == 2
+    assert aggregate_value(told(kept, "household:h-1"), ORDERS, NOW_MS / 1000) == 1
+    _, ben = load_profile(kept, person("user:ben"))
+    assert aggregate_value(ben, ORDERS, NOW_MS / 1000) == 2
+
+
+def test_a_browser_names_an_account_only_with_a_proven_user():
+    (anonymous,) = read({"type": "group", "anonymousId": "d-1", "groupId": "c-7"}, intake=BROWSER)
+    (proven,) = read(group("ana", 1), intake=BROWSER)
+
+    assert (anonymous.account, anonymous.groups) == ("", {})
+    assert proven.groups == {"account": "c-7"}
