@@ -176,7 +176,19 @@ def origins_said(headers: dict[str, str]) -> tuple[str | None, ...]:
     if "origin" not in headers and headers.get("sec-fetch-site") == "same-origin":
         host = headers.get("host", "")
         return f"https://{host}", f"http://{host}"
+    if "origin" not in headers and headers.get("sec-fetch-dest") == "image":
+        return (origin_of_address(headers.get("referer", "")),)  # a pixel's request has no Origin
     return (headers.get("origin"),)
+
+
+def origin_of_address(address: str) -> str:
+    """Return the origin of a page's address.
+
+    >>> origin_of_address("https://shop.example/hats?x=1")
+    'https://shop.example'
+    """
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
 
 
 def unauthorised(detail: str) -> Problem:

@@ -84,6 +84,16 @@ async def test_a_pixel_answers_with_a_picture(store, key):
     assert stored_records(store)[0].identifiers == ("user:ana",)
 
 
+async def test_a_pixel_of_an_allowed_page_counts(store, browser_key):
+    path = f"/i?e=pv&duid=d-9&aid={browser_key}"
+    image = {"sec-fetch-dest": "image"}
+
+    ours = await call("GET", path, headers={**image, "referer": f"{SHOP}/hats"})
+    foreign = await call("GET", path, headers={**image, "referer": "https://evil.example/"})
+
+    assert (ours.status, foreign.status) == (200, 403)
+
+
 async def test_an_event_of_a_tracker_without_ids_is_about_nobody(store, key):
     reply = await call("POST", TP2, {"data": [viewed(duid="", aid=key)]})
 
