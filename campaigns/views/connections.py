@@ -16,7 +16,7 @@ from campaigns.forms.connections import FileForm, MappingForms
 from campaigns.views.pages import needs, page, user_of
 from decisioning.api.imports import refused_file
 from decisioning.connections import importing
-from decisioning.connections.acceptance import Unique, by_place, terms_for
+from decisioning.connections.acceptance import Unique, by_place, reading_for
 from decisioning.connections.importing import NotStarted, Sender
 from decisioning.connections.layouts import Unreadable
 from decisioning.connections.lines import Line
@@ -138,8 +138,8 @@ def preview(
         context["trouble"] = _("Some fields cannot be read; they are marked when you save.")
         return render(request, "connections/preview.html", context)
     mapping = forms.mapping()
-    terms = terms_for(redis_client(timeout_ms=TIMEOUT_MS), source="", now_ms=_now_ms())
-    sampled = sample(mapping, lines, terms=terms, unique=unique)
+    reading = reading_for(redis_client(timeout_ms=TIMEOUT_MS), source="", now_ms=_now_ms())
+    sampled = sample(mapping, lines, reading=reading, unique=unique)
     mapped = [rule.column for rule in mapping.rules] or columns_of(lines)
     columns = list(dict.fromkeys(mapped))[:SHOWN_COLUMNS]
     context |= {

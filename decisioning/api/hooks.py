@@ -21,15 +21,17 @@ from decisioning.connections.acceptance import (
     Understood,
     by_content,
     by_place,
+    reading_for,
     take,
-    terms_for,
     understand,
 )
 from decisioning.connections.hooks import HookSpec, NotProven
 from decisioning.connections.lines import Line
 from decisioning.connections.pulling import TOLD, set_apart
+from decisioning.enrichment.terms import TermsRefused
 from decisioning.ingestion.log import SOFT_MARK, LogFull
 from decisioning.models import Source, SourceRun
+from decisioning.releases import ReleaseRefused
 from rtts_site.foundation.limits import Limiter, Rate
 from rtts_site.foundation.problems import Problem, exception_handler, invalid_field
 from rtts_site.foundation.redis_clients import redis_client
@@ -145,13 +147,13 @@ def receive(source: Source, lines: list[Line], said: str, *, now: datetime) -> d
     unique = by_place(f"{base}:{said}") if said else by_content(base)
     client = redis_client(timeout_ms=TIMEOUT_MS)
     try:
-        terms = terms_for(client, source=base, now_ms=int(now.timestamp() * 1000))
-        told = understand(sources.mapping_of(source), lines, terms=terms, unique=unique)
+        reading = reading_for(client, source=base, now_ms=int(now.timestamp() * 1000))
+        told = understand(sources.mapping_of(source), lines, reading=reading, unique=unique)
         taken = take(client, told.records, mark=SOFT_MARK)
         set_apart(client, told)
     except LogFull as error:
         raise later(429) from error
-    except (redis.RedisError, OSError) as error:
+    except (redis.RedisError, OSError, ReleaseRefused, TermsRefused) as error:
         raise later(503) from error
     refused = [
         {"row": one.line.number, "column": one.column, "reason": one.reason} for one in told.refused

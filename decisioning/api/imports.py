@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from decisioning.connections import folder, importing
-from decisioning.connections.acceptance import by_place, terms_for
+from decisioning.connections.acceptance import by_place, reading_for
 from decisioning.connections.layouts import Unreadable
 from decisioning.connections.mapping import Mapping as RowMapping
 from decisioning.connections.mapping import faults_of
@@ -81,9 +81,9 @@ class ImportsView(KeyedView):
         try:
             lines = importing.first_rows(row)
             client = redis_client(timeout_ms=TIMEOUT_MS)
-            terms = terms_for(client, source="", now_ms=now_ms)
+            reading = reading_for(client, source="", now_ms=now_ms)
             unique = by_place(importing.base_of(row, mapping))
-            sampled = sample(mapping, lines, terms=terms, unique=unique)
+            sampled = sample(mapping, lines, reading=reading, unique=unique)
         except Unreadable as error:
             raise invalid_field("/file", str(error)) from error
         finally:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -11,8 +12,7 @@ from django.conf import settings
 from decisioning.connections.casting import Unusable, plain
 from decisioning.connections.lines import Line
 from decisioning.connections.mapping import Json, Mapping, RowRefusal, apply, content_digest
-from decisioning.enrichment.steps import Known, Preparing
-from decisioning.enrichment.stored import load_terms
+from decisioning.enrichment.holding import IntakeHolder
 from decisioning.ingestion.identities import RULES, rules_of
 from decisioning.ingestion.log import SOFT_MARK, event_log
 from decisioning.ingestion.records import Record
@@ -21,11 +21,13 @@ from decisioning.ingestion.wire import Intake, read_messages
 from decisioning.observing.schemas import Schemas, judge
 from decisioning.releases import load_live
 from rtts_site.foundation import metrics
+from rtts_site.foundation.redis_clients import redis_client
 
 Unique = Callable[[Line], str]
 
 # Half of what makes clients wait: who can wait longest goes last.
 MARK: Final = SOFT_MARK // 2
+TIMEOUT_MS: Final = 1_000
 _POINTERS: Final = {
     "userId": "user_id",
     "anonymousId": "anonymous_id",
@@ -65,36 +67,48 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Reading:
     """By what rows are read now: whose they are, the live catalogue and its schemas."""
 
     intake: Intake
     schemas: Schemas
 
-    def at(self, now_ms: int) -> "Terms":
+    def at(self, now_ms: int) -> "Reading":
         """Return the same for what comes in at another moment."""
-        return Terms(replace(self.intake, received_at_ms=now_ms), self.schemas)
+        return Reading(replace(self.intake, received_at_ms=now_ms), self.schemas)
 
 
-def terms_for(client: "redis.Redis", *, source: str, now_ms: int = 0) -> Terms:
-    """Return by what a source's rows are read, any age of them; two round trips."""
+def reading_for(client: "redis.Redis", *, source: str, now_ms: int = 0) -> Reading:
+    """Return by what a source's rows are read, any age of them; some round trips, so once for many rows.
+
+    Raises:
+        ReleaseRefused, TermsRefused: what Redis holds must not be used.
+    """
     live = load_live(client)
     release = live.release if live is not None else None
     attributes = {one.key: one for one in release.attributes} if release is not None else {}
-    known = Known(terms=load_terms(client), attributes=attributes, salt=settings.RTTS_PEPPER)
+    terms = _intake_terms()
+    terms.look()
     intake = Intake(
         attributes=attributes,
         received_at_ms=now_ms,
         pepper=settings.RTTS_PEPPER,
         source=source,
         rules=rules_of(release.identity) if release is not None else RULES,
-        prepare=Preparing.by(known),
+        prepare=terms.preparing(attributes),
     )
-    return Terms(intake, Schemas(release.event_types) if release is not None else Schemas())
+    return Reading(intake, Schemas(release.event_types) if release is not None else Schemas())
+
+
+@cache
+def _intake_terms() -> IntakeHolder:
+    """Return the terms of the intake as this process holds them; whoever uses them looks for newer ones."""
+    client = redis_client(timeout_ms=TIMEOUT_MS)
+    return IntakeHolder(client, salt=settings.RTTS_PEPPER, geo_database=settings.RTTS_GEO_DATABASE)
 
 
 def understand(
-    mapping: Mapping, lines: Iterable[Line], *, terms: Terms, unique: Unique
+    mapping: Mapping, lines: Iterable[Line], *, reading: Reading, unique: Unique
 ) -> Understood:
     """Return what rows say; pure. `unique` names a row for good."""
     told = Understood()
@@ -107,7 +121,7 @@ def understand(
         else:
             raws.append(msgspec.Raw(msgspec.json.encode(message)))
             sent.append(line)
-    judged = judge(*read_messages(raws, intake=terms.intake), terms.schemas)
+    judged = judge(*read_messages(raws, intake=reading.intake), reading.schemas)
     told.records.extend(judged.records)
     missing = {one.item for one in judged.refusals}
     told.lines.extend(line for place, line in enumerate(sent) if place not in missing)

@@ -23,8 +23,8 @@ from decisioning.connections.acceptance import (
     Taken,
     Understood,
     by_place,
+    reading_for,
     take,
-    terms_for,
     understand,
 )
 from decisioning.connections.layouts import Layout, Place, Unreadable, detect
@@ -202,7 +202,7 @@ class _Turn:
         self._unique = by_place(base_of(row, self._mapping))
         self._redone = not row.was_left  # type: ignore[attr-defined]  # set by `_claim`
         self._place = msgspec.convert(row.place, Place)
-        self._terms = terms_for(client, source=f"import:{row.pk}")  # for a spell
+        self._reading = reading_for(client, source=f"import:{row.pk}")  # for a spell
 
     def run(self, *, until: datetime) -> None:
         row = self._row
@@ -227,7 +227,9 @@ class _Turn:
 
     def _take(self, chunk: list[Line]) -> tuple[Taken, Understood]:
         now_ms = int(self._now().timestamp() * 1000)
-        told = understand(self._mapping, chunk, terms=self._terms.at(now_ms), unique=self._unique)
+        told = understand(
+            self._mapping, chunk, reading=self._reading.at(now_ms), unique=self._unique
+        )
         taken = take(self._client, told.records)
         if self._redone:  # rows that a killed worker appended are not repeats of others
             taken = Taken(taken.accepted + taken.repeats, 0)

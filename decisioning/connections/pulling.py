@@ -13,12 +13,12 @@ from django.db import transaction
 
 from decisioning.connections import authenticating, polls, sources
 from decisioning.connections.acceptance import (
+    Reading,
     Taken,
-    Terms,
     Understood,
     by_content,
+    reading_for,
     take,
-    terms_for,
     understand,
 )
 from decisioning.connections.authenticating import NotAuthorised, Token
@@ -107,8 +107,8 @@ def _step(client: "redis.Redis", source: Source, *, now: Clock) -> None:
 def _pull(client: "redis.Redis", source: Source, *, now: Clock) -> None:
     spec, progress = sources.poll_of(source), sources.progress_of(source)
     page = fetch_page(source, spec, progress, now=now)
-    terms = terms_for(client, source=f"source:{source.key}", now_ms=_ms(now()))
-    counts = take_page(client, source, page, terms=terms)
+    reading = reading_for(client, source=f"source:{source.key}", now_ms=_ms(now()))
+    counts = take_page(client, source, page, reading=reading)
     after = polls.after_page(spec, progress, page)
     _keep(source, spec, page, counts, after, now=now())
 
@@ -129,7 +129,7 @@ class Counts:
 
 
 def take_page(
-    client: "redis.Redis", source: Source, page: Page, *, terms: Terms
+    client: "redis.Redis", source: Source, page: Page, *, reading: Reading
 ) -> tuple[Counts, list[dict[str, Any]]]:
     """Take the rows of a page, each content once; return the counts and the first refusals."""
     spec, mapping = sources.poll_of(source), sources.mapping_of(source)
@@ -139,7 +139,7 @@ def take_page(
     first: list[dict[str, Any]] = []
     lines = list(as_lines(new))
     for start in range(0, len(lines), CHUNK):
-        told = _understood(mapping, lines[start : start + CHUNK], source, terms)
+        told = _understood(mapping, lines[start : start + CHUNK], source, reading)
         taken = take(client, told.records)
         set_apart(client, told)
         counts.add(told, taken)
@@ -156,9 +156,9 @@ def set_apart(client: "redis.Redis", told: Understood) -> None:
         client.execute_command(*command)  # type: ignore[no-untyped-call]  # of redis-py
 
 
-def _understood(mapping: Mapping, lines: Any, source: Source, terms: Terms) -> Understood:
+def _understood(mapping: Mapping, lines: Any, source: Source, reading: Reading) -> Understood:
     unique = by_content(f"source:{source.key}")
-    return understand(mapping, lines, terms=terms, unique=unique)
+    return understand(mapping, lines, reading=reading, unique=unique)
 
 
 def _keep(

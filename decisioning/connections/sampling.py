@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from decisioning.connections.acceptance import RefusedLine, Terms, Unique, shown, understand
+from decisioning.connections.acceptance import Reading, RefusedLine, Unique, shown, understand
 from decisioning.connections.casting import to_text
 from decisioning.connections.lines import Line
 from decisioning.connections.mapping import Mapping
@@ -45,10 +45,10 @@ class Sampled:
 
 
 def sample(
-    mapping: Mapping, lines: Sequence[Line], *, terms: Terms, unique: Unique
+    mapping: Mapping, lines: Sequence[Line], *, reading: Reading, unique: Unique
 ) -> list[Sampled]:
     """Return the rows with what becomes of each; nothing is taken."""
-    told = understand(mapping, lines, terms=terms, unique=unique)
+    told = understand(mapping, lines, reading=reading, unique=unique)
     records = {line.row: record for line, record in zip(told.lines, told.records, strict=True)}
     refused = {one.line.row: one for one in told.refused}
     return [Sampled(line, records.get(line.row), refused.get(line.row)) for line in lines]

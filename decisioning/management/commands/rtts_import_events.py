@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from decisioning.connections import folder, importing
-from decisioning.connections.acceptance import by_place, terms_for
+from decisioning.connections.acceptance import by_place, reading_for
 from decisioning.connections.layouts import Unreadable
 from decisioning.connections.mapping import Mapping
 from decisioning.connections.presets import PRESETS
@@ -57,9 +57,9 @@ class Command(BaseCommand):
         try:
             lines = importing.first_rows(row)
             now_ms = int(timezone.now().timestamp() * 1000)
-            terms = terms_for(redis_client(), source="", now_ms=now_ms)
+            reading = reading_for(redis_client(), source="", now_ms=now_ms)
             unique = by_place(importing.base_of(row, mapping))
-            for one in sample(mapping, lines, terms=terms, unique=unique):
+            for one in sample(mapping, lines, reading=reading, unique=unique):
                 told = one.told()
                 if one.refused is not None:
                     told = {"refused": one.refused.reason, "column": one.refused.column}

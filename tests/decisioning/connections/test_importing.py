@@ -8,7 +8,7 @@ import pytest
 
 from consent import people
 from decisioning.connections import folder, importing
-from decisioning.connections.acceptance import by_place, terms_for
+from decisioning.connections.acceptance import by_place, reading_for
 from decisioning.connections.importing import Sender
 from decisioning.connections.layouts import Layout, Place, Unreadable, detect
 from decisioning.connections.lines import Lines
@@ -221,9 +221,9 @@ def test_reading_goes_on_from_any_place(tmp_path, packed):
 def test_shows_rows_as_read_and_as_understood(db, redis):
     row = received(as_csv([("c-1", "2020-01-02T03:04:05Z", "1999"), ("", "", "1")]))
     lines = importing.first_rows(row)
-    terms = terms_for(redis, source="import:1", now_ms=1_600_000_000_000)
+    reading = reading_for(redis, source="import:1", now_ms=1_600_000_000_000)
 
-    first, second = sample(ORDERS, lines, terms=terms, unique=by_place("b"))
+    first, second = sample(ORDERS, lines, reading=reading, unique=by_place("b"))
 
     assert first.cells(["total", "nothing"]) == ["1999", ""]
     assert first.told()["values"] == {"total": "19.99"}

@@ -130,8 +130,8 @@ def test_a_page_whose_place_was_not_kept_counts_nothing_twice(db, redis, foreign
 
     for _ in range(3):  # killed each time between taking the first page and keeping its place
         page = pulling.fetch_page(source, spec_, Progress(), now=clock)
-        terms = pulling.terms_for(redis, source="source:shop", now_ms=1_800_000_000_000)
-        pulling.take_page(redis, source, page, terms=terms)
+        reading = pulling.reading_for(redis, source="source:shop", now_ms=1_800_000_000_000)
+        pulling.take_page(redis, source, page, reading=reading)
     pull(redis, clock)
 
     assert totals(redis) == [0, 1, 2, 3, 4, 5]
