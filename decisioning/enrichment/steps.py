@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop as _  # pages translate
+
 from decisioning.enrichment import placing, privacy, readings
 from decisioning.enrichment.surroundings import NOTHING, Surroundings
 from decisioning.enrichment.terms import DEFAULT, Terms
@@ -45,66 +47,71 @@ class Step:
 STEPS: Final[tuple[Step, ...]] = (
     Step(
         "device",
-        "Device",
-        "Device class, system and browser from client hints, else from the user agent.",
+        _("Device"),
+        _("Device class, system and browser from client hints, else from the user agent."),
         readings.read_device,
     ),
     Step(
         "region",
-        "Region",
-        "Country and region from the edge's headers, else from an optional address database.",
+        _("Region"),
+        _("Country and region from the edge's headers, else from an optional address database."),
         readings.read_region,
     ),
     Step(
         "campaign",
-        "Campaign",
-        "utm_ parameters and the referring site from the page's address.",
+        _("Campaign"),
+        _("utm_ parameters and the referring site from the page's address."),
         readings.read_campaign,
     ),
     Step(
         "product",
-        "Product",
-        "What the product table says of a product id: category, brand, name, price.",
+        _("Product"),
+        _("What the product table says of a product id: category, brand, name, price."),
         readings.read_product,
     ),
     Step(
         "local_time",
-        "Local time",
-        "Hour, weekday and part of the day on the person's clock.",
+        _("Local time"),
+        _("Hour, weekday and part of the day on the person's clock."),
         readings.read_local_time,
     ),
     Step(
         "surroundings",
-        "Weather and the like",
-        "What a provider said of the coarse cell that the event is in.",
+        _("Weather and the like"),
+        _("What a provider said of the coarse cell that the event is in."),
         placing.read_provided,
     ),
-    Step("geofences", "Geofences", "The named places that the event is in.", placing.read_fences),
+    Step(
+        "geofences",
+        _("Geofences"),
+        _("The named places that the event is in."),
+        placing.read_fences,
+    ),
     Step(
         "place",
-        "Precise place",
-        "Drops latitude and longitude: they are never stored.",
+        _("Precise place"),
+        _("Drops latitude and longitude: they are never stored."),
         placing.drop_point,
         is_fixed=True,
     ),
     Step(
         "address",
-        "Internet address",
-        "Cuts the address to its network: /24, or /48 of IPv6.",
+        _("Internet address"),
+        _("Cuts the address to its network: /24, or /48 of IPv6."),
         privacy.cut_address,
         is_fixed=True,
     ),
     Step(
         "agent",
-        "User agent",
-        "Keeps family and major version alone.",
+        _("User agent"),
+        _("Keeps family and major version alone."),
         privacy.reduce_agent,
         is_fixed=True,
     ),
     Step(
         "purposes",
-        "Purposes",
-        "Drops or hashes attributes that may serve no purpose.",
+        _("Purposes"),
+        _("Drops or hashes attributes that may serve no purpose."),
         privacy.keep_permitted,
         is_fixed=True,
     ),
