@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -42,13 +43,19 @@ def parse_time(pointer: str, text: str | None) -> int | None:
     if text is None or text == "":
         return None
     try:
-        moment = _moment(text)
-        epoch_ms = round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
+        epoch_ms = _epoch_ms(text)
     except (ValueError, OverflowError) as error:
         raise Refused(pointer, 'Send a time such as "2026-11-22T09:00:00Z".') from error
     if epoch_ms < 0:
         raise Refused(pointer, "Send a time after 1970.")
     return epoch_ms
+
+
+@lru_cache(maxsize=512)  # the messages of a batch were sent at one time
+def _epoch_ms(text: str) -> int:
+    moment = _moment(text)
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round(zoned.timestamp() * 1000)
 
 
 def _moment(text: str) -> datetime:
