@@ -300,6 +300,9 @@ def tie_to_parent(argv: list[str], stop_signal: str = "INT") -> list[str]:
 
 
 def _spawn(argv: list[str], root: Path, name: str) -> subprocess.Popen[bytes]:
+    earlier = _started.get((root, name))
+    if earlier is not None:
+        earlier.poll()  # reaps one that was killed
     with (root / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
             argv,
