@@ -127,7 +127,7 @@ def _attribute_errors(spec: AttributeSpec) -> Iterable[FieldError]:
     yield from _too_many("values", spec.values, limits.KNOWN_VALUES)
     yield from _duplicates("values", spec.values)
     yield from _too_many("purposes", spec.purposes, limits.PURPOSES)
-    if spec.source == "profile" and not spec.purposes:
+    if spec.source in ("profile", "account") and not spec.purposes:
         yield FieldError("purposes", _("Say which purposes this attribute may serve."))
 
 

@@ -87,7 +87,11 @@ TYPES: Final = {
 # Fields whose value is one of a few words.
 CHOICES: Final = {
     "type": TYPES,
-    "source": {"profile": _("the profile"), "context": _("the request")},
+    "source": {
+        "profile": _("the profile"),
+        "context": _("the request"),
+        "account": _("the account"),
+    },
     "basis": {
         "consent": _("consent"),
         "legitimate_interest": _("legitimate interest"),

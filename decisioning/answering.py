@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import redis
+from django.conf import settings
 
 from consent.people import decision_log_key, partition_of
 from decisioning.arbitration.reserve import LOG_HARD_MARK, LastStep, Step, last_step
@@ -30,7 +31,7 @@ from decisioning.messages import (
     row_encoder,
     without_contents,
 )
-from decisioning.person_state import Found, find_person, state_of
+from decisioning.person_state import Found, find_person, read_account, state_of
 from decisioning.profiles.folding import fold
 from decisioning.round_trips import Budget, RedisUnavailable
 from decisioning.rules.engine import EngineError
@@ -125,6 +126,10 @@ class Sitting:
         found = await find_person(person, self.budget, now_ms=self.call.now_ms)
         if not found.redis:
             self.degraded.add("redis")
+        of_accounts = self.held.of_accounts
+        if of_accounts:
+            pepper = settings.RTTS_PEPPER
+            found = await read_account(found, of_accounts, self.budget, pepper=pepper)
         return found
 
     async def find_again(self, found: Found) -> Found:

@@ -125,6 +125,7 @@ class Held:
     variants: Mapping[tuple[str, str], VariantSpec]  # by offer and variant
     contents: Mapping[tuple[str, str], Json]  # by offer and variant, cleaned; tokens not filled in
     quiet: Mapping[str, QuietHours]  # by channel
+    of_accounts: frozenset[str]  # attributes of the account that a person belongs to
     schemas: Schemas  # what events are judged by
 
     def content(self, chosen: Chosen, filled: Mapping[str, Json]) -> Json:
@@ -173,6 +174,7 @@ def hold(verified: Verified) -> Held:
     weighed = weighed_terms(release)
     return Held(
         quiet=layout.quiet,
+        of_accounts=frozenset(one.key for one in release.attributes if one.source == "account"),
         schemas=Schemas(release.event_types),
         version=verified.version,
         digest=verified.digest,

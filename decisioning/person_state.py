@@ -30,6 +30,7 @@ class Found:
     arms: Mapping[str, str] = field(default_factory=dict)
     consent: ConsentView = UNAVAILABLE
     redis: bool = True
+    account: Mapping[str, Any] = field(default_factory=dict)  # what is known of their account
 
 
 async def find_person(person: str, budget: Budget, *, now_ms: int) -> Found:
@@ -45,6 +46,33 @@ async def find_person(person: str, budget: Budget, *, now_ms: int) -> Found:
     except RedisUnavailable:
         pass
     return Found(person, redis=False)
+
+
+async def read_account(
+    found: Found, attributes: frozenset[str], budget: Budget, *, pepper: bytes
+) -> Found:
+    """Return somebody with attributes of the accounts that they belong to; a second round trip where they do.
+
+    Where several accounts know an attribute, the first by type says it; without an answer it is unknown.
+    """
+    groups = found.profile.groups if found.profile is not None else {}
+    named = [
+        people.person_id(people.Identifier("account", f"{kind}:{cell.value}"), pepper=pepper)
+        for kind, cell in sorted(groups.items())
+    ]
+    if not named or not attributes:
+        return found
+    try:
+        replies = await budget.ask([("GET", people.profile_key(one)) for one in named])
+    except RedisUnavailable:
+        return found
+    known: dict[str, Any] = {}
+    for packed in reversed(replies):
+        profile = None if isinstance(packed, Exception) else decode_profile(packed)
+        if profile is not None:
+            cells = {key: profile.attributes.get(key) for key in attributes}
+            known |= {key: cell.value for key, cell in cells.items() if cell is not None}
+    return replace(found, account={key: one for key, one in known.items() if one is not None})
 
 
 def _as_doubtful(owner: ConsentView, passed: Sequence[ConsentView]) -> ConsentView:
@@ -154,6 +182,9 @@ def state_of(
         if found.redis:
             known.update(
                 facts(found.profile, wanted.attributes, wanted.aggregates, now.timestamp())
+            )
+            known.update(
+                (key, found.account[key]) for key in wanted.attributes & found.account.keys()
             )
         rates.update(
             (key, current.learned.rates[key])

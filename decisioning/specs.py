@@ -20,7 +20,8 @@ class AttributeSpec:
     key: str  # "loyalty_tier"
     name: str  # "Loyalty tier"
     type: ValueType
-    source: Literal["profile", "context", "computed"] = "profile"  # computed: built in
+    # computed: built in; account: of the account that the person belongs to
+    source: Literal["profile", "context", "computed", "account"] = "profile"
     unit: str = ""  # "EUR", "days"
     values: tuple[str, ...] = ()  # the known values of a text attribute, in display order
     purposes: tuple[str, ...] = ()  # it may serve these; a context attribute may serve any

@@ -43,6 +43,7 @@ class AttributeForm(ItemForm):
         choices=[
             ("profile", _("The person's profile")),
             ("context", _("The request")),
+            ("account", _("The account that the person belongs to")),
         ],
         help_text=_("Where the value comes from when a decision is made."),
     )

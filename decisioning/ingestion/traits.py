@@ -1,6 +1,6 @@
 """The only place that decides which traits of an identify call become attributes, and of what type."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from decisioning.rules import limits
@@ -27,7 +27,11 @@ class TraitRefused(Exception):
 
 
 def read_traits(
-    traits: Mapping[str, Any], *, attributes: Mapping[str, AttributeSpec], is_browser: bool
+    traits: Mapping[str, Any],
+    *,
+    attributes: Mapping[str, AttributeSpec],
+    is_browser: bool,
+    sources: Sequence[str] = ("profile",),
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return (attributes as facts, the other traits). A null removes an attribute.
 
@@ -38,7 +42,7 @@ def read_traits(
     others: dict[str, Any] = {}
     for key, value in traits.items():
         spec = attributes.get(key)
-        if spec is None or spec.source != "profile":
+        if spec is None or spec.source not in sources:
             others[key] = value
         else:
             known[key] = _read(spec, value, is_browser=is_browser)

@@ -320,7 +320,12 @@ def _told_of_account(call: CallType, message: Message, intake: Intake) -> dict[s
         return {}
     traits = message.traits or {}
     try:
-        return read_traits(traits, attributes=intake.attributes, is_browser=intake.is_browser)[0]
+        return read_traits(
+            traits,
+            attributes=intake.attributes,
+            is_browser=intake.is_browser,
+            sources=("account", "profile"),
+        )[0]
     except TraitRefused as refused:
         raise Refused(f"/traits/{refused.key}", str(refused)) from refused
 
