@@ -34,7 +34,7 @@ def announce(connection: "redis.Redis", specs: Iterable[AggregateSpec]) -> LiveS
             try:
                 pipe.watch(LIVE_KEY)  # type: ignore[no-untyped-call]  # redis-py leaves it so
                 now = load_live(pipe)
-                if now.specs == wanted and now.version:
+                if now.version and now.specs == wanted and now.generations.keys() == _keys(wanted):
                     return now
                 following = _following(now, wanted)
                 pipe.multi()
@@ -48,5 +48,9 @@ def announce(connection: "redis.Redis", specs: Iterable[AggregateSpec]) -> LiveS
 
 def _following(now: LiveSet, wanted: tuple[AggregateSpec, ...]) -> LiveSet:
     version = now.version + 1
-    keys = {family.key for spec in wanted for family in families_of(spec)}
-    return LiveSet(version, wanted, {key: now.generations.get(key, version) for key in keys})
+    generations = {key: now.generations.get(key, version) for key in _keys(wanted)}
+    return LiveSet(version, wanted, generations)
+
+
+def _keys(specs: tuple[AggregateSpec, ...]) -> set[str]:
+    return {family.key for spec in specs for family in families_of(spec)}
