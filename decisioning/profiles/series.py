@@ -52,7 +52,7 @@ def generation_of(series: Series) -> int:
 
 def kind_of(series: Series) -> Kind:
     """Return what its cells hold."""
-    return KINDS[series[0] % _SHIFT]
+    return KINDS[int(series[0]) % _SHIFT]
 
 
 def buckets(series: Series) -> list[tuple[int, Any]]:

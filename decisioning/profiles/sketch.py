@@ -136,7 +136,8 @@ def _keep_outstanding(newest: dict[int, int], points: Points, changed: set[int])
         if value % REGISTERS in changed:
             _put(known, value, index)
     for register in changed & points.keys():
-        best, kept = known[register], {}
+        best = known[register]
+        kept: dict[int, int] = {}
         for rank, index in sorted(points[register].items(), reverse=True):
             if all(index > at for higher, at in (best | kept).items() if higher >= rank):
                 kept[rank] = index

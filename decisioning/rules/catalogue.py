@@ -46,7 +46,9 @@ class Catalogue:
         segments: Iterable[SegmentSpec] = (),
     ) -> "Catalogue":
         """Return the catalogue of these entries and the built-in attributes, which they may replace."""
-        built_in = {key: one.attribute for key, one in SIGNALS.items()}
+        built_in: dict[str, AttributeSpec | PropertySpec] = {
+            key: one.attribute for key, one in SIGNALS.items()
+        }
         return cls(
             built_in | {one.key: one for one in attributes},
             {one.key: one for one in event_types},
