@@ -17,12 +17,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from campaigns import samples
-from campaigns.forms.connections import (
-    SOURCE_FORMS,
-    MappingForms,
-    SampleForm,
-    secrets_said,
-)
+from campaigns.forms.connections import MappingForms
+from campaigns.forms.sources import SOURCE_FORMS, SampleForm, secrets_said
 from campaigns.views.connections import mapping_of_preset, preview
 from campaigns.views.pages import needs, page, user_of
 from decisioning.connections import hooks, pulling, sources

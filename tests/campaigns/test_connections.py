@@ -9,9 +9,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from campaigns import samples
-from campaigns.forms.connections import assert_targets, guess
+from campaigns.forms.connections import CAST_NAMES, TARGETS, guess
 from campaigns.history import history_of
 from decisioning.connections import importing, sources
+from decisioning.connections.casting import CASTS
+from decisioning.connections.mapping import FIELDS, NAMED, SPACES
 from decisioning.models import Import, Source
 from tests.campaigns.conftest import person
 from tests.decisioning.connections.foreign import Foreign
@@ -102,7 +104,13 @@ def test_columns_are_guessed_by_their_names():
         "created_at": "time",
         "total": "property",
     }
-    assert assert_targets()
+
+
+def test_a_form_offers_all_that_a_mapping_knows():
+    ids = {f"id:{space}" for space in SPACES}
+
+    assert set(TARGETS) == {"", *FIELDS, *NAMED, *ids}
+    assert set(CAST_NAMES) == {"", *CASTS}
 
 
 def poll_data(foreign, **more):
