@@ -1,4 +1,4 @@
-"""What the README says exists: commands, settings, limits, addresses, fields, codes, sign-ins, links."""
+"""What the README and its pages say exists: commands, settings, limits, addresses, fields, codes, links."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from campaigns import limits as authoring
 from campaigns.demo.sign_ins import ROLES, sign_in
 from decisioning.api import app, http  # noqa: F401 - the app registers every route
 from decisioning.arbitration import reasons
-from decisioning.ingestion import log, wire
+from decisioning.ingestion import log, refusals, times, wire
 from decisioning.messages import Answer
 from decisioning.rules import limits as rules
 from rtts_site.foundation import limits as rates
@@ -20,11 +20,12 @@ from rtts_site.foundation.api_keys import SCOPES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = "\n".join([README, *(path.read_text() for path in sorted(ROOT.glob("docs/*.md")))])
 OPEN_PATHS = {"/healthz", "/readyz", "/metrics"}
 
 
 def code_spans():
-    return set(re.findall(r"`([^`\n]+)`", README))
+    return set(re.findall(r"`([^`\n]+)`", PAGES))
 
 
 def settings_in_code():
@@ -39,7 +40,7 @@ def test_every_setting_is_in_the_table():
 
 
 def test_no_setting_is_made_up():
-    named = set(re.findall(r"\b(?:RTTS_[A-Z_]+|DATABASE_URL|REDIS_URL)\b", README))
+    named = set(re.findall(r"\b(?:RTTS_[A-Z_]+|DATABASE_URL|REDIS_URL)\b", PAGES))
 
     assert named - settings_in_code() == set()
 
@@ -52,7 +53,7 @@ def test_every_make_target_exists():
 
 
 def test_every_management_command_exists():
-    named = set(re.findall(r"manage\.py (\w+)", README))
+    named = set(re.findall(r"manage\.py (\w+)", PAGES))
 
     assert named <= set(get_commands())
     assert {"rtts_key", "rtts_demo", "rtts_check", "up", "down"} <= set(get_commands())
@@ -70,9 +71,9 @@ def test_every_management_command_exists():
         f"{http.DECISION_BODY_BYTES // 1024} KB, {http.DECISION_BATCH_BODY_BYTES // 1024:,} KB",
         f"{wire.MAX_EVENT_BYTES // 1024} KB; {http.EVENT_BATCH_BODY_BYTES // 1024} KB "
         f"and {wire.MAX_BATCH_EVENTS:,} events",
-        f"| {wire.MAX_ID} characters |",
+        f"| {refusals.MAX_ID} characters |",
         f"| {log.DEDUPE_MS // 86_400_000} days |",
-        f"| {wire.FUTURE_MS // 60_000} minutes ahead |",
+        f"| {times.FUTURE_MS // 60_000} minutes ahead |",
         f"reports of one feedback request | {http.MAX_FEEDBACK} |",
         f"{authoring.VARIANTS}, {authoring.CAPS}; {authoring.CONTENT_BYTES:,} bytes",
         f"{rates.DECISIONS.quota:,} decisions; {rates.EVENTS.quota:,} event requests; "
@@ -109,7 +110,7 @@ def test_every_scope_named_exists():
 
 def test_every_address_is_served():
     spans = " ".join(code_spans())
-    named = set(re.findall(r"(/(?:v1|ofrep|api)/[\w/{}:.-]+|/healthz|/readyz|/metrics)", spans))
+    named = set(re.findall(r"((?<!\w)/(?:v1|ofrep|api)/[\w/{}:.-]+|/healthz|/readyz|/metrics)", spans))
 
     assert len(named) > 20
     for path in named:
@@ -136,8 +137,9 @@ def test_every_demo_sign_in_is_printed():
 
 
 def test_every_file_named_exists():
-    for path in re.findall(r"\]\(((?!http)[^)#]+)\)", README):
-        assert (ROOT / path).exists(), path
+    for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
+        for path in re.findall(r"\]\(((?!http)[^)#]+)\)", page.read_text()):
+            assert (page.parent / path).exists(), f"{page.name}: {path}"
     for path in re.findall(r"`(docs/[\w./-]+|\.ci/\w+)`", README):
         assert (ROOT / path).exists(), path
 
