@@ -43,7 +43,9 @@ class ValueHour(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["hour", "source", "event", "key"], name="value_hour_once")
+            models.UniqueConstraint(
+                fields=["hour", "source", "event", "key"], name="value_hour_once"
+            )
         ]
 
     def __str__(self) -> str:
