@@ -1,14 +1,19 @@
 """What Celery runs to send things out; each task is idempotent, and run by beat."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 from celery import shared_task
 from django.utils import timezone
+from redis.exceptions import LockError
 
 from decisioning.dispatching import collecting, exporting, sending
 from decisioning.dispatching.destinations import named_segments
 from decisioning.watching.renewing import renew_watched
 from rtts_site.foundation.redis_clients import redis_client
+
+ALONE_S: Final = 120  # longer than one run takes
 
 
 @shared_task(name="decisioning.renew_watched")
@@ -18,18 +23,36 @@ def renew(**_: Any) -> None:
     renew_watched(redis_client(), named=named_segments(), now_ms=now_ms)
 
 
+@contextmanager
+def alone(name: str) -> Iterator[bool]:
+    """Yield whether no other worker does this now: slow receivers must not keep every worker waiting."""
+    lock = redis_client().lock(f"lock:{name}", timeout=ALONE_S)
+    if not lock.acquire(blocking=False):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        with suppress(LockError):  # it took longer: another worker's now
+            lock.release()
+
+
 @shared_task(name="decisioning.collect_dispatches")
 def collect(**_: Any) -> None:
     """Keep for destinations what happened since the last time."""
     client, now = redis_client(), timezone.now()
-    while collecting.collect_dispatches(client, now=now) >= collecting.ENTRIES_PER_READ:
-        now = timezone.now()
-    collecting.collect_consents(client, now=now)
+    with alone("dispatch:collect") as is_mine:
+        while is_mine and collecting.collect_dispatches(client, now=now):
+            now = timezone.now()
+        if is_mine:
+            collecting.collect_consents(client, now=now)
 
 
 @shared_task(name="decisioning.send_dispatches")
 def send(**_: Any) -> None:
-    sending.send_due(now=timezone.now())
+    with alone("dispatch:send") as is_mine:
+        if is_mine:
+            sending.send_due(now=timezone.now())
 
 
 @shared_task(name="decisioning.forget_dispatches")
