@@ -9,9 +9,12 @@ from decisioning.ingestion import backfill as backfill_module
 from decisioning.ingestion import drain as drain_module
 from decisioning.ingestion import history
 from decisioning.ingestion.backfill import BackfillStalled, backfill
+from decisioning.profiles.aggregates import Aggregates
+from decisioning.profiles.folding import fold
 from decisioning.profiles.live_set import announce
 from decisioning.profiles.store import load_profile
 from decisioning.profiles.windows import aggregate_value
+from decisioning.rules.signals import SIGNALS
 from decisioning.rules.tree import make_aggregate
 from tests.decisioning.ingestion.people_and_records import (
     NOW_MS,
@@ -26,6 +29,15 @@ ALL = range(people.PARTITIONS)
 ORDERS = make_aggregate("Order", "count", within="30d")
 SPEND = make_aggregate("Order", "sum", property="value", within="30d")
 LAST = make_aggregate("Order", "since_last")
+KINDS_OF_ALL = [
+    make_aggregate("Order", "distinct", property="value", within="30d"),
+    make_aggregate("Order", "first", property="value", within="30d", type="number"),
+    make_aggregate("Order", "last", property="value", within="30d", type="number"),
+    make_aggregate("Order", "recent_average", property="value", within="30d"),
+    make_aggregate("Order", "sessions", within="5 sessions"),
+    make_aggregate("Page Engaged", "max", property="scroll_depth_percent", within="30d"),
+    *(one.aggregate for one in SIGNALS.values()),
+]
 ANA, BEN, PHONE = "user:ana", "user:ben", "anonymous:phone"
 
 
@@ -64,6 +76,39 @@ def value_of(redis, name, spec):
 def fold_and_archive(redis):
     drain_all(make_drain(redis))
     history.archive(redis, ALL)
+
+
+def engaged(number, view, percent, *, at_ms):
+    properties = {"view_id": view, "scroll_depth_percent": percent, "time_on_page_s": percent}
+    return make_record(f"g{number}", ANA, event="Page Engaged", properties=properties, at_ms=at_ms)
+
+
+def added(number, price, *, at_ms):
+    properties = {"price": price, "quantity": 2}
+    return make_record(f"c{number}", ANA, event="Product Added", properties=properties, at_ms=at_ms)
+
+
+@pytest.mark.django_db
+def test_history_completes_every_kind_of_aggregate_as_live_folding_would(redis, worker):
+    records = [
+        make_record(
+            f"o{n}", ANA, event="Order", properties={"value": n + 0.5}, at_ms=NOW_MS - n * 600_000
+        )
+        for n in range(200)
+    ]
+    records += [engaged(n, f"v{n % 3}", 10 * n, at_ms=NOW_MS - n * 1_000) for n in range(9)]
+    records += [added(n, 2.5, at_ms=NOW_MS - n * 1_000) for n in range(3)]
+    accept(redis, records)
+    fold_and_archive(redis)
+    announce(redis, KINDS_OF_ALL)
+
+    backfill(redis, KINDS_OF_ALL)
+
+    reference = fold(None, records, Aggregates.of(KINDS_OF_ALL))
+    _, profile = load_profile(redis, person(ANA))
+    for spec in KINDS_OF_ALL:
+        expected = aggregate_value(reference, spec, NOW_MS / 1000)
+        assert aggregate_value(profile, spec, NOW_MS / 1000) == expected, spec
 
 
 @pytest.mark.django_db
