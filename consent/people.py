@@ -164,7 +164,7 @@ def watching_key(partition: int) -> str:
 
 
 def changed_channel(person: str) -> str:
-    """Return the channel on which a changed profile is announced."""
+    """Return the channel on which a changed profile or consent is announced."""
     return f"changed:{person}"
 
 

@@ -133,7 +133,10 @@ _ADD_FENCE = ADD_FENCE_LUA + "add_fence(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV
 
 _SETTLE = """
 local newer = tonumber(ARGV[1]) > tonumber(redis.call('HGET', KEYS[1], 'v') or '-1')
-if newer then redis.call('HSET', KEYS[1], 'v', ARGV[1], 's', ARGV[2]) end
+if newer then
+  redis.call('HSET', KEYS[1], 'v', ARGV[1], 's', ARGV[2])
+  redis.call('PUBLISH', 'changed:' .. ARGV[3], '')
+end
 for i = 4, #ARGV do
   redis.call('HDEL', KEYS[2], ARGV[i])
   redis.call('ZREM', KEYS[3], ARGV[3] .. ' ' .. ARGV[i])

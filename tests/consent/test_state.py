@@ -35,6 +35,19 @@ def test_anything_odd_is_unknown(run_id, replies, why):
     assert state.parse_view(run_id, replies) == UNAVAILABLE, why
 
 
+def test_a_newer_state_is_announced_to_whoever_watches_the_person(redis):
+    ana = make_person("ana")
+    with redis.pubsub(ignore_subscribe_messages=True) as subscription:
+        subscription.subscribe(people.changed_channel(ana))
+        subscription.get_message(timeout=5)
+
+        state.write_state_if_newer(redis, ana, 2, ONE)
+        state.write_state_if_newer(redis, ana, 1, ONE)
+
+        assert subscription.get_message(timeout=5)["channel"].decode() == f"changed:{ana}"
+        assert subscription.get_message(timeout=0.1) is None
+
+
 def test_a_state_read_from_the_trusted_process_is_usable():
     seen = state.parse_view(RUN, [RUN.encode(), 0, [b"1", ONE]])
 
