@@ -23,7 +23,7 @@ from tests.faults.traffic import SPECS, Traffic, facts_of, reference
 SENDERS = 4
 LIMIT = 3  # decisions of the capped offer for a person
 SHOPPERS = 40
-QUIET_S = 900.0
+QUIET_S = 1_800.0
 
 
 def release():
