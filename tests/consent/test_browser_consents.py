@@ -10,7 +10,6 @@ from consent import ledger
 from consent.models import Person
 from rtts_site.foundation import key_issuing, limits
 from rtts_site.foundation.key_issuing import Reach
-from tests.consent.builders import ADS
 from tests.consent.test_api import body, change, post
 
 SHOP = "https://shop.example"

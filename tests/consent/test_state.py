@@ -36,7 +36,7 @@ def test_anything_odd_is_unknown(run_id, replies, why):
 
 
 def test_a_newer_state_is_announced_to_whoever_watches_the_person(redis):
-    ana = make_person("ana")
+    ana = make_person()
     with redis.pubsub(ignore_subscribe_messages=True) as subscription:
         subscription.subscribe(people.changed_channel(ana))
         subscription.get_message(timeout=5)
