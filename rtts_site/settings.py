@@ -24,7 +24,7 @@ RTTS_PORT = env.int("RTTS_PORT", default=8000)
 RTTS_ROLE = env.str("RTTS_ROLE", default="all")  # "all", or "decisions": fast paths only
 RTTS_WEB_PROCESSES = env.int("RTTS_WEB_PROCESSES", default=1)
 RTTS_DRAIN_GROUPS = env.int("RTTS_DRAIN_GROUPS", default=1)
-RTTS_GEO_DATABASE = env.str("RTTS_GEO_DATABASE", default="")  # a MaxMind file; country and region of addresses
+RTTS_GEO_DATABASE = env.str("RTTS_GEO_DATABASE", default="")  # a MaxMind file of addresses
 RTTS_HTTPS = env.bool("RTTS_HTTPS", default=True)  # `manage.py up` turns it off on loopback
 RTTS_TRUST_PROXY = env.bool("RTTS_TRUST_PROXY", default=False)
 ALLOWED_HOSTS = env.list(

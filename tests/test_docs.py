@@ -110,7 +110,9 @@ def test_every_scope_named_exists():
 
 def test_every_address_is_served():
     spans = " ".join(code_spans())
-    named = set(re.findall(r"((?<!\w)/(?:v1|ofrep|api)/[\w/{}:.-]+|/healthz|/readyz|/metrics)", spans))
+    named = set(
+        re.findall(r"((?<!\w)/(?:v1|ofrep|api)/[\w/{}:.-]+|/healthz|/readyz|/metrics)", spans)
+    )
 
     assert len(named) > 20
     for path in named:

@@ -5,7 +5,8 @@ import random
 from consent import people, state
 from consent.people import Identifier, person_id
 from consent.policy import State, Status
-from decisioning.profiles.profile import Cell, Profile, encode_profile
+from decisioning.profiles.cells import Cell
+from decisioning.profiles.profile import Profile, encode_profile
 from rtts_site.foundation.redis_clients import server_run_id
 
 SEEN_MS = 1_795_000_000_000

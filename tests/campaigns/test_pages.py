@@ -12,7 +12,8 @@ from consent import people
 from consent.people import Identifier, person_id
 from decisioning.decision_log import copy_in
 from decisioning.models import OutcomeRecord, ShownRecord
-from decisioning.profiles.profile import Cell, Profile, encode_profile
+from decisioning.profiles.cells import Cell
+from decisioning.profiles.profile import Profile, encode_profile
 from decisioning.rules.catalogue import Catalogue
 from decisioning.specs import SegmentSpec
 from rtts_site.foundation.models import ApiKey

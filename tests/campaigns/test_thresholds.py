@@ -27,7 +27,8 @@ from consent import people
 from consent.people import Identifier, person_id
 from decisioning.ingestion.history import _row, write
 from decisioning.ingestion.records import Record
-from decisioning.profiles.profile import Cell, Profile, encode_profile
+from decisioning.profiles.cells import Cell
+from decisioning.profiles.profile import Profile, encode_profile
 from decisioning.rules.catalogue import Catalogue
 from rtts_site.foundation.jobs import Job
 from tests.campaigns.conftest import NOW

@@ -217,7 +217,13 @@ def sessions_of(records, now_ms):
 
 @settings(max_examples=80, deadline=None)
 @given(
-    ages=st.lists(st.integers(0, 400 * MINUTE) | st.integers(0, 40 * DAY), max_size=30),
+    ages=st.lists(
+        st.integers(0, 400 * MINUTE)
+        | st.integers(0, 40 * DAY)
+        # Just under, at and just over the silence that ends a session.
+        | st.builds(lambda n, off: n * 30 * MINUTE + off, st.integers(1, 8), st.integers(-1, 1)),
+        max_size=30,
+    ),
     orders=st.sets(st.integers(0, 29)),
     later=st.integers(0, HOUR),
     chance=st.randoms(),
