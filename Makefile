@@ -25,9 +25,8 @@ test: .venv/test.stamp ## Run the tests on servers of their own
 bench: .venv/test.stamp ## Print ratios to floors measured in the same run
 	@$(RUN) -m pytest tests/benchmarks -m benchmark -s -q $(ARGS)
 
-verify: .venv/test.stamp ## Run everything, the long tests too; the browser apart, whose loop would hold up other tests
-	@$(RUN) -m pytest --hypothesis-profile=search -m "not (benchmark or browser)" $(ARGS)
-	@$(RUN) -m pytest -m browser $(ARGS)
+verify: .venv/test.stamp ## Run what `make test` leaves out, file by file; goes on where it stopped; prints a table
+	@$(RUN) -m tests.verify $(ARGS)
 
 lint: .venv/test.stamp ## Run the checks that CI runs
 	@.ci/lint

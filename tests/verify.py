@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / "var" / "verify.json"
-MARKS = "long or faults or benchmark"
+MARKS = "long or faults or fuzz or browser or benchmark"
 CODE = ("rtts_site", "campaigns", "decisioning", "consent", "templates", "static", "tests")
 LIMIT_S = 3_000  # of one file
 RUN = (sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider")
