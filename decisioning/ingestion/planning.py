@@ -73,7 +73,9 @@ class _Planner:
     def take(self, stream_id: str, record: Record) -> None:
         profile = self.plan.profiles.get(record.person)
         owner = profile.merged_into if profile is not None else ""
-        if record.kind == "merge_out":
+        if record.kind == "nobody":
+            self._tell_account(record)
+        elif record.kind == "merge_out":
             self._fold_person(record.person)
             self._answer(stream_id, record)
         elif record.kind == "part" and owner in ("", record.other):
@@ -85,13 +87,16 @@ class _Planner:
             self._send_back(record, sent_back(profile, record)[0])
         else:
             self._waiting.setdefault(record.person, []).append((stream_id, record))
-            if record.account and record.account != record.person:
-                self._owe(Delivery(_for_account(record)))
+            self._tell_account(record)
             if record.joins:
                 self._fold_person(record.person)
                 self._ask_to_join(record)
             elif record.kind == "merge_in":
                 self._settle(record)
+
+    def _tell_account(self, record: Record) -> None:
+        if record.account and record.account != record.person:
+            self._owe(Delivery(_for_account(record)))
 
     def fold_waiting(self) -> None:
         for person in list(self._waiting):

@@ -17,6 +17,7 @@ from tests.decisioning.ingestion.people_and_records import (
     accept,
     drain_all,
     make_drain,
+    make_record,
     person,
 )
 from tests.decisioning.ingestion.test_wire import BROWSER, INTAKE
@@ -94,3 +95,16 @@ def test_a_browser_names_an_account_only_with_a_proven_user():
 
     assert (anonymous.account, anonymous.groups) == ("", {})
     assert proven.groups == {"account": "c-7"}
+
+
+def test_what_names_nobody_makes_no_profile_and_is_told_to_its_account(kept):
+    account = people.person_id(account_named("account:c-7"), pepper=PEPPER)
+    about_nobody = make_record(
+        1, "anonymous:m1", kind="nobody", event="Order", groups={"account": "c-7"}, account=account
+    )
+
+    accept(kept, [msgspec.structs.replace(about_nobody, identifiers=())])
+    drain_all(make_drain(kept))
+
+    assert load_profile(kept, about_nobody.person)[1] is None
+    assert aggregate_value(told(kept, "account:c-7"), ORDERS, NOW_MS / 1000) == 1
