@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from consent.forms import IN_WORDS, Named, parse_person
-from consent.people import parse_name
+from consent.people import NAMESPACES
 
 
 class PersonField(forms.CharField):
@@ -25,8 +25,8 @@ class PersonField(forms.CharField):
         text: str = super().clean(value)
         if not text:
             return None
-        named = parse_name(text) is not None
-        for name in (text,) if named else (text, f"user:{text}"):
+        has_namespace = text.partition(":")[0] in NAMESPACES
+        for name in (text,) if has_namespace else (text, f"user:{text}"):
             try:
                 return parse_person(name)
             except ValueError:

@@ -12,7 +12,7 @@ from consent import people
 from consent.people import Identifier, person_id
 from decisioning.decision_log import copy_in
 from decisioning.models import OutcomeRecord, ShownRecord
-from decisioning.profiles.cells import Cell
+from decisioning.profiles.cells import Cell, message_digest
 from decisioning.profiles.profile import Profile, encode_profile
 from decisioning.rules.catalogue import Catalogue
 from decisioning.specs import SegmentSpec
@@ -28,7 +28,7 @@ def put_person(redis, user_id, **attributes):
 
     identifier = Identifier("user", user_id)
     known = person_id(identifier, pepper=settings.RTTS_PEPPER)
-    cells = {key: Cell(value, 1_700_000_000_000, 1, "k") for key, value in attributes.items()}
+    cells = {key: Cell(value, 1_700_000_000_000, message_digest("m"), "k") for key, value in attributes.items()}
     profile = Profile(attributes=cells, identifiers={f"user:{user_id}": 1})
     redis.set(people.profile_key(known), encode_profile(profile))
     return known

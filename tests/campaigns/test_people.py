@@ -1,5 +1,7 @@
 """One person in one place: what is known, from where, and who looked; nothing personal stands in an address."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.urls import reverse
 
@@ -19,10 +21,10 @@ def compliance(db):
     return browser(person("cora", "Compliance"))
 
 
-def did(who, name, **properties):
-    at_ms = int(NOW.timestamp() * 1000)
+def did(who, name, *, message_id="m-7", at=NOW, **properties):
+    at_ms = int(at.timestamp() * 1000)
     record = Record(
-        message_id="m-7",
+        message_id=message_id,
         person=who,
         event=name,
         properties=properties,
@@ -30,15 +32,15 @@ def did(who, name, **properties):
         received_at_ms=at_ms,
     )
     EventRecord.objects.create(
-        event_id="042-1-0",
-        received_at=NOW,
-        event_time=NOW,
+        event_id=f"042-{at_ms}-0",
+        received_at=at,
+        event_time=at,
         partition=42,
         person_id=who,
         kind="event",
         type="track",
         name=name,
-        message_id="m-7",
+        message_id=message_id,
         source="k",
         body=encode_record(record),
     )
@@ -47,6 +49,7 @@ def did(who, name, **properties):
 def test_everything_known_stands_on_one_page(live, redis, compliance):
     known = put_person(redis, "c-1", tier="gold")
     did(known, "Order Completed", total=25, items=3)
+    did(known, "", message_id="m", at=datetime.fromtimestamp(1_700_000_000, UTC))
 
     page = compliance.post(reverse(URL), {"person": "user:c-1"})
     text, told = page.content.decode(), page.context["known"]
@@ -56,7 +59,8 @@ def test_everything_known_stands_on_one_page(live, redis, compliance):
     ]
     assert [(one.name, one.truth) for one in told.memberships] == [("Gold members", "true")]
     assert [(one.name, dict(one.said)) for one in told.events] == [
-        ("Order", {"total": 25, "items": 3})
+        ("Order", {"total": 25, "items": 3}),
+        ("track", {}),
     ]
     assert [one.purpose for one in told.standings] == ["ads"]
     assert "user:c-1" in text

@@ -48,20 +48,24 @@ def status_of(client, person):
 
 
 def test_many_people_are_recorded_and_in_force(db, redis):
+    before = ConsentEvent.objects.count()
+
     done = bring({ANA: [said(Status.GIVEN)], BEN: [said(Status.GIVEN), said(Status.WITHDRAWN)]})
 
     assert done == [2]
     assert status_of(redis, ANA) is Status.GIVEN
     assert status_of(redis, BEN) is Status.WITHDRAWN
-    assert ConsentEvent.objects.count() == 3
-    assert ChangeRow.objects.filter(settled_at=None).count() == 0
+    assert ConsentEvent.objects.count() == before + 3
+    assert not ChangeRow.objects.filter(person__in=[ANA, BEN], settled_at=None).exists()
 
 
 def test_repeating_an_import_records_nothing(db, redis):
+    before = ConsentEvent.objects.count()
+
     for _ in range(2):
         bring({ANA: [said(Status.GIVEN)]})
 
-    assert ConsentEvent.objects.count() == 1
+    assert ConsentEvent.objects.count() == before + 1
 
 
 def test_an_import_never_overrides_a_later_withdrawal(db, redis):
@@ -88,4 +92,4 @@ def test_counts_everybody_once(db, redis, count):
     people = {f"p002{number:020d}": [said(Status.REFUSED)] for number in range(count)}
 
     assert sum(bring(people)) == count
-    assert ConsentState.objects.filter(status="refused").count() == count
+    assert ConsentState.objects.filter(person__in=people, status="refused").count() == count

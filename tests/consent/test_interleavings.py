@@ -30,7 +30,7 @@ class Withdrawal:
     def __init__(self, client, person):
         self.client, self.person = client, person
         self.token = f"{state.CHANGE}{uuid7(LATER)}"
-        said = ledger._Said([withdrawn()], EVIDENCE, SUBJECT, "")
+        said = ledger._Said([withdrawn()], EVIDENCE, SUBJECT, "", person)
         self.steps = [
             lambda: state.add_fence(client, person, self.token, now_ms=LATER_MS),
             lambda: ledger._commit(person, self.token, said, now=LATER),

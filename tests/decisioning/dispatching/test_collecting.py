@@ -80,7 +80,7 @@ def test_a_change_of_consent_is_told_once(kept):
     for _ in range(3):
         collecting.collect_consents(kept, now=timezone.now())
 
-    said = json.loads(Sending.objects.get().body)
+    said = json.loads(Sending.objects.get(person=PERSON).body)
     assert said["type"] == "consent.changed"
     (purpose,) = said["data"]["purposes"]
     assert (purpose["purpose"], purpose["status"]) == ("personalised_ads", "withdrawn")
