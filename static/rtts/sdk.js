@@ -1,11 +1,4 @@
-/**
- * Targeting in a web page: events out, offers in, consent first.
- *
- *   <script src="…/sdk/rtts.js" data-key="rtts_bk_…" integrity="…" crossorigin defer></script>
- *   <div data-rtts-slot="web.home.hero">What everybody sees</div>
- *
- * Before `rtts.consent({...})` said yes, now or on an earlier page, nothing is stored and nothing is sent.
- */
+// Targeting in a web page, as docs/web.md says: before a yes to `rtts.consent` nothing is stored and nothing is sent.
 (() => {
   "use strict";
 
@@ -67,8 +60,8 @@
   // 2 Consent.
 
   /**
-   * Record what the visitor says, e.g. `rtts.consent({ personalised_offers: true, email_marketing: false })`.
-   * Others stay as they were; when none is left at true, everything stops and is erased.
+   * Record what the visitor says, e.g. `rtts.consent({ offers: true, email: false })`.
+   * Others stay as they were; with none left at true, everything stops and is erased.
    * @returns {Promise<boolean>} whether the server has it; until then it is sent again
    */
   async function consent(purposes, evidence) {
@@ -77,18 +70,23 @@
     const all = { ...state.purposes, ...purposes };
     const isYes = Object.values(all).includes(true);
     if (isYes) save(STATE, (state = { id, purposes: all }));
-    else stop({ refused: today() });
+    else erase({ refused: today() });
     if (Object.values(purposes).includes(false)) emptyAll();
     emit("consent", { purposes: all });
     if (!isYes && !isKnown) return true; // nobody was known: there is nothing to withdraw
-    const status = (yes) => (yes ? "given" : "withdrawn");
-    const body = {
-      person: `anonymous:${id}`,
-      changes: Object.entries(purposes).map(([purpose, yes]) => ({ purpose, status: status(yes), event_time: today() })),
-      evidence: { ...settings.evidence, gpc, ...evidence },
-      actor: { kind: "subject" },
-    };
-    unsaid.push({ key: randomId(), body });
+    // A no goes first and by itself: a yes may be refused, to who has signed in.
+    for (const isNo of [true, false]) {
+      const status = isNo ? "withdrawn" : "given";
+      const body = {
+        person: `anonymous:${id}`,
+        changes: Object.keys(purposes)
+          .filter((purpose) => !purposes[purpose] === isNo)
+          .map((purpose) => ({ purpose, status, event_time: today() })),
+        evidence: { ...settings.evidence, gpc, ...evidence },
+        actor: { kind: "subject" },
+      };
+      if (body.changes.length) unsaid.push({ key: randomId(), body, isNo });
+    }
     keep();
     if (isYes) start();
     return say();
@@ -99,9 +97,9 @@
 
   async function sayAll(tries) {
     while (unsaid.length) {
-      const { key, body } = unsaid[0];
+      const { key, body, isNo } = unsaid[0];
       const answer = await post("/v1/consents", body, { "Idempotency-Key": key }, { keepalive: true });
-      if (!answer || answer.status >= 500 || [409, 429].includes(answer.status)) {
+      if (!answer || answer.status >= 500 || [401, isNo && 403, 409, 429].includes(answer.status)) {
         setTimeout(say, backOff(tries), tries + 1);
         return false;
       }
@@ -113,13 +111,21 @@
     return true;
   }
 
-  /** Stop and erase everything, and put back what the server rendered. */
+  /** Erase everything but the consents that the server does not have yet. */
+  function erase(left) {
+    for (const name of pages()) {
+      const { unsaid = [] } = load(name) || {};
+      save(name, unsaid.length && { queue: [], unsaid });
+    }
+    save(STATE, left.refused && left);
+    stop(left);
+  }
+
+  /** Stop, forget what this page knows, and put back what the server rendered. */
   function stop(left) {
     running = false;
     queue = [];
     user = null;
-    pages().forEach((name) => save(name));
-    save(STATE, left.refused && left);
     state = left;
     keep();
     clearInterval(ticking);
@@ -127,9 +133,9 @@
     emptyAll();
   }
 
-  /** Forget who this is, e.g. after signing out; the next visitor is asked again. */
+  /** Forget who this is; the next visitor is asked again. */
   function reset() {
-    stop({});
+    erase({});
     emit("consent", { purposes: {} });
   }
 
@@ -242,10 +248,10 @@
     send("/v1/batch", one);
   }
 
-  /** Note that something happened, e.g. `rtts.track("Product Viewed", { product_id: "17", price: 2.5 })`. */
+  /** Note that something happened, e.g. `rtts.track("Product Viewed", { price: 2.5 })`. */
   const track = (event, properties = {}) => message("track", { event, properties });
 
-  /** Note a view of a page; a single-page app calls it on each change of screen. */
+  /** Note a view of a page or, in a single-page app, of a screen. */
   function page(name, properties) {
     if (!running) return;
     if (view) engaged();
@@ -265,10 +271,8 @@
     if (userId) fillSlots();
   }
 
-  /** Say that this person belongs to a group. */
   const group = (groupId, traits = {}) => message("group", { groupId, traits });
 
-  /** Say that this visitor is the user whom the proof names. */
   const alias = (userId, proof) => message("alias", { userId, previousId: state.id, context: { proof } });
 
   const cart = {
@@ -354,7 +358,7 @@
     user?.until > Date.now() ? { user_id: user.id, anonymous_id: state.id, proof: user.proof } : { anonymous_id: state.id };
 
   /**
-   * Ask what to show, e.g. `await rtts.decide(["web.home.hero", { key: "web.home.rail", count: 3 }])`.
+   * Ask what to show, e.g. `await rtts.decide(["web.hero", { key: "web.rail", count: 3 }])`.
    * @param {{ context?: object, timeout?: number }} options
    * @returns {Promise<object | null>} placement -> { status, offers }; null without consent, in time or on an error
    */
@@ -417,7 +421,7 @@
     if (src) box.append(element("img", "rtts-image", { src, alt }));
     for (const part of ["headline", "text", "html"]) {
       if (!content[part]) continue;
-      // The server has cleaned what it calls HTML; everything else is text.
+      // The server has cleaned what it calls HTML.
       const isHtml = content_type === "text/html" || part === "html";
       box.append(element(isHtml ? "div" : "p", `rtts-${part}`, { [isHtml ? "innerHTML" : "textContent"]: content[part] }));
     }
@@ -483,9 +487,10 @@
       for (let part; !(part = await reader.read()).done; ) {
         const events = (text + part.value).split("\n\n");
         text = events.pop();
-        for (const data of events.map((one) => one.split("\ndata: ")[1]).filter(Boolean)) {
-          any = true;
-          if (!signal.aborted) take(JSON.parse(data));
+        for (const one of events) {
+          const [, type, data] = /^event: (decision|trigger)\ndata: (.*)/.exec(one) || [];
+          any ||= type;
+          if (type && !signal.aborted) take(type, JSON.parse(data));
         }
       }
     } catch {
@@ -495,11 +500,13 @@
   }
 
   /** Only where what would be decided differs from what is shown, a decision is made that counts. */
-  function take(said) {
-    emit("news", said);
-    const names = Object.fromEntries(said.placements.map((one) => [one.key, nameOf(one)]));
-    const differs = [...slots.keys()].filter((slot) => names[slot.dataset.rttsSlot] !== slots.get(slot).shown);
-    if (differs.length) fillSlots(differs, { timeout: LIVE_MS });
+  function take(type, said) {
+    emit(type === "trigger" ? type : "news", said);
+    const { placements } = type === "trigger" ? said.decision : said;
+    const differs = ([{ dataset }, { shown }]) =>
+      placements.some((one) => one.key === dataset.rttsSlot && nameOf(one) !== shown);
+    const wanted = [...slots].filter(differs).map(([slot]) => slot);
+    if (wanted.length) fillSlots(wanted, { timeout: LIVE_MS });
   }
 
   // 8 Beginning.
@@ -523,7 +530,7 @@
     get state() {
       return state;
     },
-    /** Be told of event, sent, lost, problem, decision, shown, news, consent. */
+    /** Be told of event, sent, lost, problem, decision, shown, news, trigger, consent. */
     on: (type, listener) => bus.addEventListener(type, listener),
   };
   window.rtts = rtts;

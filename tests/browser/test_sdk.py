@@ -26,6 +26,16 @@ from rtts_site.foundation.api_keys import digest_of
 print(ApiKey.objects.get(digest=digest_of({secret!r})).id)
 """
 
+PUSH = """
+import json
+from consent.people import Identifier, changed_channel, person_id
+from django.conf import settings
+from rtts_site.foundation.redis_clients import redis_client
+person = person_id(Identifier("anonymous", {anonymous!r}), pepper=settings.RTTS_PEPPER)
+data = json.dumps({{"trigger": "cart-left", "placement": {placement!r}}})
+print(redis_client().publish(changed_channel(person), data))
+"""
+
 
 @pytest.fixture
 def visitor(chromium, stack):
@@ -141,6 +151,50 @@ def test_what_is_seen_and_clicked_is_reported(known):
     assert known.errors == []
 
 
+def push(stack, visitor, placement="web.shop.hero"):
+    """Tell a visitor's stream that a trigger pushes an offer, as the collector does."""
+    said = stack.python(PUSH.format(anonymous=visitor.anonymous_id, placement=placement))
+    assert int(said.splitlines()[-1]) >= 1
+
+
+def test_a_pushed_decision_is_shown_on_the_stream_that_brought_it(known, stack):
+    known.page.evaluate(
+        "window.pushed = []; rtts.on('trigger', ({ detail }) => pushed.push(detail))"
+    )
+    known.page.route("**/v1/decisions", lambda route: route.abort())
+    heard = known.page.evaluate("heard")
+    for number in range(3):
+        known.looks_at(number)
+    known.until(f"heard > {heard}")
+    known.page.wait_for_timeout(500)
+    assert known.slot.locator("[data-rtts-offer]").count() == 0
+    known.page.unroute("**/v1/decisions")
+    streams = []
+    known.page.on("request", lambda one: "/v1/stream" in one.url and streams.append(one.url))
+
+    push(stack, known)
+    known.until("pushed.length")
+    known.slot.locator("[data-rtts-offer]").wait_for()
+    (pushed,) = known.page.evaluate("pushed")
+
+    assert pushed["trigger"] == "cart-left"
+    assert [one["key"] for one in pushed["decision"]["placements"]] == ["web.shop.hero"]
+    assert streams == []
+
+
+def test_a_pushed_decision_for_no_slot_of_the_page_is_told_and_leaves_the_others(known, stack):
+    known.page.evaluate(
+        "window.pushed = []; rtts.on('trigger', ({ detail }) => pushed.push(detail))"
+    )
+    before = known.slot.inner_text()
+
+    push(stack, known, placement="web.shop.basket")
+    known.until("pushed.length")
+
+    assert known.slot.inner_text() == before
+    assert known.errors == []
+
+
 def test_a_slow_decision_leaves_what_the_server_rendered(visitor):
     visitor.open("/shop/bakery/")
     visitor.page.route("**/v1/decisions", lambda route: (time.sleep(1), route.abort()))
@@ -202,6 +256,34 @@ def test_a_withdrawal_outlives_the_page(visitor):
     assert visitor.sent[-1][0] == "/v1/consents"
     assert visitor.sent[-1][1]["changes"][0]["status"] == "withdrawn"
     assert visitor.page.evaluate("rtts.state.id") is None
+
+
+def test_a_no_is_said_by_itself_and_kept_where_it_is_refused(known):
+    known.page.route("**/v1/consents", lambda route: route.fulfill(status=403, body="{}"), times=1)
+    known.page.evaluate("rtts.consent({ personalisation: true, personalised_offers: false })")
+    known.until("!Object.keys(localStorage).some((name) => name.startsWith('rtts.page.'))")
+    said = [body["changes"] for path, body in known.sent if path == "/v1/consents"][1:]
+    told = [[(one["purpose"], one["status"]) for one in changes] for changes in said]
+
+    assert told == [
+        [("personalised_offers", "withdrawn")],
+        [("personalised_offers", "withdrawn")],
+        [("personalisation", "given")],
+    ]
+
+
+def test_a_withdrawal_that_waits_outlives_the_other_pages_of_the_site(known):
+    other = known.context.new_page()
+    other.goto(f"{known.base_url}/shop/")
+    known.page.route("**/v1/consents", lambda route: route.abort())
+    known.page.get_by_role("button", name="Withdraw my consent").click()
+    other.wait_for_timeout(500)
+
+    kept = known.stored()["local"]
+    (waiting,) = [json.loads(text) for name, text in kept.items() if name.startswith("rtts.page.")]
+    assert waiting["queue"] == []
+    assert waiting["unsaid"][0]["body"]["changes"][0]["status"] == "withdrawn"
+    assert other.evaluate("rtts.state.id") is None
 
 
 def test_identify_joins_the_visitor_to_the_user(known, stack):
