@@ -41,22 +41,22 @@ def write_rule(visitor, *, over="100"):
     page.wait_for_function("() => !document.querySelector('.rb[aria-busy], .htmx-settling')")
     with page.expect_response("**/rule-builder/preview"):
         row.get_by_label("Value").fill(over)
-    page.locator(".rb-count strong").wait_for()
+    page.locator("#condition-rb .rb-count strong").wait_for()
     return visitor
 
 
 def people(page):
-    return int(re.sub(r"\D", "", page.locator(".rb-count strong").inner_text()))
+    return int(re.sub(r"\D", "", page.locator("#condition-rb .rb-count strong").inner_text()))
 
 
 def type_value(page, value):
     """Return how long after the last key the count changed, in seconds."""
-    before = page.locator(".rb-panel .words").inner_text()
+    before = page.locator("#condition-rb .rb-panel .words").inner_text()
     page.locator(".rb-leaf").last.get_by_label("Value").fill(value)
     started = time.monotonic()
     page.wait_for_function(
-        "words => { const now = document.querySelector('.rb-panel .words');"
-        " return now && now.innerText !== words && document.querySelector('.rb-count strong'); }",
+        "words => { const now = document.querySelector('#condition-rb .rb-panel .words');"
+        " return now && now.innerText !== words && document.querySelector('#condition-rb .rb-count strong'); }",
         arg=before,
     )
     return time.monotonic() - started
