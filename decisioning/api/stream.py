@@ -11,8 +11,9 @@ from urllib.parse import unquote
 
 import msgspec
 from django.conf import settings
+from redis.asyncio.client import PubSub
 
-from consent.people import Identifier, changed_channel, person_id
+from consent.people import Identifier, changed_channel, person_id, profile_key
 from decisioning.answering import Call
 from decisioning.api.decisions import forbidden, prove, settle, signalled
 from decisioning.api.http import (
@@ -26,6 +27,9 @@ from decisioning.api.http import (
 )
 from decisioning.api.process import this_process
 from decisioning.messages import Ask, ConsentAsk, Options, PlacementAsk
+from decisioning.profiles.profile import decode_profile
+from decisioning.profiles.store import MAX_HOPS
+from decisioning.round_trips import RedisUnavailable
 from rtts_site.foundation.api_keys import KeyRecord
 from rtts_site.foundation.problems import Problem, invalid_field
 from rtts_site.foundation.redis_clients import Down, subscriber
@@ -201,19 +205,43 @@ async def pushed(call: Call, push: Push, key: KeyRecord) -> bytes:
 
 
 async def changes(person: str) -> AsyncGenerator[bool | Push]:
-    """Yield True at once and after each change of the profile, False when nothing came for a while, and pushes."""
+    """Yield True at once and after each change of the profile, False when nothing came for a while, and pushes.
+
+    What happens to somebody who was merged is announced of whom they are by now.
+    """
     async with subscriber().pubsub() as subscription:
         try:
-            await subscription.subscribe(changed_channel(person))
-            await subscription.get_message(timeout=HEARTBEAT_SECONDS)  # that it is subscribed
+            await follow(subscription, person)
             yield True
             while True:
                 message = await subscription.get_message(
                     ignore_subscribe_messages=True, timeout=HEARTBEAT_SECONDS
                 )
+                if message is not None:
+                    await follow(subscription, person)
                 yield message is not None and (read_push(message["data"]) or True)
-        except Down:
+        except (*Down, RedisUnavailable):
             yield True  # the client connects again, to whatever is left
+
+
+async def follow(subscription: PubSub, person: str) -> None:
+    """Subscribe to a person and to everybody that merges made of them, and to nobody else."""
+    wanted: set[bytes] = set()
+    for _ in range(MAX_HOPS):
+        channel = changed_channel(person)
+        wanted.add(channel.encode())
+        if channel.encode() not in subscription.channels:
+            await subscription.subscribe(channel)
+            await subscription.get_message(timeout=HEARTBEAT_SECONDS)  # that it is subscribed
+        # Read after that: a merge from now on is announced there.
+        (packed,) = await this_process().budget().ask([("GET", profile_key(person))])
+        profile = decode_profile(packed if isinstance(packed, bytes) else None)
+        if profile is None or not profile.merged_into:
+            break
+        person = profile.merged_into
+    left = subscription.channels.keys() - wanted
+    if left:
+        await subscription.unsubscribe(*left)
 
 
 def read_push(data: bytes) -> Push | None:

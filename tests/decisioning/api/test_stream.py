@@ -12,6 +12,7 @@ from decisioning.api import stream
 from decisioning.api.app import app
 from decisioning.api.http import MAX_KEY_STREAMS, MAX_STREAMS
 from decisioning.api.process import this_process
+from decisioning.profiles.profile import Profile, encode_profile
 from rtts_site.foundation import api_keys
 from rtts_site.foundation.redis_clients import HOT_CONNECTIONS, hot_client
 from tests.decisioning import making
@@ -88,6 +89,71 @@ async def test_a_changed_profile_brings_a_new_decision(store, key):
 
     assert before["placements"][0]["status"] == "fallback"
     assert after["placements"][0]["offers"][0]["offer"] == "winter-sale"
+
+
+def merge(store, source, target):
+    """Leave a tombstone, as a merge does, and announce it."""
+    left = Profile(merged_into=making.person_of(target)) if target else Profile()
+    store.set(people.profile_key(making.person_of(source)), encode_profile(left))
+    store.publish(people.changed_channel(making.person_of(source)), "")
+
+
+async def test_who_was_merged_hears_of_whom_they_are_by_now(store, key):
+    spec = making.release()
+    making.publish(store, spec)
+    making.consent(store, "ben")
+    merge(store, "visitor", "ana")
+    merge(store, "ana", "ben")
+    listener = Listener(key, x_user_id="visitor")
+    await listener.next()
+    before = await listener.decision()
+
+    making.remember(store, "ben", spec, attributes={"loyalty_tier": "gold"})
+    tell(store, "ben")
+    after = await listener.decision()
+    await listener.stop()
+
+    assert before["person_id"] == after["person_id"] == making.person_of("ben")
+    assert after["placements"][0]["offers"][0]["offer"] == "winter-sale"
+
+
+async def test_a_stream_follows_a_merge_and_its_undoing(store, key):
+    making.publish(store)
+    listener = Listener(key, x_user_id="visitor")
+    await listener.next()
+    await listener.decision()
+
+    merge(store, "visitor", "ana")
+    merged = await listener.decision()
+    tell(store, "ana")
+    await listener.decision()
+    merge(store, "visitor", "")
+    parted = await listener.decision()
+    (left,) = store.pubsub_numsub(people.changed_channel(making.person_of("ana")))
+    await listener.stop()
+
+    assert merged["person_id"] == making.person_of("ana")
+    assert parted["person_id"] == making.person_of("visitor")
+    assert left[1] == 0
+
+
+async def test_a_trigger_pushes_a_decision_for_its_own_placement(store, key):
+    making.publish(store)
+    merge(store, "visitor", "ana")
+    listener = Listener(key, x_user_id="visitor")
+    await listener.next()
+    await listener.decision()
+
+    push = stream.Push(trigger="cart-left", placement="web.home.rail")
+    data = stream.encoder.encode(push)
+    assert store.publish(people.changed_channel(making.person_of("ana")), data) == 1
+    text = (await listener.next())["body"].decode()
+    await listener.stop()
+
+    assert text.startswith("event: trigger\ndata: ")
+    said = json.loads(text.partition("data: ")[2])
+    assert said["trigger"] == "cart-left"
+    assert [one["key"] for one in said["decision"]["placements"]] == ["web.home.rail"]
 
 
 async def test_a_signal_of_the_browser_narrows_a_stream(store, key):
