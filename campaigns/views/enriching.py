@@ -17,10 +17,11 @@ from campaigns.publishing import NotPossible
 from campaigns.views.pages import attempt, needs, page, text_of, user_of
 from decisioning.enrichment import agents, stored
 from decisioning.enrichment.holding import region_reader
-from decisioning.enrichment.steps import BY_KEY, STEPS, Known, Preparing, in_order
+from decisioning.enrichment.steps import BY_KEY, STEPS, Known, Preparing, in_order, places_of
 from decisioning.enrichment.surroundings import of_browser
 from decisioning.enrichment.terms import Terms, TermsRefused, packed, read_terms
 from decisioning.enrichment.trying import TrialRefused, try_event
+from decisioning.ingestion.identities import RULES, rules_of
 from decisioning.ingestion.wire import Intake
 from decisioning.models import IntakeDocument
 from decisioning.releases import load_live
@@ -109,11 +110,13 @@ def _trial(terms: Terms, text: str, headers: dict[str, str]) -> Any:
         provided={one.key: stored.load_provided(client, one.key) for one in terms.providers},
         region=region_reader(settings.RTTS_GEO_DATABASE),
         salt=settings.RTTS_PEPPER,
+        places=places_of(live.release.event_types if live is not None else ()),
     )
     intake = Intake(
         attributes=attributes,
         received_at_ms=round(now.timestamp() * 1000),
         pepper=settings.RTTS_PEPPER,
+        rules=rules_of(live.release.identity) if live is not None else RULES,
     )
     agents.load()
     around = of_browser(headers)

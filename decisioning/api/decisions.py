@@ -303,7 +303,9 @@ def request_records(
         source=key.id,
         is_browser=key.kind == "browser",
         proven=frozenset({identifier.value} if identifier.namespace == "user" else ()),
-        prepare=this_process().intake.preparing(attributes),
+        prepare=this_process().intake.preparing(
+            attributes, current.held.release.event_types if current.held else ()
+        ),
     )
     records, refusals = records_from_request_events(
         asked.events, identifiers=[identifier], intake=intake

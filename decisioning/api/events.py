@@ -147,7 +147,8 @@ async def intake_of(request: Request, items: Sequence[msgspec.Raw]) -> Intake:
     held = this_process().holder.current.held
     is_browser = request.key.kind == "browser"
     attributes = held.attributes if held is not None else NO_ATTRIBUTES
-    around = of_browser(request.headers) if is_browser else NOTHING
+    event_types = held.release.event_types if held is not None else ()
+    preparing = this_process().intake.preparing(attributes, event_types)
     return Intake(
         attributes=attributes,
         received_at_ms=time.time_ns() // 1_000_000,
@@ -156,7 +157,9 @@ async def intake_of(request: Request, items: Sequence[msgspec.Raw]) -> Intake:
         is_browser=is_browser,
         proven=await proven_users(items) if is_browser else frozenset(),
         rules=rules_of(held.release.identity) if held is not None else RULES,
-        prepare=functools.partial(this_process().intake.preparing(attributes), around=around),
+        prepare=functools.partial(
+            preparing, around=of_browser(request.headers) if is_browser else NOTHING
+        ),
     )
 
 

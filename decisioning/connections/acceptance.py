@@ -95,7 +95,7 @@ def reading_for(client: "redis.Redis", *, source: str, now_ms: int = 0) -> Readi
         pepper=settings.RTTS_PEPPER,
         source=source,
         rules=rules_of(release.identity) if release is not None else RULES,
-        prepare=terms.preparing(attributes),
+        prepare=terms.preparing(attributes, release.event_types if release is not None else ()),
     )
     return Reading(intake, Schemas(release.event_types) if release is not None else Schemas())
 

@@ -3,7 +3,7 @@
 import ipaddress
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,9 +13,9 @@ import maxminddb
 import redis
 
 from decisioning.enrichment import agents, stored
-from decisioning.enrichment.steps import Known, Preparing, Region
+from decisioning.enrichment.steps import Known, Preparing, Region, places_of
 from decisioning.enrichment.terms import Terms, TermsRefused
-from decisioning.specs import AttributeSpec
+from decisioning.specs import AttributeSpec, EventTypeSpec
 
 logger = logging.getLogger("decisioning")
 
@@ -59,11 +59,14 @@ class IntakeHolder:
         """The terms in force."""
         return self._known.terms
 
-    def preparing(self, attributes: Mapping[str, AttributeSpec]) -> Preparing:
-        """Return the steps by the terms in force and these attributes; costs nothing while both stay."""
+    def preparing(
+        self, attributes: Mapping[str, AttributeSpec], event_types: Iterable[EventTypeSpec] = ()
+    ) -> Preparing:
+        """Return the steps by the terms in force and a release's catalogue; costs nothing while both stay."""
         made, known = self._made, self._known
         if made is None or made.attributes is not attributes or made.known is not known:
-            whole = Preparing.by(replace(known, attributes=attributes))
+            places = places_of(event_types)
+            whole = Preparing.by(replace(known, attributes=attributes, places=places))
             made = self._made = _Made(attributes, known, whole)
         return made.preparing
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from decisioning.enrichment.fences import Point, is_place
 from decisioning.enrichment.surroundings import Surroundings
+from decisioning.enrichment.walking import change_in_place
 from decisioning.ingestion.records import Record
 
 if TYPE_CHECKING:
@@ -13,7 +14,13 @@ if TYPE_CHECKING:
 FENCES_ATTRIBUTE: Final = "geofences"  # list: the fences that the person was last seen in
 CELLS_PER_DEGREE: Final = 2  # a cell is half a degree, some 50 km
 _POINT_NAMES: Final = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"))
-_PRECISE: Final = frozenset({"latitude", "longitude", "lat", "lon", "lng", "accuracy", "altitude"})
+_POINT: Final = frozenset(
+    {
+        *("latitude", "longitude", "lat", "lon", "lng"),
+        *("$geoip_latitude", "$geoip_longitude", "latitudeLongitudeAccuracy"),
+    }
+)
+_BESIDE_A_POINT: Final = frozenset({"accuracy", "altitude"})
 
 
 def point_of(record: Record) -> Point | None:
@@ -65,13 +72,19 @@ def read_fences(record: Record, around: Surroundings, known: "Known") -> None:
 
 
 def drop_point(record: Record, around: Surroundings, known: "Known") -> None:
-    """Leave of a place what is no point: country, region, city."""
+    """Leave of a place what is no point: country, region, city; of properties, places that the catalogue declares."""
     said = record.context.get("location")
     if isinstance(said, dict):
-        record.context["location"] = _coarse(said)
+        record.context["location"] = {
+            name: value for name, value in said.items() if name not in _BESIDE_A_POINT
+        }
     elif said is not None:
         del record.context["location"]
+    declared = {key: record.properties[key] for key in known.places & record.properties.keys()}
+    for part in (record.context, record.properties, record.traits):
+        change_in_place(part, _POINT, _nothing)
+    record.properties.update(declared)
 
 
-def _coarse(place: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in place.items() if name not in _PRECISE}
+def _nothing(value: Any) -> None:
+    return None

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from decisioning.enrichment.agents import read_agent
 from decisioning.enrichment.surroundings import Surroundings
+from decisioning.enrichment.walking import change_in_place
 from decisioning.ingestion.records import Record
+from decisioning.specs import AttributeSpec
 
 if TYPE_CHECKING:
     from decisioning.enrichment.steps import Known
+    from decisioning.enrichment.terms import Undeclared
 
 V4_BITS: Final = 24
 V6_BITS: Final = 48
@@ -24,11 +27,11 @@ _AGENTS: Final = frozenset(
 def cut_address(record: Record, around: Surroundings, known: "Known") -> None:
     """Leave of addresses their network alone."""
     for said in (record.context, record.properties, record.traits):
-        for name in said.keys() & _ADDRESSES:
-            value = said.pop(name)
-            network = network_of(value) if isinstance(value, str) else ""
-            if network:
-                said[name] = network
+        change_in_place(said, _ADDRESSES, _cut)
+
+
+def _cut(value: Any) -> str | None:
+    return (network_of(value) if isinstance(value, str) else "") or None
 
 
 @lru_cache(maxsize=4096)
@@ -51,28 +54,48 @@ def network_of(address: str) -> str:
 def reduce_agent(record: Record, around: Surroundings, known: "Known") -> None:
     """Leave of user agents family and major version."""
     for said in (record.context, record.properties, record.traits):
-        for name in said.keys() & _AGENTS:
-            value = said.pop(name)
-            reduced = read_agent(value).reduced if isinstance(value, str) else ""
-            if reduced:
-                said[name] = reduced
+        change_in_place(said, _AGENTS, _reduced)
+
+
+def _reduced(value: Any) -> str | None:
+    return (read_agent(value).reduced if isinstance(value, str) else "") or None
 
 
 def keep_permitted(record: Record, around: Surroundings, known: "Known") -> None:
     """Drop or hash attributes that may serve no purpose, and do as decided with undeclared traits."""
-    for key in list(record.attributes):
-        spec = known.attributes.get(key)
-        if spec is None or spec.source != "profile" or spec.purposes:
+    _permit(record.traits, known)
+    in_context = record.context.get("traits")
+    if isinstance(in_context, dict):
+        record.context["traits"] = own = dict(in_context)  # its messages may share a batch's
+        _permit(own, known)
+    for told in (record.attributes, record.account_attributes):
+        for key in [key for key in told if _serves_nothing(known.attributes.get(key))]:
+            value = told.pop(key)
+            if key in known.terms.hashed and value is not None:
+                record.traits[key] = hashed(value, salt=known.salt)
+
+
+def _permit(traits: dict[str, Any], known: "Known") -> None:
+    for key in list(traits):
+        decided = _decided(key, known)
+        if decided == "keep":
             continue
-        value = record.attributes.pop(key)
-        if key in known.terms.hashed and value is not None:
-            record.traits[key] = hashed(value, salt=known.salt)
-    if known.terms.undeclared == "keep" or record.type != "identify":
-        return
-    for key in [key for key in record.traits if key not in known.attributes]:
-        value = record.traits.pop(key)
-        if known.terms.undeclared == "hash" and value is not None:
-            record.traits[key] = hashed(value, salt=known.salt)
+        value = traits.pop(key)
+        if decided == "hash" and value is not None:
+            traits[key] = hashed(value, salt=known.salt)
+
+
+def _decided(key: str, known: "Known") -> "Undeclared":
+    spec = known.attributes.get(key)
+    if spec is None:
+        return known.terms.undeclared
+    if _serves_nothing(spec):
+        return "hash" if key in known.terms.hashed else "drop"
+    return "keep"
+
+
+def _serves_nothing(spec: AttributeSpec | None) -> bool:
+    return spec is not None and spec.source in ("profile", "account") and not spec.purposes
 
 
 def hashed(value: Any, *, salt: bytes) -> str:

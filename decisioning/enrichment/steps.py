@@ -1,6 +1,6 @@
 """The only place that lists what happens to a record between reading and accepting it, in which order. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from decisioning.enrichment import placing, privacy, readings
 from decisioning.enrichment.surroundings import NOTHING, Surroundings
 from decisioning.enrichment.terms import DEFAULT, Terms
 from decisioning.ingestion.records import Record
-from decisioning.specs import AttributeSpec
+from decisioning.specs import AttributeSpec, EventTypeSpec
 
 Region = Callable[[str], tuple[str, str]]  # address -> country, region
 
@@ -27,6 +27,7 @@ class Known:
         default_factory=dict
     )
     region: Region | None = None
+    places: frozenset[str] = frozenset()  # properties that the catalogue declares to be places
     salt: bytes = field(default=b"", repr=False)  # of hashed values
 
 
@@ -117,6 +118,13 @@ STEPS: Final[tuple[Step, ...]] = (
     ),
 )
 BY_KEY: Final = {step.key: step for step in STEPS}
+
+
+def places_of(event_types: Iterable[EventTypeSpec]) -> frozenset[str]:
+    """Return the properties that event types declare to be places, such as a store's."""
+    return frozenset(
+        one.key for kind in event_types for one in kind.properties if one.type == "place"
+    )
 
 
 def in_order(terms: Terms) -> tuple[Step, ...]:

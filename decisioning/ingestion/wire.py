@@ -227,7 +227,7 @@ def record_of(
             received_at_ms=intake.received_at_ms,
             source=intake.source,
         )
-        record = intake.prepare(record)
+        record = _prepared(record, intake)
         check_packable(record)
         return in_time(record)
     except Refused as refused:
@@ -242,6 +242,13 @@ def _naming(message: Message, call: CallType, intake: Intake, *, may_name_nobody
         if not may_name_nobody:
             raise
         return NOBODY
+
+
+def _prepared(record: Record, intake: Intake) -> Record:
+    try:
+        return intake.prepare(record)
+    except RecursionError as error:
+        raise Refused("", "Nested too deep.") from error
 
 
 def check_packable(record: Record) -> None:
@@ -333,6 +340,7 @@ def _told_of_account(call: CallType, message: Message, intake: Intake) -> dict[s
 def _context(message: Message) -> dict[str, Any]:
     context = dict(message.context or {})
     context.pop("proof", None)
+    context.pop("externalIds", None)  # named already; addresses and numbers stand there in plain
     return context
 
 
