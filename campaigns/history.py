@@ -21,7 +21,7 @@ from campaigns import wording
 from campaigns.candidates import candidate_of
 from campaigns.models import ApprovalRule, Change, Item, Release, ReviewComment, Stop, Webhook
 from campaigns.review import Difference, told_of
-from decisioning.models import Source
+from decisioning.models import Destination, Source
 from rtts_site.foundation.models import ApiKey
 
 MOST = 500  # entries of one history
@@ -272,5 +272,6 @@ _READERS: dict[Any, Callable[[Any], Iterator[Entry]]] = {
     Webhook: _reader("WebhookEvent"),
     ApiKey: _reader("ApiKeyEvent"),
     Source: _reader("SourceEvent"),
+    Destination: _reader("DestinationEvent"),
     User: _of_user,
 }

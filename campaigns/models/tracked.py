@@ -9,7 +9,7 @@ from campaigns.models.approvals import ApprovalRule
 from campaigns.models.changes import Change
 from campaigns.models.items import Item
 from campaigns.models.notices import Webhook
-from decisioning.models import Source
+from decisioning.models import Destination, Source
 from rtts_site.foundation.models import ApiKey
 
 
@@ -32,6 +32,10 @@ CHANGE_FIELDS = ["id", "title", "state", "submitted_by", "approved_by"]
 WEBHOOK_FIELDS = ["id", "name", "url", "events", "is_active", "former_until"]
 KEY_FIELDS = ["id", "name", "kind", "scopes", "origins", "placements", "issued_by", "expires_at"]
 SOURCE_FIELDS = ["id", "key", "name", "kind", "settings", "mapping", "is_active"]
+DESTINATION_FIELDS = [
+    *("id", "key", "name", "kind", "url", "wants", "segments", "purposes", "share"),
+    *("sender", "recipient", "is_active", "former_until"),
+]
 USER_FIELDS = ["id", "username", "is_active", "is_staff", "is_superuser"]
 
 
@@ -88,6 +92,15 @@ class TrackedApiKey(ApiKey):
 @tracked(fields=SOURCE_FIELDS, model_name="SourceEvent", app_label="campaigns")
 class TrackedSource(Source):
     """A source, without its secrets."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+
+@tracked(fields=DESTINATION_FIELDS, model_name="DestinationEvent", app_label="campaigns")
+class TrackedDestination(Destination):
+    """A destination, without its secrets; a new one is seen by when the former ends."""
 
     class Meta:
         proxy = True

@@ -1,5 +1,6 @@
 """The pages of destinations: make one, change it, test it, and see what was sent, what waits and what was given up."""
 
+from dataclasses import fields
 from typing import Any
 
 from django import forms
@@ -53,6 +54,14 @@ class DestinationForm(LabelledForm):
         required=False,
         help_text=gettext_lazy("None: of all."),
     )
+    purposes = forms.MultipleChoiceField(
+        label=gettext_lazy("Only with consent for"),
+        required=False,
+        help_text=gettext_lazy(
+            "Who is told of has to permit all of them when it is sent. None: it is told of everybody, "
+            "also of people who withdrew. Changes of consent are always told."
+        ),
+    )
     share = forms.FloatField(
         label=gettext_lazy("Share of decisions"),
         min_value=0.0001,
@@ -75,13 +84,16 @@ class DestinationForm(LabelledForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        segments = choices(candidate_of(None).bodies, Kind.SEGMENT)
-        self.fields["segments"].choices = segments  # type: ignore[attr-defined]  # a ChoiceField
+        bodies = candidate_of(None).bodies
+        for name, kind in (("segments", Kind.SEGMENT), ("purposes", Kind.PURPOSE)):
+            self.fields[name].choices = choices(bodies, kind)  # type: ignore[attr-defined]  # a ChoiceField
 
     def target(self) -> destinations.Target:
         """Return what was asked for."""
-        names = ("name", "kind", "url", "wants", "segments", "share", "sender", "recipient")
-        return destinations.Target(**{name: self.cleaned_data[name] for name in names})
+        said = self.cleaned_data
+        return destinations.Target(
+            **{one.name: said[one.name] for one in fields(destinations.Target)}
+        )
 
 
 @never_cache

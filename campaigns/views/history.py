@@ -16,7 +16,7 @@ from campaigns.cells import guarded
 from campaigns.history import Asked, Entry, history_of
 from campaigns.models import ApprovalRule, Change, Item, Webhook
 from campaigns.views.pages import page, user_of
-from decisioning.models import Source
+from decisioning.models import Destination, Source
 from rtts_site.foundation.models import ApiKey
 
 SUBJECTS: dict[str, tuple[type[Model], str]] = {
@@ -26,6 +26,7 @@ SUBJECTS: dict[str, tuple[type[Model], str]] = {
     "webhook": (Webhook, "campaigns.change_webhook"),
     "key": (ApiKey, "foundation.view_apikey"),
     "source": (Source, "decisioning.change_source"),
+    "destination": (Destination, "decisioning.change_destination"),
     "user": (User, "auth.view_user"),
 }
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from decisioning.dispatching.bodies import body_of
@@ -36,6 +37,7 @@ class Target:
     url: str = ""
     wants: Collection[str] = ()
     segments: Collection[str] = ()
+    purposes: Collection[str] = ()
     share: float = 1.0
     sender: str = ""
     recipient: str = "email"
@@ -82,6 +84,7 @@ def change_destination(row: Destination, target: Target, *, is_active: bool) -> 
 def _fill(row: Destination, target: Target) -> None:
     row.name, row.kind, row.url = target.name, target.kind, target.url
     row.wants, row.segments = sorted(target.wants), sorted(target.segments)
+    row.purposes = sorted(target.purposes)
     row.share, row.sender, row.recipient = target.share, target.sender, target.recipient
 
 
@@ -134,8 +137,8 @@ def send_sample(row: Destination, *, now: datetime) -> Sending:
 
 def send_again(sending: Sending, *, now: datetime) -> bool:
     """Try what was given up from the beginning, under its old id; say whether it was."""
-    dead = (Sending.State.DEAD, Sending.State.HANDED)
-    rows = Sending.objects.filter(pk=sending.pk, state__in=dead)
+    lost = Q(state=Sending.State.DEAD) | Q(state=Sending.State.HANDED, due_at__lte=now)
+    rows = Sending.objects.filter(lost, pk=sending.pk)  # what is being handed over is due later
     return bool(
         rows.update(state=Sending.State.WAITING, attempts=0, due_at=now, done_at=None, trouble="")
     )

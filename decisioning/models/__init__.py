@@ -1,7 +1,13 @@
 """All tables of decisioning, so that Django finds each of them in one place."""
 
 from decisioning.models.connections import Import, Source, SourceRun
-from decisioning.models.dispatching import Destination, MemberExport, Sending, Wanted
+from decisioning.models.dispatching import (
+    ConsentsReached,
+    Destination,
+    MemberExport,
+    Sending,
+    Wanted,
+)
 from decisioning.models.enriching import IntakeDocument
 from decisioning.models.logs import (
     DecisionRecord,
@@ -20,6 +26,7 @@ from decisioning.models.observing import (
 )
 
 __all__ = [
+    "ConsentsReached",
     "DecisionRecord",
     "Destination",
     "EventRecord",

@@ -37,6 +37,10 @@ class Destination(models.Model):
     segments: ArrayField[Any, Any] = ArrayField(
         models.CharField(max_length=100), default=list, blank=True
     )
+    # Who is told of has to permit all of them when it is sent; none: nobody is asked.
+    purposes: ArrayField[Any, Any] = ArrayField(
+        models.CharField(max_length=100), default=list, blank=True
+    )
     share = models.FloatField(_("share of decisions"), default=1.0)  # (0, 1]
     sender = models.EmailField(_("sender"), blank=True)
     recipient = models.CharField(_("attribute with the address"), max_length=100, default="email")
@@ -71,6 +75,7 @@ class Sending(models.Model):
     kind = models.CharField(max_length=24)  # "segment.entered", "decision.made", "email"
     person = models.CharField(max_length=24, blank=True)
     body = models.TextField()  # JSON: what is sent; of an e-mail, what started it
+    prepared = models.BinaryField(null=True)  # of an e-mail: sealed, until sent and counted
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
@@ -89,12 +94,27 @@ class Sending(models.Model):
             models.Index(
                 fields=["due_at"], condition=models.Q(state="waiting"), name="sending_due"
             ),
+            models.Index(
+                fields=["done_at"],
+                condition=models.Q(state="sent", prepared__isnull=False),
+                name="sending_uncounted",
+            ),
             models.Index(fields=["destination", "-id"], name="sending_newest"),
             models.Index(fields=["person"], name="sending_person"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} > {self.destination_id}"
+
+
+class ConsentsReached(models.Model):
+    """Up to which change of consent destinations were told; one row."""
+
+    recorded_at = models.DateTimeField()
+    token = models.CharField(max_length=300, blank=True)  # the last one told of that moment
+
+    def __str__(self) -> str:
+        return f"{self.recorded_at:%Y-%m-%d %H:%M:%S}"
 
 
 class MemberExport(models.Model):

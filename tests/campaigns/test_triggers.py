@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from django.apps import apps
 from django.urls import reverse
 
 from campaigns import drafts, exchange, wording
@@ -166,6 +167,7 @@ def test_destinations_are_made_tested_and_removed_by_who_may(live, settings, ada
             "url": "http://localhost:1/",
             "wants": ["segments"],
             "segments": ["gold"],
+            "purposes": ["ads"],
             "share": "1",
             "recipient": "email",
         },
@@ -174,6 +176,7 @@ def test_destinations_are_made_tested_and_removed_by_who_may(live, settings, ada
 
     assert "whsec_" in made.content.decode()
     assert b"whsec_" not in bytes(row.sealed)
+    assert row.purposes == ["ads"]
     assert browser(ada).get(url).status_code == 403
     admin.post(reverse("admin:rtts-destination-test", args=[row.pk]))
     page = admin.get(reverse("admin:rtts-destination", args=[row.pk]))
@@ -181,7 +184,16 @@ def test_destinations_are_made_tested_and_removed_by_who_may(live, settings, ada
     Sending.objects.update(state="dead")
     admin.post(reverse("admin:rtts-sending-again", args=[Sending.objects.get().pk]))
     assert Sending.objects.get().state == "waiting"
+    told = admin.get(reverse("admin:rtts-history", args=["destination", row.pk])).content.decode()
+    assert "root" in told
+    assert "http://localhost:1/" in told
+    assert (
+        browser(ada).get(reverse("admin:rtts-history", args=["destination", row.pk])).status_code
+        == 403
+    )
     admin.post(reverse("admin:rtts-destination-remove", args=[row.pk]))
+    kept = apps.get_model("campaigns", "DestinationEvent").objects.order_by("pgh_id")
+    assert [one.pgh_label for one in kept] == ["insert", "delete"]
     assert not Destination.objects.exists()
 
 
