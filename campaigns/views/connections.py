@@ -89,6 +89,12 @@ def import_page(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Import, pk=pk)
     if row.state == Import.State.DRAFT:
         return _draft(request, row)
+    if request.method == "POST":
+        if importing.go_on(row, now=timezone.now()):
+            messages.success(request, _("It goes on where it was."))
+        else:
+            messages.error(request, _("It cannot go on: upload the file again."))
+        return HttpResponseRedirect(reverse("admin:rtts-events-import", args=[pk]))
     return page(request, "connections/import.html", _told(row), title=row.file_name)
 
 
@@ -166,6 +172,7 @@ def _told(row: Import) -> dict[str, Any]:
         if left is not None
         else "",
         "may_cancel": row.state in Import.OPEN,
+        "may_go_on": importing.may_go_on(row),
     }
 
 

@@ -29,17 +29,16 @@ from decisioning.connections.hooks import HookSpec, NotProven
 from decisioning.connections.lines import Line
 from decisioning.connections.pulling import TOLD, set_apart
 from decisioning.enrichment.terms import TermsRefused
-from decisioning.ingestion.log import SOFT_MARK, LogFull
+from decisioning.ingestion.log import SOFT_MARK, LogAway, LogFull
 from decisioning.models import Source, SourceRun
 from decisioning.releases import ReleaseRefused
-from rtts_site.foundation.limits import Limiter, Rate
+from rtts_site.foundation.limits import HOOKS, Limiter
 from rtts_site.foundation.problems import Problem, exception_handler, invalid_field
 from rtts_site.foundation.redis_clients import redis_client
 from rtts_site.foundation.sealing import SealError
 
 BODY_BYTES: Final = 1_000_000
 TIMEOUT_MS: Final = 1_000
-RATE: Final = Rate("hooks", 600, 60)  # calls of one source
 _limiter = Limiter()
 
 
@@ -103,15 +102,16 @@ def prove(
     try:
         if found is None:
             raise NotProven("There is no active source of this name, or the proof is wrong.")
-        allow(found)
         spec = msgspec.convert(found.settings, HookSpec)
         secret = sources.secrets_of(found).get("signing", "")
         headers = {name.lower(): value for name, value in request.headers.items()}
-        return spec, hooks.check(spec, secret, headers, body, now=now)
+        said = hooks.check(spec, secret, headers, body, now=now)
     except NotProven as error:
         raise not_proven(str(error)) from error
     except SealError as error:
         raise Problem(503, "Not readable now", "The source's secret must be set again.") from error
+    allow(found)  # after the proof: nobody else can use the source's calls up
+    return spec, said
 
 
 def not_proven(detail: str) -> Problem:
@@ -127,11 +127,11 @@ def allow(found: Source) -> None:
     """
     try:
         client = redis_client(timeout_ms=TIMEOUT_MS)
-        allowance = _limiter.take_sync(client, RATE, f"hook:{found.pk}")
+        allowance = _limiter.take_sync(client, HOOKS, f"hook:{found.pk}")
     except (redis.RedisError, OSError) as error:
         raise later(503) from error
     if not allowance.allowed:
-        detail = f"This source may call {RATE.quota:,} times in {RATE.window_s} s."
+        detail = f"This source may call {HOOKS.quota:,} times in {HOOKS.window_s} s."
         raise Problem(429, "Too many requests", detail, headers=allowance.headers())
 
 
@@ -153,7 +153,7 @@ def receive(source: Source, lines: list[Line], said: str, *, now: datetime) -> d
         set_apart(client, told)
     except LogFull as error:
         raise later(429) from error
-    except (redis.RedisError, OSError, ReleaseRefused, TermsRefused) as error:
+    except (LogAway, redis.RedisError, OSError, ReleaseRefused, TermsRefused) as error:
         raise later(503) from error
     refused = [
         {"row": one.line.number, "column": one.column, "reason": one.reason} for one in told.refused

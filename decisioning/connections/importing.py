@@ -31,7 +31,7 @@ from decisioning.connections.layouts import Layout, Place, Unreadable, detect
 from decisioning.connections.lines import Line, Lines, total_of
 from decisioning.connections.mapping import Mapping, decode_mapping, faults_of, mapping_digest
 from decisioning.connections.sampling import ROWS
-from decisioning.ingestion.log import LogFull
+from decisioning.ingestion.log import LogAway, LogFull
 from decisioning.models import Import
 from rtts_site.foundation.jobs import Job
 from rtts_site.foundation.texts import Filled
@@ -40,8 +40,9 @@ JOB_KIND: Final = "decisioning.import"
 CHUNK: Final = 500  # rows in memory, and between two saved places
 HELD: Final = timedelta(seconds=15)  # longer than any chunk takes
 PAUSE: Final = timedelta(seconds=1)  # while streams are full
+AWAY: Final = timedelta(seconds=5)  # while the log is
 TRIES: Final = 20  # one after another without a chunk between them
-KEPT: Final = timedelta(days=7)  # refused rows, and files that nobody started
+KEPT: Final = timedelta(days=7)  # refused rows, and files that nobody started or that failed
 MOST_WAITING: Final = 20
 
 Clock = Callable[[], datetime]
@@ -171,6 +172,9 @@ def work(client: "redis.Redis", *, now: Clock, spell: timedelta) -> bool:
         _Turn(client, row, now).run(until=now() + spell)
     except Unreadable as error:
         _end(row, State.FAILED, str(error), now=now())
+    except (LogAway, redis.RedisError):  # it passes: no try of the import's own
+        words = gettext_noop("Waits: the log of events does not answer.")
+        _pause(row, AWAY, words, now=now())
     except Exception as error:
         _count_try(row, error, now=now())
         raise
@@ -343,7 +347,25 @@ def _end(row: Import, state: str, trouble: str, *, now: datetime) -> None:
         if state == State.DONE:
             job.done = job.total
         job.save(update_fields=["state", "done", "message", "said", "updated_at"])
-    folder.forget(row.pk)
+    if state != State.FAILED:
+        folder.forget(row.pk)
+
+
+def may_go_on(row: Import) -> bool:
+    """Say whether an import that failed can go on where it was: its file is still kept."""
+    return row.state == State.FAILED and folder.data_path(row.pk).exists()
+
+
+def go_on(row: Import, *, now: datetime) -> bool:
+    """Let a failed import go on where it was; return whether it can."""
+    if not may_go_on(row):
+        return False
+    changed = Import.objects.filter(pk=row.pk, state=State.FAILED).update(
+        state=State.WAITING, trouble="", ended_at=None, held_until=None, changed_at=now
+    )
+    if changed:
+        Job.objects.filter(pk=row.job or 0).update(state=Job.State.WAITING, attempts=0)
+    return bool(changed)
 
 
 def forget_old(*, now: datetime) -> int:
@@ -354,6 +376,8 @@ def forget_old(*, now: datetime) -> int:
         folder.forget(row.pk, refused=True)
         row.delete()
         count += 1
+    for row in old.filter(state=State.FAILED):
+        folder.forget(row.pk)
     for row in old.filter(refused_bytes__gt=0).exclude(state__in=Import.OPEN):
         folder.forget(row.pk, refused=True)
         Import.objects.filter(pk=row.pk).update(refused_bytes=0)

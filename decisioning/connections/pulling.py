@@ -2,6 +2,7 @@
 
 import logging
 import random
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +26,7 @@ from decisioning.connections.authenticating import NotAuthorised, Token
 from decisioning.connections.mapping import Mapping
 from decisioning.connections.polls import Confusing, Page, PollSpec, Progress
 from decisioning.connections.sampling import as_lines
-from decisioning.ingestion.log import LogFull
+from decisioning.ingestion.log import LogAway, LogFull
 from decisioning.models import Source, SourceRun
 from decisioning.observing import quarantine
 from rtts_site.foundation.addresses import AddressRefused, look_up
@@ -45,6 +46,8 @@ CHUNK: Final = 500
 TOKEN: Final = "source token"  # noqa: S105 - what it is sealed for
 LEASE: Final = "connections:pulling"
 LEASE_MS: Final = 40_000
+# A lease that ran out may be another's by now.
+RELEASE_LUA: Final = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1])"
 
 Clock = Callable[[], datetime]
 
@@ -60,7 +63,8 @@ class Failed(Exception):
 def pull_due(client: "redis.Redis", *, now: Clock, spell: timedelta) -> int:
     """Ask for pages that are due until a spell is over; return how many. One worker does at a time."""
     # For economy alone: two workers waiting for slow systems would keep publishing waiting.
-    if not client.set(LEASE, "1", nx=True, px=LEASE_MS):
+    mine = secrets.token_hex(8)
+    if not client.set(LEASE, mine, nx=True, px=LEASE_MS):
         return 0
     end, pages = now() + spell, 0
     try:
@@ -71,7 +75,7 @@ def pull_due(client: "redis.Redis", *, now: Clock, spell: timedelta) -> int:
             _step(client, source, now=now)
             pages += 1
     finally:
-        client.delete(LEASE)
+        client.eval(RELEASE_LUA, 1, LEASE, mine)
     return pages
 
 
@@ -91,7 +95,7 @@ def _claim(*, now: datetime) -> Source | None:
 def _step(client: "redis.Redis", source: Source, *, now: Clock) -> None:
     try:
         _pull(client, source, now=now)
-    except LogFull:
+    except (LogFull, LogAway):
         _again(source, now() + FULL)
     except (Failed, NotAuthorised, AddressRefused, NoAnswer, SealError, Confusing) as error:
         _fail(source, str(error), getattr(error, "pause_s", 0.0), now=now())
@@ -243,14 +247,14 @@ def _get(url: str, headers: dict[str, str]) -> Answer:
 
 def _headers(source: Source, spec: PollSpec, *, now: datetime) -> tuple[dict[str, str], bool]:
     """Return what proves who asks, and whether that is a token of an earlier request."""
-    secrets = sources.secrets_of(source)
+    known = sources.secrets_of(source)
     if not authenticating.needs_token(spec):
-        return authenticating.key_headers(spec, secrets), False
+        return authenticating.key_headers(spec, known), False
     token = _cached(source)
     if authenticating.is_good(token, now=now) and token is not None:
         return authenticating.token_headers(token), True
-    renewed = authenticating.renew(spec, secrets, now=now)
-    _keep_token(source, renewed, secrets)
+    renewed = authenticating.renew(spec, known, now=now)
+    _keep_token(source, renewed, known)
     return authenticating.token_headers(renewed.token), False
 
 
@@ -263,15 +267,16 @@ def _cached(source: Source) -> Token | None:
         return None
 
 
-def _keep_token(source: Source, renewed: authenticating.Renewed, secrets: dict[str, str]) -> None:
+def _keep_token(source: Source, renewed: authenticating.Renewed, known: dict[str, str]) -> None:
     """Keep a token at once: a refresh token that was exchanged works only in its new form."""
+    before = source.sealed
     source.token = seal(msgspec.json.encode(renewed.token), purpose=TOKEN)
     changes = {"token": source.token}
-    if renewed.refresh_token and renewed.refresh_token != secrets.get("refresh_token"):
-        source.sealed = sources.seal_secrets({**secrets, "refresh_token": renewed.refresh_token})
+    if renewed.refresh_token and renewed.refresh_token != known.get("refresh_token"):
+        source.sealed = sources.seal_secrets({**known, "refresh_token": renewed.refresh_token})
         changes["sealed"] = source.sealed
-    if source.pk:
-        Source.objects.filter(pk=source.pk).update(**changes)
+    if source.pk:  # not over secrets that were given meanwhile, perhaps for another site
+        Source.objects.filter(pk=source.pk, sealed=before).update(**changes)
 
 
 def _ms(moment: datetime) -> int:

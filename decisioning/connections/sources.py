@@ -5,6 +5,7 @@ from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from django.db import IntegrityError, transaction
@@ -35,7 +36,7 @@ class SourceRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a source is asked to be; secrets that are left out stay as they are."""
+    """What a source is asked to be; secrets that are left out stay as they are, while its sites stay."""
 
     name: str
     spec: Spec
@@ -157,6 +158,8 @@ def _put(source: Source, described: Described, *, now: datetime) -> None:
     settings = msgspec.to_builtins(described.spec)
     if source.settings and _asked(source.settings) != _asked(settings):
         source.progress, source.run = {}, None
+    if source.settings and _sites(source.settings) != _sites(settings):
+        _forget_secrets(source, described)
     source.name, source.settings = described.name, settings
     source.mapping = msgspec.to_builtins(described.mapping)
     if described.secrets:
@@ -168,6 +171,25 @@ def _put(source: Source, described: Described, *, now: datetime) -> None:
     source.is_active, source.changed_at = described.is_active, now
     source.failures = 0
     source.due_at = now if source.kind == Source.Kind.POLL else None
+
+
+def _sites(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return where a source's secrets go."""
+    return [urlsplit(settings.get(name, ""))[:2] for name in ("url", "token_url")]
+
+
+def _forget_secrets(source: Source, described: Described) -> None:
+    """Drop secrets that were given for other sites.
+
+    Raises:
+        SourceRefused: not all that are needed were given anew.
+    """
+    spec = described.spec
+    needed = polls.SECRETS[spec.auth] if isinstance(spec, PollSpec) and source.sealed else ()
+    for name in needed:
+        if name not in described.secrets:
+            raise SourceRefused(f"/secrets/{name}", _("Give this again: the address is another."))
+    source.sealed, source.token = b"", b""
 
 
 def _asked(settings: dict[str, Any]) -> dict[str, Any]:

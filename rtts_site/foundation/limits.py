@@ -25,7 +25,8 @@ CONSENTS_OF_ONE = Rate("consents-of-one", 30, 60)  # of one visitor, said with a
 MANAGEMENT = Rate("management", 1_200, 60)
 BROWSER = Rate("browser", 60_000, 60)  # of one browser key, which all visitors of a site share
 BATCH = Rate("batch", 1_200, 60)
-PUBLISHED = (DECISIONS, EVENTS, CONSENTS, CONSENTS_OF_ONE, MANAGEMENT, BROWSER, BATCH)
+HOOKS = Rate("hooks", 600, 60)  # proven calls of one source
+PUBLISHED = (DECISIONS, EVENTS, CONSENTS, CONSENTS_OF_ONE, MANAGEMENT, BROWSER, BATCH, HOOKS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from decisioning.connections import hooks, presets, sources
 from decisioning.connections.hooks import HookSpec, NotProven
 from decisioning.connections.sources import Described
 from decisioning.models import Source, SourceRun
+from rtts_site.foundation.limits import Rate
 from tests.decisioning.connections.test_importing import ORDERS, records
 
 SECRET = f"whsec_{base64.b64encode(b'x' * 32).decode()}"
@@ -143,3 +144,15 @@ def test_refuses_bodies_that_hold_no_rows(client, db, redis, body, status):
     made()
 
     assert call(client, body, signed(body)).status_code == status
+
+
+def test_calls_without_proof_use_nothing_of_the_rate_up(client, db, redis, monkeypatch):
+    made()
+    monkeypatch.setattr("decisioning.api.hooks.HOOKS", Rate("hooks", 2, 60))
+    body = json.dumps(ROW)
+    for _ in range(5):
+        assert call(client, body, signed(body) | {"webhook-id": "msg_2"}).status_code == 401
+
+    answers = [call(client, body, signed(body)).status_code for _ in range(3)]
+
+    assert answers == [200, 200, 429]

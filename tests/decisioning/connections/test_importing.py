@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from redis import RedisError
 
 from consent import people
 from decisioning.connections import folder, importing
@@ -14,7 +15,7 @@ from decisioning.connections.layouts import Layout, Place, Unreadable, detect
 from decisioning.connections.lines import Lines
 from decisioning.connections.mapping import Mapping, Rule
 from decisioning.connections.sampling import sample
-from decisioning.ingestion.log import event_log
+from decisioning.ingestion.log import LogAway, event_log
 from decisioning.ingestion.records import decode_record
 from rtts_site.foundation.jobs import Job
 
@@ -158,6 +159,58 @@ def test_waits_while_streams_are_full(db, redis, monkeypatch):
     row.refresh_from_db()
     assert row.state == "running"
     assert "Waits" in row.trouble
+
+
+@pytest.mark.parametrize("error", [RedisError("away"), LogAway("away")])
+def test_an_outage_of_the_log_ends_no_import(db, redis, monkeypatch, error):
+    row = received(as_csv(orders(10)))
+    importing.start(row, ORDERS, now=NOW)
+
+    def away(*_, **__):
+        raise error
+
+    with monkeypatch.context() as outage:
+        outage.setattr(importing, "take", away)
+        for minute in range(30):
+            now = NOW + timedelta(minutes=minute)
+            assert importing.work(redis, now=lambda now=now: now, spell=timedelta(seconds=1))
+    importing.work(redis, now=lambda: NOW + timedelta(hours=1), spell=timedelta(seconds=1))
+
+    row.refresh_from_db()
+    assert (row.state, row.accepted, row.trouble) == ("done", 10, "")
+
+
+def test_what_failed_goes_on_where_it_was(db, redis, monkeypatch):
+    row = received(as_csv(orders(10)))
+    importing.start(row, ORDERS, now=NOW)
+    monkeypatch.setattr(importing, "TRIES", 1)
+
+    def broken(*_, **__):
+        raise ValueError("a fault of ours")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(importing, "take", broken)
+        with pytest.raises(ValueError, match="ours"):
+            importing.work(redis, now=lambda: NOW, spell=timedelta(seconds=1))
+    row.refresh_from_db()
+    assert row.state == "failed"
+
+    assert importing.go_on(row, now=NOW)
+    assert not importing.go_on(row, now=NOW)
+    importing.work(redis, now=lambda: NOW, spell=timedelta(seconds=1))
+
+    row.refresh_from_db()
+    assert (row.state, row.accepted, len(records(redis))) == ("done", 10, 10)
+
+
+def test_the_file_of_a_failed_import_is_removed_after_its_time(db, redis):
+    packed = gzip.compress(as_csv([(f"c-{hash(str(n))}", "", n) for n in range(5_000)]))
+    row = imported(redis, packed[: len(packed) // 2])
+
+    importing.forget_old(now=clock() + timedelta(days=6))
+    assert importing.may_go_on(row)
+    importing.forget_old(now=clock() + timedelta(days=8))
+    assert not importing.may_go_on(row)
 
 
 def test_a_cancelled_import_ends(db, redis):

@@ -319,3 +319,29 @@ def test_the_moment_stands_in_the_address_quoted():
 )
 def test_reads_what_retry_after_asks(text, seconds):
     assert polls.retry_after_s(text, now=NOW) == seconds
+
+
+@pytest.mark.parametrize("more", [{"url": "{other}/keyed/orders"}, {"token_url": "{other}/token"}])
+def test_a_secret_goes_to_no_site_that_it_was_not_given_for(db, redis, foreign, clock, more):
+    auth = {"auth": "header", "header": "X-API-Key", "url": f"{foreign.url}/keyed/orders"}
+    source = made(foreign, secrets={"header_value": "k-1"}, **auth)
+    other = "https://other.example"
+    moved = spec(foreign, **auth | {key: one.format(other=other) for key, one in more.items()})
+
+    with pytest.raises(sources.SourceRefused) as refused:
+        sources.change_source(source, Described("Shop", moved, ORDERS, {}, False), now=NOW)
+    assert refused.value.pointer == "/secrets/header_value"
+
+    given = Described("Shop", moved, ORDERS, {"header_value": "k-2"}, False)
+    sources.change_source(source, given, now=NOW)
+    assert sources.secrets_of(source) == {"header_value": "k-2"}
+
+
+def test_a_secret_is_not_kept_for_a_site_that_needs_none_yet(db, redis, foreign):
+    auth = {"auth": "header", "header": "X-API-Key"}
+    source = made(foreign, secrets={"header_value": "k-1"}, **auth)
+    moved = spec(foreign, url="https://other.example/orders?since={since}")
+
+    sources.change_source(source, Described("Shop", moved, ORDERS, {}, False), now=NOW)
+
+    assert sources.secrets_of(source) == {}
