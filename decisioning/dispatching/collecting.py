@@ -10,14 +10,15 @@ from typing import Any, Final
 
 import msgspec
 import redis
-from django.db.models import Count, F
+from django.db.models import Count, F, Q
 
 from consent import people
 from consent.models import ConsentChange, ConsentState
 from decisioning.dispatching import flapping
 from decisioning.dispatching.bodies import body_of, of_decision, of_dispatch
+from decisioning.dispatching.deciding import may_push
 from decisioning.messages import LogRow
-from decisioning.models import Destination, Sending, Wanted
+from decisioning.models import ConsentsReached, Destination, Sending, Wanted
 from decisioning.specs import TriggerSpec
 from decisioning.watching.dispatches import FIELD, Dispatch, decode_dispatch
 from decisioning.watching.live import load_watched
@@ -26,7 +27,6 @@ logger = logging.getLogger("decisioning")
 
 ENTRIES_PER_READ: Final = 100  # of one partition
 MOST_WAITING: Final = 100_000  # of one destination; what comes then is counted and not kept
-CONSENT_CURSOR: Final = "dispatch:consents"  # up to when changes of consent were looked at
 LOOK_BACK: Final = timedelta(minutes=2)  # a change is recorded when its transaction began
 CHANGES_AT_ONCE: Final = 500
 EMAIL: Final = "email"
@@ -148,6 +148,8 @@ def _take_trigger(
     if spec is None:  # it was taken out meanwhile
         return []
     if spec.act == "push":
+        if not may_push(spec.key, dispatch.person, now=batch.now):
+            return []
         push = {"trigger": spec.key, "placement": spec.placement}
         return [(dispatch.person, msgspec.json.encode(push))]
     for one in batch.destinations:
@@ -188,17 +190,44 @@ def _share_of(decision_id: str) -> float:
     return int.from_bytes(digest[:4]) / 2**32
 
 
-def collect_consents(client: redis.Redis, *, now: datetime) -> int:
-    """Keep sendings of the changes of consent since the last time, and return how many changes were looked at."""
-    kept: Any = client.get(CONSENT_CURSOR)
+def collect_consents(*, now: datetime) -> int:
+    """Keep sendings of the changes of consent since the last time, and return how many changes were looked at.
+
+    Each time those of LOOK_BACK are looked at again, as a change is known only when its transaction ends.
+    """
     batch = Batch.open(now)
     wanting = batch.wanting(Wanted.CONSENTS)
-    if not wanting or kept is None:
-        client.set(CONSENT_CURSOR, now.isoformat())
-        return 0
-    since = datetime.fromisoformat(kept.decode()) - LOOK_BACK
-    rows = ConsentChange.objects.filter(recorded_at__gt=since, version__isnull=False)
-    changes = list(rows.order_by("recorded_at", "token")[:CHANGES_AT_ONCE])
+    reached, _ = ConsentsReached.objects.get_or_create(pk=1, defaults={"recorded_at": now})
+    resumable = (now - LOOK_BACK, "")
+    number, place = 0, min((reached.recorded_at, reached.token), resumable)
+    while wanting:
+        changes = _changes_after(place)
+        if changes:
+            place = (changes[-1].recorded_at, changes[-1].token)
+        _tell_of(changes, batch, wanting)
+        number += len(changes)
+        if len(changes) < CHANGES_AT_ONCE:
+            break
+        _keep_reached(min(place, resumable))
+        batch = Batch.open(now)
+    _keep_reached(resumable)
+    return number
+
+
+def _changes_after(place: tuple[datetime, str]) -> list[ConsentChange]:
+    moment, token = place
+    later = Q(recorded_at__gt=moment) | Q(recorded_at=moment, token__gt=token)
+    rows = ConsentChange.objects.filter(later, recorded_at__gte=moment, version__isnull=False)
+    return list(rows.order_by("recorded_at", "token")[:CHANGES_AT_ONCE])
+
+
+def _keep_reached(place: tuple[datetime, str]) -> None:
+    ConsentsReached.objects.filter(pk=1).update(recorded_at=place[0], token=place[1])
+
+
+def _tell_of(
+    changes: Iterable[ConsentChange], batch: Batch, wanting: Iterable[Destination]
+) -> None:
     told = [row for row in changes if row.events]
     states = _states(row.person for row in told)
     for row in told:
@@ -208,10 +237,6 @@ def collect_consents(client: redis.Redis, *, now: datetime) -> int:
             if row.recorded_at >= one.created_at:
                 batch.add(one, message, kind="consent.changed", person=row.person, body=body)
     batch.keep()
-    full = len(changes) == CHANGES_AT_ONCE
-    reached = changes[-1].recorded_at + LOOK_BACK if full else now
-    client.set(CONSENT_CURSOR, min(reached, now).isoformat())
-    return len(changes)
 
 
 def _states(persons: Iterable[str]) -> dict[str, list[ConsentState]]:

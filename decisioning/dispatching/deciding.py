@@ -1,10 +1,11 @@
 """The only place where workers decide for a person what no request asked for; caps are reserved as in a request."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.conf import settings
 
@@ -13,10 +14,12 @@ from consent.policy import EVERY_CHANNEL, permits
 from consent.state import load_views
 from decisioning.answering import Call, Made, Sitting
 from decisioning.decision_spool import DecisionSpool
+from decisioning.held import Held
 from decisioning.holder import Current, ReleaseHolder
 from decisioning.messages import Ask, Chosen, Options, PlacementAsk
 from decisioning.outcomes import Report, count_commands, count_reports
 from decisioning.person_state import Found
+from decisioning.profiles.profile import Profile
 from decisioning.profiles.store import load_profile
 from decisioning.profiles.windows import facts
 from decisioning.round_trips import Budget, HotLine, RedisUnavailable
@@ -28,6 +31,7 @@ from rtts_site.foundation.redis_clients import Breaker, close_clients, redis_cli
 TIMEOUT_MS: Final = 1_000
 QUIET_PAUSE: Final = timedelta(minutes=15)
 SOON: Final = timedelta(seconds=30)
+T = TypeVar("T")
 LATEST: Final = timedelta(hours=24)  # after the trigger fired; later nothing is sent
 
 
@@ -75,52 +79,128 @@ def _holder() -> ReleaseHolder:
 
 
 def decide_for(question: Question, *, now: datetime) -> Decided:
-    """Return what a trigger's placement shows a person, with caps reserved and an impression counted.
+    """Return what a trigger's placement shows a person, with caps reserved; no impression is counted.
 
     Raises:
         NotSent: no offer, no consent, no address, or too late.
         Later: quiet hours, or a store is away.
     """
+    _check_time(question, now)
+    return asyncio.run(_at_desk(question, lambda desk: desk.decided(), now=now))
+
+
+def check_again(question: Question, decided: Decided, *, now: datetime) -> None:
+    """Check that what was decided for an earlier try may be sent now; nothing is decided or reserved.
+
+    Raises:
+        NotSent: consent is gone, the offer is stopped or no longer live, or it is too late.
+        Later: quiet hours, or a store is away.
+    """
+    _check_time(question, now)
+    asyncio.run(_at_desk(question, lambda desk: desk.check_again(decided), now=now))
+
+
+def count_impression(shown: Shown, message: str, *, at: datetime) -> bool:
+    """Count what was sent as shown, once for each message; False where it has to be tried again."""
+    held = _newest().held
+    if held is None:
+        return False
+    report = Report("impression", shown, f"sent:{message}", int(at.timestamp() * 1000))
+    return asyncio.run(_count(report, held))
+
+
+def _check_time(question: Question, now: datetime) -> None:
     if now - question.fired_at > LATEST:
         raise NotSent("It fired more than 24 hours ago.")
+
+
+def refusal(person: str, purposes: Sequence[str], *, trigger: str = "", now: datetime) -> str:
+    """Return why a person may not be told of now; "" where they permit all purposes.
+
+    Of a trigger that fired also its own purposes count, on its placement's channel; one that is gone is told of
+    nobody. Without purposes nobody is asked.
+    """
+    current = _newest()
+    channel = EVERY_CHANNEL
+    if trigger:
+        spec = _trigger_of(current, trigger)
+        if spec is None or current.held is None:
+            return "The trigger is no longer live."
+        purposes = [*spec.purposes, *purposes]
+        placement = current.held.placements.get(spec.placement)
+        channel = placement.channel if placement else EVERY_CHANNEL
+    return _denied(current, person, purposes, channel, now=now) if purposes else ""
+
+
+def may_push(trigger: str, person: str, *, now: datetime) -> bool:
+    """Return whether a trigger may push a decision to a person now: with consent, and in no quiet hours."""
+    current = _newest()
+    spec = _trigger_of(current, trigger)
+    placement = current.held.placements.get(spec.placement) if spec and current.held else None
+    if spec is None or current.held is None or placement is None:
+        return False
+    if spec.purposes and _denied(current, person, spec.purposes, placement.channel, now=now):
+        return False
+    quiet = current.held.quiet[placement.channel]
+    if spec.in_quiet_hours or not quiet.windows:
+        return True
+    _owner, profile = load_profile(redis_client(timeout_ms=TIMEOUT_MS), person)
+    return not quiet.hold(now, _zone_of(profile, now))
+
+
+def _newest() -> Current:
     holder = _holder()
     holder.poll()  # consent and release as they are now, not half a second ago
-    return asyncio.run(_decide(question, holder.current, now=now))
+    return holder.current
 
 
-def refusal(trigger: str, person: str, *, now: datetime) -> str:
-    """Return why a person's consent keeps a trigger from being told of them now; "" where it does not.
+def _trigger_of(current: Current, key: str) -> TriggerSpec | None:
+    triggers = current.held.release.triggers if current.held else ()
+    return next((one for one in triggers if one.key == key), None)
 
-    A trigger without purposes asks for no consent; one that is gone is told of nobody.
-    """
-    holder = _holder()
-    holder.poll()
-    held = holder.current.held
-    spec = (
-        next((one for one in held.release.triggers if one.key == trigger), None) if held else None
-    )
-    if held is None or spec is None:
-        return "The trigger is no longer live."
-    if not spec.purposes:
-        return ""
+
+def _denied(
+    current: Current, person: str, purposes: Sequence[str], channel: str, *, now: datetime
+) -> str:
     client = redis_client(timeout_ms=TIMEOUT_MS)
-    owner, _ = load_profile(client, person)
+    owner, _profile = load_profile(client, person)
     view = load_views(client, [owner])[owner]
-    placement = held.placements.get(spec.placement)
-    channel = placement.channel if placement else EVERY_CHANNEL
-    gate = permits(holder.current.policy, view, spec.purposes, channel=channel, now=now)
+    gate = permits(current.policy, view, sorted({*purposes}), channel=channel, now=now)
     return "" if gate.allowed else f"No consent: {gate.reasons[0].words}"
 
 
-async def _decide(question: Question, current: Current, *, now: datetime) -> Decided:
+def _zone_of(profile: Profile | None, now: datetime) -> str:
+    return str(facts(profile, [ZONE_ATTRIBUTE], (), now.timestamp()).get(ZONE_ATTRIBUTE, ""))
+
+
+async def _at_desk(
+    question: Question, act: Callable[["_Desk"], Awaitable[T]], *, now: datetime
+) -> T:
     line = HotLine(Breaker("dispatching"))
     try:
-        return await _Desk(question, current, line, now).decided()
+        return await act(_Desk(question, _newest(), line, now))
     except RedisUnavailable as error:
         raise Later(now + SOON, "Redis does not answer.") from error
     finally:
         await line.close()
         await close_clients()
+
+
+async def _count(report: Report, held: Held) -> bool:
+    line = HotLine(Breaker("dispatching"))
+    budget = Budget(line, timeout_ms=TIMEOUT_MS)
+    now_ms = report.occurred_ms
+    try:
+        replies = await count_reports([report], held.offers, budget, now_ms=now_ms)
+        totals = count_commands(report, held.offers, now_ms=now_ms)
+        if totals:
+            replies += await budget.ask(totals)
+    except RedisUnavailable:
+        return False
+    finally:
+        await line.close()
+        await close_clients()
+    return not any(isinstance(one, Exception | list) or one == b"full" for one in replies)
 
 
 class _Desk:
@@ -132,35 +212,23 @@ class _Desk:
         self.held = current.held
         self.line = line
         self.now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-        self.spec = self._trigger()
+        spec = _trigger_of(current, question.trigger)
+        if spec is None:
+            raise NotSent("The trigger is no longer live.")
+        self.spec = spec
         placement = self.held.placements.get(self.spec.placement)
         if placement is None:
             raise NotSent("The trigger's placement is gone.")
         self.placement = placement
-
-    def _trigger(self) -> TriggerSpec:
-        for one in self.held.release.triggers:
-            if one.key == self.question.trigger:
-                return one
-        raise NotSent("The trigger is no longer live.")
 
     @property
     def budget(self) -> Budget:
         return Budget(self.line, timeout_ms=TIMEOUT_MS)
 
     async def decided(self) -> Decided:
-        call = Call(
-            ask=Ask(self.question.person, (PlacementAsk(self.placement.key),)),
-            given={},
-            options=Options(),
-            now=self.now,
-        )
-        spool = DecisionSpool(settings.RTTS_VAR / "spool", redis_client(timeout_ms=TIMEOUT_MS))
-        sitting = Sitting(call, self.current, self.held, budget=self.budget, spool=spool)
-        found = await sitting.find(self.question.person)
-        if not found.redis:
-            raise Later(self.now + SOON, "Redis does not answer.")
-        self._check_consent(found)
+        sitting = self._sitting()
+        found = await self._find(sitting)
+        self._check_consent(found, self.spec.purposes)
         address = self._address(found)
         self._check_quiet(found)
         made = sitting.decide(found)
@@ -169,8 +237,6 @@ class _Desk:
         if step.outcome != "done":
             raise Later(self.now + SOON, "The decision could not be recorded.")
         made.stream_id = step.word
-        shown = self._shown(made, chosen)
-        await self._count(shown)
         offer = self.held.offers[chosen.offer]
         return Decided(
             made.person,
@@ -178,17 +244,39 @@ class _Desk:
             self.placement.channel,
             tuple(sorted({*self.spec.purposes, *offer.purposes})),
             dict(self.held.content(chosen, made.decision.contents)),
-            shown,
+            self._shown(made, chosen),
         )
 
-    def _check_consent(self, found: Found) -> None:
-        gate = permits(
-            self.current.policy,
-            found.consent,
-            self.spec.purposes,
-            channel=self.placement.channel,
+    async def check_again(self, decided: Decided) -> None:
+        found = await self._find(self._sitting())
+        self._check_consent(found, decided.purposes)
+        self._check_quiet(found)
+        shown = decided.shown
+        names = (f"offer:{shown.offer}", f"campaign:{shown.campaign}")
+        if any(name in self.current.stops.things for name in names):
+            raise NotSent("The offer was stopped.")
+        if shown.offer not in self.held.offers:
+            raise NotSent("The offer is no longer live.")
+
+    def _sitting(self) -> Sitting:
+        call = Call(
+            ask=Ask(self.question.person, (PlacementAsk(self.placement.key),)),
+            given={},
+            options=Options(),
             now=self.now,
         )
+        spool = DecisionSpool(settings.RTTS_VAR / "spool", redis_client(timeout_ms=TIMEOUT_MS))
+        return Sitting(call, self.current, self.held, budget=self.budget, spool=spool)
+
+    async def _find(self, sitting: Sitting) -> Found:
+        found = await sitting.find(self.question.person)
+        if not found.redis:
+            raise Later(self.now + SOON, "Redis does not answer.")
+        return found
+
+    def _check_consent(self, found: Found, purposes: Sequence[str]) -> None:
+        channel = self.placement.channel
+        gate = permits(self.current.policy, found.consent, purposes, channel=channel, now=self.now)
         if not gate.allowed:
             raise NotSent(f"No consent: {gate.reasons[0].words}")
 
@@ -204,9 +292,8 @@ class _Desk:
     def _check_quiet(self, found: Found) -> None:
         if self.spec.in_quiet_hours:
             return
-        zone = facts(found.profile, [ZONE_ATTRIBUTE], (), self.now.timestamp())
         quiet = self.held.quiet[self.placement.channel]
-        if quiet.hold(self.now, str(zone.get(ZONE_ATTRIBUTE, ""))):
+        if quiet.hold(self.now, _zone_of(found.profile, self.now)):
             raise Later(self.now + QUIET_PAUSE, "Quiet hours.")
 
     def _chosen(self, made: Made) -> Chosen:
@@ -228,15 +315,3 @@ class _Desk:
             chosen.experiment,
             chosen.arm,
         )
-
-    async def _count(self, shown: Shown) -> None:
-        """Count the impression: what is sent is taken to be shown, so that caps hold."""
-        now_ms = int(self.now.timestamp() * 1000)
-        report = Report("impression", shown, f"sent:{shown.decision_id}", now_ms)
-        offers = self.held.offers
-        replies = await count_reports([report], offers, self.budget, now_ms=now_ms)
-        totals = count_commands(report, offers, now_ms=now_ms)
-        if totals:
-            replies += await self.budget.ask(totals)
-        if any(isinstance(one, Exception | list) for one in replies):
-            raise RedisUnavailable("the impression was not counted")

@@ -13,12 +13,21 @@ from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 
 from decisioning.dispatching.bodies import body_of
-from decisioning.dispatching.deciding import Decided, Later, NotSent, Question, decide_for
+from decisioning.dispatching.deciding import (
+    Decided,
+    Later,
+    NotSent,
+    Question,
+    check_again,
+    decide_for,
+)
 from decisioning.dispatching.unsubscribing import Link, token_of
 from decisioning.models import Sending
+from rtts_site.foundation.sealing import SealError, seal, unseal
 
-__all__ = ["Later", "NotSent", "Prepared", "prepare"]
+__all__ = ["Later", "NotSent", "Prepared", "prepare", "prepared_before", "sealed", "unsealed"]
 
+PURPOSE: Final = "prepared e-mail"
 SUBJECT_LENGTH: Final = 200
 
 
@@ -44,8 +53,8 @@ class Prepared:
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
 
-    def send(self) -> None:
-        """Hand it to the mail server that is set up."""
+    def mail(self) -> EmailMultiAlternatives:
+        """Return it as the mail server takes it."""
         mail = EmailMultiAlternatives(
             subject=self.subject,
             body=self.text,
@@ -54,7 +63,7 @@ class Prepared:
             headers=self.headers(),
         )
         mail.attach_alternative(self.html, "text/html")
-        mail.send()
+        return mail
 
     def as_body(self) -> str:
         """Return it as a webhook of a mail provider takes it."""
@@ -79,15 +88,10 @@ def prepare(sending: Sending, *, now: datetime) -> Prepared:
         NotSent: there is nothing to say, or it may not be sent.
         Later: quiet hours, or a store is away.
     """
-    said = msgspec.json.decode(sending.body)
-    question = Question(
-        trigger=said["data"]["trigger"]["key"],
-        person=said["data"]["person_id"],
-        recipient=sending.destination.recipient,
-        fired_at=datetime.fromisoformat(said["timestamp"]),
-    )
+    question = _question(sending)
     decided = decide_for(question, now=now)
-    link = Link(decided.person, decided.purposes, decided.channel, sending.message)
+    # Whoever the e-mail was triggered for: consent follows their merges, and its undoing gives it back to them.
+    link = Link(question.person, decided.purposes, decided.channel, sending.message)
     address = urljoin(settings.RTTS_PUBLIC_URL, f"/v1/unsubscribe/{token_of(link)}")
     return Prepared(
         sending.message,
@@ -98,6 +102,46 @@ def prepare(sending: Sending, *, now: datetime) -> Prepared:
         _html(decided.content, address),
         address,
         now,
+    )
+
+
+def prepared_before(sending: Sending, *, now: datetime) -> Prepared:
+    """Return the e-mail that an earlier try was to send, if it may be sent now.
+
+    Raises:
+        NotSent: it may not be sent any more.
+        Later: quiet hours, or a store is away.
+    """
+    try:
+        prepared = unsealed(sending)
+    except SealError as error:
+        raise NotSent(str(error)) from error
+    check_again(_question(sending), prepared.decided, now=now)
+    return prepared
+
+
+def sealed(prepared: Prepared) -> bytes:
+    """Return an e-mail as it is kept between tries: it holds an address."""
+    return seal(msgspec.msgpack.encode(prepared), purpose=PURPOSE)
+
+
+def unsealed(sending: Sending) -> Prepared:
+    """Return the e-mail that is kept with a sending.
+
+    Raises:
+        SealError: the product's secret key was exchanged since.
+    """
+    packed = unseal(bytes(sending.prepared or b""), purpose=PURPOSE)
+    return msgspec.msgpack.decode(packed, type=Prepared)
+
+
+def _question(sending: Sending) -> Question:
+    said = msgspec.json.decode(sending.body)
+    return Question(
+        trigger=said["data"]["trigger"]["key"],
+        person=said["data"]["person_id"],
+        recipient=sending.destination.recipient,
+        fired_at=datetime.fromisoformat(said["timestamp"]),
     )
 
 

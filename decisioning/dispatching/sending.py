@@ -7,18 +7,30 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from smtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 from typing import Final
 
 import msgspec
 import redis
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from decisioning.dispatching.deciding import refusal
+from decisioning.dispatching.collecting import EMAIL
+from decisioning.dispatching.deciding import count_impression, refusal
 from decisioning.dispatching.destinations import secrets_of
-from decisioning.dispatching.mailing import Later, NotSent, Prepared, prepare
+from decisioning.dispatching.mailing import (
+    Later,
+    NotSent,
+    Prepared,
+    prepare,
+    prepared_before,
+    sealed,
+    unsealed,
+)
 from decisioning.models import Destination, Sending
 from rtts_site.foundation.addresses import AddressRefused, look_up
 from rtts_site.foundation.calling import NoAnswer, call
@@ -31,6 +43,9 @@ RUN_S: Final = 20.0
 AT_ONCE: Final = 16
 SENT_KEPT: Final = timedelta(days=7)
 DEAD_KEPT: Final = timedelta(days=30)
+FIRED: Final = "trigger.fired"
+OF_PEOPLE: Final = ("segment.entered", "segment.left", "decision.made", FIRED)
+REFUSED: Final = (SMTPResponseException, SMTPRecipientsRefused)  # the server's own word: not taken
 OVER: Final = (Sending.State.SENT, Sending.State.DROPPED)
 
 
@@ -44,29 +59,60 @@ class _Outcome:
 
 def send_due(*, now: datetime) -> int:
     """Try what is due, for about RUN_S at most; return how many were tried."""
-    tried, end = 0, time.monotonic() + RUN_S
+    tried, began = 0, time.monotonic()
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        while time.monotonic() < end:
-            claimed = _claim(now)
-            if not claimed:
+        while (passed := time.monotonic() - began) < RUN_S:
+            at = now + timedelta(seconds=passed)
+            number = _post_some(pool, at) + _mail_one(at)
+            if not number:
                 break
-            hooks = [one for one in claimed if one.kind != "email"]
-            outcomes = list(pool.map(_outcome_of_post, _requests(hooks, now=now)))
-            for sending, outcome in zip(hooks, outcomes, strict=True):
-                _note(sending, outcome, now=now)
-            for sending in claimed:
-                if sending.kind == "email":
-                    _note(sending, _mail(sending, now=now), now=now)
-            tried += len(claimed)
+            tried += number
+    _count_sent(now)
     return tried
 
 
-def _claim(now: datetime) -> list[Sending]:
+def _post_some(pool: ThreadPoolExecutor, now: datetime) -> int:
+    hooks = _claim(~Q(kind=EMAIL), AT_ONCE, now=now)
+    outcomes = list(pool.map(_outcome_of_post, _requests(hooks, now=now)))
+    for sending, outcome in zip(hooks, outcomes, strict=True):
+        _note(sending, outcome, now=now)
+    return len(hooks)
+
+
+def _mail_one(now: datetime) -> int:
+    """Try one e-mail: a slow mail server must not use up the claims of others."""
+    mails = _claim(Q(kind=EMAIL), 1, now=now)
+    for sending in mails:
+        outcome = _mail(sending, now=now)
+        if _note(sending, outcome, now=now) and outcome.state == Sending.State.SENT:
+            _count(sending, at=now)
+    return len(mails)
+
+
+def _count_sent(now: datetime) -> None:
+    """Count impressions of e-mails that were sent when the store that counts was away."""
+    sent = Sending.objects.filter(state=Sending.State.SENT, prepared__isnull=False)
+    for one in sent.order_by("done_at")[:AT_ONCE]:
+        _count(one, at=one.done_at or now)
+
+
+def _count(sending: Sending, *, at: datetime) -> None:
+    """Count the impression, then let go of the e-mail; until then it is known as not counted."""
+    try:
+        is_counted = count_impression(unsealed(sending).decided.shown, sending.message, at=at)
+    except (SealError, redis.RedisError) as error:
+        logger.error("mail.uncounted sending=%s error=%s", sending.pk, type(error).__name__)
+        return
+    if is_counted:
+        Sending.objects.filter(pk=sending.pk).update(prepared=None)
+
+
+def _claim(which: Q, most: int, *, now: datetime) -> list[Sending]:
     """Take some so that no other worker tries them; those whose worker dies are due again after a while."""
     with transaction.atomic():
-        due = Sending.objects.filter(state=Sending.State.WAITING, due_at__lte=now)
+        due = Sending.objects.filter(which, state=Sending.State.WAITING, due_at__lte=now)
         locked = due.select_for_update(skip_locked=True, of=("self",))
-        found = list(locked.select_related("destination").order_by("due_at", "pk")[:AT_ONCE])
+        found = list(locked.select_related("destination").order_by("due_at", "pk")[:most])
         for one in found:
             one.due_at, one.attempts = now + CLAIMED, one.attempts + 1
         Sending.objects.bulk_update(found, ["due_at", "attempts"])
@@ -87,16 +133,19 @@ def _requests(sendings: Sequence[Sending], *, now: datetime) -> list[_Request]:
 
 
 def _judged(sending: Sending, *, now: datetime) -> _Request:
-    """Return the request of a sending; of a trigger only while the person permits it."""
-    if sending.kind == "trigger.fired":
+    """Return the request of a sending; of what is told of a person only while they permit it."""
+    to = sending.destination
+    trigger, purposes = "", to.purposes if sending.kind in OF_PEOPLE else []
+    if sending.kind == FIRED:
         trigger = msgspec.json.decode(sending.body)["data"]["trigger"]["key"]
+    if trigger or purposes:
         try:
-            why = refusal(trigger, sending.person, now=now)
+            why = refusal(sending.person, purposes, trigger=trigger, now=now)
         except redis.RedisError as error:
             return _Request("", {}, b"", refusal=type(error).__name__)
         if why:
             return _Request("", {}, b"", refusal=why, is_final=True)
-    return _request(sending.destination, sending.message, sending.body, now=now)
+    return _request(to, sending.message, sending.body, now=now)
 
 
 def _request(to: Destination, message: str, body: str, *, now: datetime) -> _Request:
@@ -140,7 +189,9 @@ def post(to: Destination, message: str, body: str, *, now: datetime) -> tuple[in
 
 def _mail(sending: Sending, *, now: datetime) -> _Outcome:
     try:
-        prepared = prepare(sending, now=now)
+        prepared = _prepared(sending, now=now)
+        mail = prepared.mail()
+        mail.message()  # what cannot be written is found before it is handed over
     except NotSent as error:
         return _Outcome(Sending.State.DROPPED, trouble=str(error)[:300])
     except Later as error:
@@ -151,22 +202,55 @@ def _mail(sending: Sending, *, now: datetime) -> _Outcome:
     if sending.destination.kind == Destination.Kind.WEBHOOK:
         request = _request(sending.destination, sending.message, prepared.as_body(), now=now)
         return _outcome_of_post(request)
-    return _hand_over(sending, prepared)
+    return _hand_over(sending, mail, now=now)
 
 
-def _hand_over(sending: Sending, prepared: Prepared) -> _Outcome:
-    """Give an e-mail to the mail server, at most once: one that dies in between stays marked as handed."""
-    Sending.objects.filter(pk=sending.pk).update(state=Sending.State.HANDED)
+def _prepared(sending: Sending, *, now: datetime) -> Prepared:
+    """Return what is sent, decided at the first try and kept for the others."""
+    if sending.prepared is not None:
+        return prepared_before(sending, now=now)
+    prepared = prepare(sending, now=now)
+    sending.prepared = sealed(prepared)
+    if not _mine(sending).update(prepared=sending.prepared):
+        raise Later(now, "Another worker tries it.")
+    return prepared
+
+
+def _hand_over(sending: Sending, mail: EmailMultiAlternatives, *, now: datetime) -> _Outcome:
+    """Give an e-mail to the mail server, again only where it is known not to have taken it.
+
+    One whose worker dies, or whose connection breaks before the answer, stays marked as handed.
+    """
+    server = get_connection()
     try:
-        prepared.send()
+        server.open()
     except Exception as error:  # noqa: BLE001 - the mail backend raises what it likes
+        logger.error("mail.unreachable sending=%s error=%s", sending.pk, type(error).__name__)
+        return _Outcome(Sending.State.WAITING, trouble=type(error).__name__)
+    if not _mine(sending).update(state=Sending.State.HANDED, done_at=now):
+        return _Outcome(Sending.State.WAITING)  # another worker's by now: nothing of this is kept
+    try:
+        server.send_messages([mail])
+    except REFUSED as error:
         logger.error("mail.refused sending=%s error=%s", sending.pk, type(error).__name__)
         return _Outcome(Sending.State.WAITING, trouble=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the server may have taken it
+        logger.error("mail.unanswered sending=%s error=%s", sending.pk, type(error).__name__)
+        return _Outcome(Sending.State.HANDED, trouble=type(error).__name__)
+    finally:
+        with suppress(OSError, SMTPException):  # the answer stands, however the connection ends
+            server.close()
     return _Outcome(Sending.State.SENT)
 
 
-def _note(sending: Sending, outcome: _Outcome, *, now: datetime) -> None:
-    """Keep how a try ended, unless it was claimed anew meanwhile."""
+def _mine(sending: Sending) -> QuerySet[Sending]:
+    """Return a sending as long as it is this worker's."""
+    waiting = Sending.State.WAITING
+    return Sending.objects.filter(pk=sending.pk, due_at=sending.due_at, state=waiting)
+
+
+def _note(sending: Sending, outcome: _Outcome, *, now: datetime) -> bool:
+    """Keep how a try ended, unless it was claimed anew meanwhile; say whether it was kept."""
     mine = Sending.objects.filter(pk=sending.pk, due_at=sending.due_at)
     state, done_at, due_at = outcome.state, None, sending.due_at
     if outcome.due_at is not None:
@@ -179,7 +263,12 @@ def _note(sending: Sending, outcome: _Outcome, *, now: datetime) -> None:
             due_at = now + PAUSES[sending.attempts - 1]
     if state != Sending.State.WAITING:
         done_at = now
-    mine.update(
+    if state == Sending.State.HANDED:
+        due_at = now  # nobody is handing it over any more
+    if state == Sending.State.DROPPED:
+        sending.prepared = None
+    is_kept = mine.update(
+        prepared=sending.prepared,
         state=state,
         status=outcome.status,
         trouble=outcome.trouble,
@@ -189,9 +278,10 @@ def _note(sending: Sending, outcome: _Outcome, *, now: datetime) -> None:
     )
     if outcome.status == 410:  # gone: the receiver wants no more
         Destination.objects.filter(pk=sending.destination_id).update(is_active=False)
+    return bool(is_kept)
 
 
 def forget_old(*, now: datetime) -> int:
-    """Remove what was sent a week ago and what was given up a month ago; return how many."""
+    """Remove what was sent a week ago, and what was given up or handed over a month ago; return how many."""
     sent = Q(state__in=OVER, done_at__lt=now - SENT_KEPT)
     return Sending.objects.filter(sent | Q(done_at__lt=now - DEAD_KEPT)).delete()[0]

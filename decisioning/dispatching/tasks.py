@@ -45,7 +45,7 @@ def collect(**_: Any) -> None:
         while is_mine and collecting.collect_dispatches(client, now=now):
             now = timezone.now()
         if is_mine:
-            collecting.collect_consents(client, now=now)
+            collecting.collect_consents(now=now)
 
 
 @shared_task(name="decisioning.send_dispatches")

@@ -12,7 +12,9 @@ import msgspec
 
 from consent.changes import Actor, ConsentChange, Evidence
 from consent.ledger import current_person, record_change
-from consent.policy import Status
+from consent.models import Person
+from consent.policy import State, Status
+from consent.projection import load_states
 from rtts_site.foundation.sealing import SealError, seal, unseal
 
 PURPOSE: Final = "unsubscribe"
@@ -25,7 +27,7 @@ class LinkRefused(Exception):
 class Link(msgspec.Struct, frozen=True, array_like=True):
     """Whose consent a link withdraws, for what and on which channel."""
 
-    person: str
+    person: str  # whom the e-mail was triggered for
     purposes: tuple[str, ...]
     channel: str
     message: str
@@ -54,19 +56,30 @@ def unsubscribe(link: Link, *, now: datetime) -> None:
     """Withdraw consent for all that the e-mail rested on, on its channel; doing it again changes nothing.
 
     Raises:
-        StoreUnavailableError: it could not be recorded; a repeat is safe.
+        StoreUnavailableError, django.db.OperationalError: it could not be recorded; a repeat is safe.
     """
+    owner = current_person(link.person)
+    row = Person.objects.filter(id=owner).first()
+    standing = load_states([owner]).get(owner, {})
     changes = [
         ConsentChange(
             purpose=purpose, status=Status.WITHDRAWN, event_time=now, channel=link.channel
         )
         for purpose in link.purposes
+        if not _is_withdrawn(standing.get((purpose, link.channel)))
     ]
+    if not changes:
+        return
     record_change(
-        current_person(link.person),
+        link.person,
         changes,
         evidence=Evidence(collection_method="unsubscribe link", source="e-mail"),
         actor=Actor(kind="subject"),
         now=now,
-        idempotency_key=f"unsubscribe:{link.message}",
+        # Of what is known now: who subscribes again can unsubscribe again by the same e-mail.
+        idempotency_key=f"unsubscribe:{link.message}:{row.version if row else 0}",
     )
+
+
+def _is_withdrawn(state: State | None) -> bool:
+    return state is not None and state.status == Status.WITHDRAWN

@@ -1,12 +1,15 @@
 """Decisions and changes of consent reach destinations once; triggers are told only while consent stands."""
 
 import json
+import uuid
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from consent.changes import Actor, ConsentChange, Evidence
 from consent.ledger import record_change
+from consent.models import ConsentChange as Change
 from consent.policy import UNAVAILABLE, Status
 from decisioning.dispatching import collecting, deciding, sending
 from decisioning.dispatching.destinations import Target, make_destination
@@ -69,7 +72,7 @@ def test_a_share_of_decisions_is_told_without_what_is_known_of_the_person():
 
 def test_a_change_of_consent_is_told_once(kept):
     hook("crm", "consents")
-    collecting.collect_consents(kept, now=NOW)
+    collecting.collect_consents(now=NOW)
     change = ConsentChange(
         purpose="personalised_ads", status=Status.WITHDRAWN, event_time=timezone.now()
     )
@@ -78,13 +81,47 @@ def test_a_change_of_consent_is_told_once(kept):
     )
 
     for _ in range(3):
-        collecting.collect_consents(kept, now=timezone.now())
+        collecting.collect_consents(now=timezone.now())
 
     said = json.loads(Sending.objects.get(person=PERSON).body)
     assert said["type"] == "consent.changed"
     (purpose,) = said["data"]["purposes"]
     assert (purpose["purpose"], purpose["status"]) == ("personalised_ads", "withdrawn")
     assert purpose["changed"]
+
+
+def test_more_changes_of_one_moment_than_fit_at_once_are_all_told(db, monkeypatch):
+    monkeypatch.setattr(collecting, "CHANGES_AT_ONCE", 3)
+    hook("crm", "consents")
+    now = timezone.now()
+    for number in range(8):
+        token = f"c{number}"
+        Change.objects.create(
+            token=token, person=PERSON, version=number, events=[uuid.uuid4()], recorded_at=now
+        )
+    collecting.collect_consents(now=now + timedelta(seconds=1))
+    collecting.collect_consents(now=now + timedelta(seconds=2))
+    assert Sending.objects.filter(kind="consent.changed").count() == 8
+
+
+@pytest.mark.parametrize(("status", "state"), [("given", "sent"), ("withdrawn", "dropped")])
+def test_who_is_in_a_segment_is_told_only_with_consent_for_the_destination(kept, status, state):
+    deciding._holder.cache_clear()
+    release = making.release()
+    making.publish(kept, release)
+    making.remember(kept, "ana", release)
+    making.consent(kept, "ana", status=Status(status))
+    person = making.person_of("ana")
+    try:
+        with receiver() as (url, _):
+            hook("crm", "segments", url=url, purposes=making.ADS)
+            noticed(kept, Dispatch(kind="segment.entered", person=person, key="gold", at_ms=1))
+            collecting.collect_dispatches(kept, now=NOW)
+            sending.send_due(now=timezone.now())
+    finally:
+        deciding._holder().stop()
+        deciding._holder.cache_clear()
+    assert Sending.objects.get().state == state
 
 
 @pytest.mark.parametrize(("status", "state"), [("given", "sent"), ("withdrawn", "dropped")])

@@ -3,17 +3,24 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from smtplib import SMTPDataError
 
 import pytest
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
+from django.db.models import Q
 from django.test import Client, override_settings
 from django.utils import timezone
 
+from consent import people
+from consent.changes import Actor, ConsentChange, Evidence
+from consent.ledger import record_change
 from consent.models import ConsentState
 from consent.policy import Status
 from decisioning.dispatching import deciding, sending
 from decisioning.dispatching.bodies import of_dispatch
-from decisioning.dispatching.destinations import Target, make_destination
+from decisioning.dispatching.destinations import Target, make_destination, send_again
+from decisioning.dispatching.unsubscribing import Link, unsubscribe
 from decisioning.models import Destination, Sending
 from decisioning.specs import AttributeSpec, CapSpec, ChannelSpec, HoursSpec, TriggerSpec
 from decisioning.watching.dispatches import Dispatch
@@ -190,3 +197,97 @@ def test_one_click_withdraws_consent(desk):
     row = fire(Destination.objects.get(key="mail"), number=3)
     sending.send_due(now=timezone.now())
     assert outcome(row)[0] == "dropped"
+
+
+class Away(EmailBackend):
+    """A mail server that fails as `trouble` says, once."""
+
+    trouble: list[Exception] = []
+
+    def send_messages(self, messages):
+        if self.trouble:
+            raise self.trouble.pop()
+        return super().send_messages(messages)
+
+
+AWAY = override_settings(EMAIL_BACKEND=f"{__name__}.Away")
+
+
+def test_a_refused_e_mail_is_sent_again_as_it_was_and_uses_its_cap_once(desk):
+    row, now = fire(mailer()), timezone.now()
+    Away.trouble = [SMTPDataError(451, b"later")]
+    with AWAY:
+        sending.send_due(now=now)
+        assert outcome(row) == ("waiting", "SMTPDataError")
+        assert ADDRESS.encode() not in bytes(row.prepared)
+        kept = bytes(row.prepared)
+        assert logged_impressions(desk) == 0
+        sending.send_due(now=now + timedelta(seconds=6))
+    assert outcome(row) == ("sent", "")
+    assert kept
+    assert row.prepared is None
+    assert len(mail.outbox) == 1
+    assert logged_impressions(desk) == 1
+
+
+def test_an_e_mail_whose_answer_was_lost_is_not_sent_again_by_itself(desk):
+    row, now = fire(mailer()), timezone.now()
+    Away.trouble = [TimeoutError()]
+    with AWAY:
+        sending.send_due(now=now)
+        assert outcome(row) == ("handed", "TimeoutError")
+        sending.send_due(now=now + timedelta(hours=1))
+        assert mail.outbox == []
+        assert send_again(row, now=now + timedelta(hours=1))
+        sending.send_due(now=now + timedelta(hours=1))
+    assert outcome(row)[0] == "sent"
+    assert logged_impressions(desk) == 1
+
+
+def test_a_worker_that_lost_its_claim_hands_nothing_over(desk):
+    row, now = fire(mailer()), timezone.now()
+    (claimed,) = sending._claim(Q(kind="email"), 1, now=now)
+    Sending.objects.filter(pk=row.pk).update(due_at=now + timedelta(hours=1))
+    assert sending._mail(claimed, now=now).state == "waiting"
+    assert mail.outbox == []
+
+
+def test_consent_withdrawn_between_two_tries_keeps_the_e_mail_back(desk):
+    row, now = fire(mailer()), timezone.now()
+    Away.trouble = [SMTPDataError(451, b"later")]
+    with AWAY:
+        sending.send_due(now=now)
+        making.consent(desk, "ana", version=2, status=Status.WITHDRAWN)
+        sending.send_due(now=now + timedelta(seconds=6))
+    assert outcome(row)[0] == "dropped"
+    assert row.prepared is None
+    assert mail.outbox == []
+
+
+def test_what_was_handed_over_is_forgotten_after_a_month(desk):
+    row, now = fire(mailer()), timezone.now()
+    Away.trouble = [TimeoutError()]
+    with AWAY:
+        sending.send_due(now=now)
+    assert sending.forget_old(now=now + timedelta(days=29)) == 0
+    assert sending.forget_old(now=now + timedelta(days=31)) == 1
+    assert not Sending.objects.filter(pk=row.pk).exists()
+
+
+def test_the_link_of_one_e_mail_withdraws_again_after_a_new_consent(db):
+    person = making.person_of("ana")
+    link = Link(person, making.ADS, "email", "msg_1")
+    for minutes in (0, 2):
+        moment = timezone.now() + timedelta(minutes=minutes)
+        given = ConsentChange(
+            purpose=making.ADS[0], status=Status.GIVEN, event_time=moment, channel="email"
+        )
+        record_change(person, [given], evidence=Evidence(), actor=Actor(kind="subject"), now=moment)
+        for _ in range(2):
+            unsubscribe(link, now=moment + timedelta(minutes=1))
+        assert ConsentState.objects.get(person=person).status == "withdrawn"
+
+
+def logged_impressions(redis):
+    key = people.decision_log_key(people.partition_of(making.person_of("ana")))
+    return sum(b"o" in fields for _, fields in redis.xrange(key))

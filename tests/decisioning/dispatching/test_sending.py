@@ -1,6 +1,7 @@
 """What workers noticed reaches destinations: once, signed, tried again, given up, and sent again by hand."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from django.utils import timezone
 from standardwebhooks import Webhook as Verifier
 
 from consent import people
-from decisioning.dispatching import collecting, sending
+from decisioning.dispatching import collecting, deciding, sending
 from decisioning.dispatching.destinations import (
     DestinationRefused,
     Target,
@@ -20,7 +21,9 @@ from decisioning.dispatching.destinations import (
     send_sample,
 )
 from decisioning.models import Destination, Sending
+from decisioning.specs import ChannelSpec, HoursSpec
 from decisioning.watching.dispatches import Dispatch, encode_dispatch
+from tests.decisioning import making
 from tests.decisioning.watching.watching import segment, trigger, watch
 from tests.receiver import receiver
 
@@ -82,10 +85,21 @@ def test_a_crash_before_the_stream_is_emptied_keeps_nothing_twice(redis, monkeyp
     assert Sending.objects.count() == 2
 
 
-def test_a_trigger_goes_to_its_own_destination_or_to_open_streams(redis):
+@pytest.fixture
+def live(kept):
+    """Return how to make a release live for the workers of a test."""
+    deciding._holder.cache_clear()
+    yield lambda **fields: making.publish(kept, making.release(**fields))
+    if deciding._holder.cache_info().currsize:
+        deciding._holder().stop()
+    deciding._holder.cache_clear()
+
+
+def test_a_trigger_goes_to_its_own_destination_or_to_open_streams(redis, live):
     hook("crm", wants=[]), hook("every", wants=["triggers"])
     keen = segment("keen", {"attribute": "depth", "is": "gte", "value": 1})
     push = trigger("push", "entered", segment="keen", act="push", placement="web.home.hero")
+    live(triggers=(replace(push, purposes=()),))
     watch(redis, segments=[keen], triggers=[trigger("ping", "entered", segment="keen"), push])
     listener = redis.pubsub()
     listener.subscribe(people.changed_channel(PERSON))
@@ -101,6 +115,18 @@ def test_a_trigger_goes_to_its_own_destination_or_to_open_streams(redis):
         "trigger": "push", "placement": "web.home.hero",
     }  # fmt: skip
     listener.close()
+
+
+@pytest.mark.parametrize("why", ["consent", "quiet hours"])
+def test_nothing_is_pushed_without_consent_or_in_quiet_hours(redis, live, why):
+    push = trigger("push", "event", event="Order", act="push", placement="web.home.hero")
+    purposes = making.ADS if why == "consent" else ()
+    web = ChannelSpec(key="web", name="Web", quiet_hours=(HoursSpec(),))
+    channels = {"channels": (web,)} if why == "quiet hours" else {}
+    deciding._holder.cache_clear()
+    spec = making.release(triggers=(replace(push, purposes=purposes),))
+    making.publish(redis, replace(spec, **channels))
+    assert not deciding.may_push("push", PERSON, now=timezone.now())
 
 
 def test_a_message_is_signed_as_receivers_check_it(redis):
