@@ -37,26 +37,40 @@ def deliver(
 ) -> int:
     """Carry out all that a partition's outbox holds and return how many that were.
 
-    An entry leaves the outbox when it is done, so a crash in between repeats it.
+    An entry leaves the outbox as soon as it is done, so a crash in between repeats that one; what goes through the
+    broker comes last, so that without it nothing else waits.
     """
-    found: Any = client.hgetall(people.outbox_key(partition))
-    deliveries = [(key, _decoder.decode(data)) for key, data in found.items()]
-    if not deliveries:
-        return 0
-    for key, delivery in deliveries:
+    outbox = people.outbox_key(partition)
+    found: Any = client.hgetall(outbox)
+    deliveries = {key: _decoder.decode(data) for key, data in found.items()}
+    for key, delivery in deliveries.items():
         _prepare(client, delivery, now_ms=now_ms)
         if delivery.moved is not None:
             brought = Brought(delivery.moved, delivery.caps, delivery.arms)
             carry(client, brought, name=key.decode())
-    event_log(client).accept([one.record for _, one in deliveries if one.record is not None])
-    for _, delivery in deliveries:
+            client.hdel(outbox, key)
+    records = [one.record for one in deliveries.values() if one.record is not None]
+    if records:
+        event_log(client).accept(records)
+    for delivery in deliveries.values():
         _lower(client, delivery)
-        if delivery.join is not None:
-            join_consent(*delivery.join)
-        if delivery.part is not None:
-            part_consent(*delivery.part)
-    client.hdel(people.outbox_key(partition), *(key for key, _ in deliveries))
+    done = [key for key, one in deliveries.items() if one.join is None and one.part is None]
+    if done:
+        client.hdel(outbox, *done)
+    for key, delivery in deliveries.items():
+        if delivery.join is not None or delivery.part is not None:
+            _have_consent_follow(delivery, join_consent, part_consent)
+            client.hdel(outbox, key)
     return len(deliveries)
+
+
+def _have_consent_follow(
+    delivery: Delivery, join_consent: JoinConsent, part_consent: JoinConsent
+) -> None:
+    if delivery.join is not None:
+        join_consent(*delivery.join)
+    if delivery.part is not None:
+        part_consent(*delivery.part)
 
 
 def _prepare(client: "redis.Redis", delivery: Delivery, *, now_ms: int) -> None:

@@ -12,7 +12,7 @@ import redis
 
 from consent import people
 from decisioning.profiles.profile import IS_MERGED_LUA
-from decisioning.profiles.store import MAX_HOPS, load_profile
+from decisioning.profiles.store import MAX_HOPS, load_profile, load_profiles
 
 ARMS_KEPT_SECONDS: Final = 400 * 86_400
 REMEMBERED_MS: Final = 30 * 86_400_000  # that a delivery was taken
@@ -99,17 +99,21 @@ _decoder = msgspec.msgpack.Decoder(Brought)
 
 
 def carry(client: "redis.Redis", brought: Brought, *, name: str) -> None:
-    """Add to the target, or to whoever they have become, what a source held; `name` is the delivery's."""
+    """Add to the target, or to whoever they have become, what a source held; `name` is the delivery's.
+
+    Everybody on the way is asked whether they took it: who did may have merged on since, with what they had taken.
+    """
     source, target = brought.moved
     body = _json(brought.caps, brought.arms)
     for _ in range(MAX_HOPS):
-        target, _profile = load_profile(client, target)
         keys = (
             *(people.profile_key(target), people.caps_key(target), people.arms_key(target)),
             people.seen_key(people.partition_of(target), f"caps:{source}:{name}"),
         )
         if client.eval(_TAKE, len(keys), *keys, REMEMBERED_MS, ARMS_KEPT_SECONDS, body):
             return
+        profile = load_profiles(client, {people.partition_of(target): [target]})[target]
+        target = (profile.merged_into if profile is not None else "") or target
     raise RuntimeError(f"{target} merges faster than what was counted for them can follow")
 
 
