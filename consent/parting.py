@@ -1,6 +1,6 @@
 """The only place that undoes a merge of consent: each gets back what was said for them, the stricter where in doubt."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -40,27 +40,30 @@ def part_people(
     """
     client = redis_client(timeout_ms=REDIS_TIMEOUT_MS)
     try:
-        owner = _part(source, target, {source, *along}, now=now, by=by)
-        for person in {source, target, owner, *along}:
+        path = _part(source, target, {source, *along}, now=now, by=by)
+        for person in {source, *path, *along}:
             put_in_force(client, person)
             state.remove_fence(client, person, state.merge_token(source))
     except (OperationalError, InterfaceError, redis.RedisError, *Unwritten) as error:
         raise StoreUnavailableError("Consent cannot be parted now; try again.") from error
 
 
-def _part(source: str, target: str, theirs: set[str], *, now: datetime, by: str) -> str:
-    """Commit the parting and return who the two were together."""
-    owner = current_person(target)
-    cipher = {person: person_cipher(person, now=now) for person in (source, owner)}
+def _part(source: str, target: str, theirs: set[str], *, now: datetime, by: str) -> list[str]:
+    """Commit the parting and return the target and all whom they became since, up to who they are now."""
+    path = _path(target)
+    cipher = {person: person_cipher(person, now=now) for person in (source, *path)}
     with transaction.atomic(durable=True):
-        pair = {"source": source, "target": target}
-        Parting.objects.get_or_create(**pair, defaults={"parted_at": now, "parted_by": by})
-        rows = {person: lock_person(person, now=now) for person in sorted({*theirs, owner})}
-        if rows[source].merged_into != owner:
-            return owner
-        before = load_states([*theirs, owner])
-        after = _apart(source, owner, theirs, before, since=rows[source].changed_at)
-        _free(source, rows, theirs, owner=owner)
+        # A merge that a rule undoes is undone with this; where somebody asked for it, theirs goes on.
+        done = {"parted_at": now, "parted_by": by, "finished_at": now}
+        Parting.objects.get_or_create(source=source, target=target, defaults=done)
+        rows = {person: lock_person(person, now=now) for person in sorted({*theirs, *path})}
+        if _path(target) != path:
+            raise StoreUnavailableError("Whom they became merged just now; try again.")
+        if rows[source].merged_into not in path:
+            return path
+        before = load_states([*theirs, *path])
+        after = _apart(source, path, theirs, before, since=rows[source].changed_at)
+        _free(source, rows, theirs, path)
         for person, states in after.items():
             changed = _difference(before.get(person, {}), states, now=now)
             entries = [_entry(person, key, what, now=now) for key, what in changed.items()]
@@ -68,41 +71,74 @@ def _part(source: str, target: str, theirs: set[str], *, now: datetime, by: str)
             save_states(person, changed)
         for row in rows.values():
             row.version += 1
-            row.changed_at = Now()
+            if not row.merged_into:  # of who is another, it says since when
+                row.changed_at = Now()
             row.save(update_fields=["version", "changed_at", "merged_into", "restricted"])
-    return owner
+    return path
 
 
-def _free(source: str, rows: dict[str, Person], theirs: set[str], *, owner: str) -> None:
+def _path(person: str) -> list[str]:
+    """Return a person and whom they became by one merge after the other; the last one is who they are."""
+    path, owner = [person], current_person(person)
+    while path[-1] != owner:
+        path.append(Person.objects.only("merged_into").get(id=path[-1]).merged_into)
+    return path
+
+
+def _free(source: str, rows: dict[str, Person], theirs: set[str], path: Sequence[str]) -> None:
     for person in theirs - {source}:
-        if rows[person].merged_into == owner:
+        if rows[person].merged_into in path:
             rows[person].merged_into = source
     rows[source].merged_into, rows[source].restricted = "", False
 
 
 def _apart(
-    source: str, owner: str, theirs: set[str], before: dict[str, States], *, since: datetime
+    source: str,
+    path: Sequence[str],
+    theirs: set[str],
+    before: dict[str, States],
+    *,
+    since: datetime,
 ) -> dict[str, States]:
-    """Return the states of both as if they had never been one."""
-    said = list(entries_of([owner]))
+    """Return the states of the source, and of each whom they became, as if they had never been one."""
     own: States = {}
     for person in sorted(theirs):
         own = strictest(own, before.get(person, {})) if own else before.get(person, {})
-    others: States = {}
+    after: dict[str, States] = {}
+    below = ""
+    for person in path:
+        said = list(entries_of([person]))
+        brought = {below: after[below]} if below else {}
+        after[person] = _of_others(person, said, theirs, brought)
+        for entry in said:
+            if _is_theirs(entry, theirs, since=since):
+                own = apply_changes(own, [_change(entry)], now=entry.recorded_at)
+        below = person
+    return {source: own, **after}
+
+
+def _of_others(
+    person: str, said: Sequence[Entry], theirs: set[str], brought: Mapping[str, States]
+) -> States:
+    """Return what holds of a person's entries without theirs; `brought` are others' states without theirs."""
+    states: States = {}
     merged = {one.merged_from for one in said if one.merged_from} - theirs
     standing = set(
-        Person.objects.filter(id__in=merged, merged_into=owner).values_list("id", flat=True)
+        Person.objects.filter(id__in=merged, merged_into=person).values_list("id", flat=True)
     )
     for entry in said:
         if entry.evidence.source == MERGED and entry.merged_from in standing:
-            others = strictest(others, _said(entry))
-        elif entry.evidence.source not in (MERGED, PARTED):
-            doubtful = not entry.sent_for and entry.recorded_at >= since
-            if entry.sent_for in theirs or (doubtful and Status(entry.event_state) not in GRANTING):
-                own = apply_changes(own, [_change(entry)], now=entry.recorded_at)
-            if entry.sent_for not in theirs:
-                others = apply_changes(others, [_change(entry)], now=entry.recorded_at)
-    return {source: own, owner: others}
+            states = strictest(states, brought.get(entry.merged_from, _said(entry)))
+        elif entry.evidence.source not in (MERGED, PARTED) and entry.sent_for not in theirs:
+            states = apply_changes(states, [_change(entry)], now=entry.recorded_at)
+    return states
+
+
+def _is_theirs(entry: Entry, theirs: set[str], *, since: datetime) -> bool:
+    if entry.evidence.source in (MERGED, PARTED):
+        return False
+    doubtful = not entry.sent_for and entry.recorded_at >= since
+    return entry.sent_for in theirs or (doubtful and Status(entry.event_state) not in GRANTING)
 
 
 def _said(entry: Entry) -> States:

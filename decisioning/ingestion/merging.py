@@ -149,7 +149,7 @@ def without_owner(profile: Profile, own: Bonds, *, until: str) -> Profile:
     """Return who a tombstone's person is from a place in their stream on, when they belong to nobody."""
     stretch = (*own.away, (profile.merged_at, until))[-MAX_AWAY:]
     own = msgspec.structs.replace(own, away=stretch, owner_kind="")
-    return Profile(position=until, bonds=own)
+    return Profile(position=until, bonds=own, member_of=profile.member_of)
 
 
 def sent_back(profile: Profile | None, record: Record) -> tuple[str, str]:

@@ -201,7 +201,10 @@ class _Planner:
         """Move the person to the one they merge into."""
         kind = record.ask.other_kind if record.ask else ""
         own = msgspec.structs.replace(own, owner_kind=kind, sought={})
-        self._put(record.person, _tombstone(record.other, stream_id, own))
+        left = _tombstone(record.other, stream_id, own)
+        if profile is not None:  # what others were told of them, should they ever be parted
+            left.member_of = profile.member_of
+        self._put(record.person, left)
         moving = _with_profile(answer(record), profile)
         self._owe(Delivery(moving, fence=(record.person, record.other)))
 
@@ -253,8 +256,10 @@ class _Planner:
         """
         known = self.plan.profiles.get(record.person) or Profile()
         own = known.bonds or NONE
+        if known.merged_into or (record.had_left and not record.forwarded):
+            # Also where they were freed meanwhile: the other waits to hear of it.
+            self._owe(Delivery(_part_of_owner(record, known.merged_into or record.other)))
         if known.merged_into:
-            self._owe(Delivery(_part_of_owner(record, known.merged_into)))
             known = without_owner(known, own, until=stream_id)
             own = known.bonds or NONE
         apart = {**own.apart, record.other: stream_id}

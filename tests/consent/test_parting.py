@@ -7,6 +7,7 @@ from consent.models import Person
 from consent.policy import permits
 from tests.consent.builders import (
     ADS,
+    CARE,
     EVIDENCE,
     MAIL,
     NOW,
@@ -136,3 +137,35 @@ def test_the_ledger_tells_the_parting(trusted):
     told = [entry.evidence.source for entry in entries.entries_of([account])]
     assert told[-1] == "unmerge"
     assert [one.parted_by for one in parting.partings_of(account)] == ["cleo"]
+
+
+def test_where_the_target_had_merged_on_each_gets_back_what_was_said_for_them(trusted):
+    phone, ana, ben = make_person(), make_person(), make_person()
+    record(phone, withdrawn())
+    record(ana, given())
+    record(ben, given(), given(purpose=MAIL))
+    ledger.merge_people(phone, ana, now=NOW)
+    record(phone, withdrawn(purpose=CARE), now=NOW)
+    ledger.merge_people(ana, ben, now=NOW)
+    record(phone, withdrawn(purpose=MAIL, at=LATER), now=LATER)
+    assert not is_allowed(trusted, ben)
+    assert not is_allowed(trusted, ben, MAIL)
+
+    parting.part_people(phone, ana, now=LAST)
+
+    assert (ledger.current_person(phone), ledger.current_person(ana)) == (phone, ben)
+    assert is_allowed(trusted, ben)
+    assert is_allowed(trusted, ben, MAIL)
+    assert is_allowed(trusted, ben, CARE)
+    assert not is_allowed(trusted, phone)
+    assert not is_allowed(trusted, phone, CARE)
+    record(phone, given(at=LAST), now=LAST)
+    record(phone, withdrawn(purpose=MAIL, at=LAST), now=LAST)
+    assert is_allowed(trusted, phone)
+    assert is_allowed(trusted, ben, MAIL)
+
+    parting.part_people(ana, ben, now=LAST)
+
+    assert is_allowed(trusted, ana)
+    assert not is_allowed(trusted, ana, MAIL)
+    assert is_allowed(trusted, ana, CARE)
