@@ -25,11 +25,12 @@ from decisioning.profiles.bonds import Bonds
 from decisioning.profiles.live_set import load_live
 from decisioning.profiles.profile import Profile, decode_profile, encode_profile
 from decisioning.profiles.store import Batch, commit, load_profiles
-from decisioning.watching.live import sweep_again
+from decisioning.watching.live import load_swept, sweep_again
 
 PEOPLE_PER_STEP: Final = 200
 PATIENCE_S: Final = 60.0  # with one person that cannot be written
 POLL_S: Final = 0.05
+AT_ONCE_MS: Final = 0  # when people whose profile was another are looked at by who watches them
 
 
 Drift = tuple[str, Profile | None, Profile | None]  # person, as stored, as history has them
@@ -149,6 +150,7 @@ def _step(client: "redis.Redis", partition: int, persons: Sequence[str]) -> list
     batch = Batch(
         partition, position.folded, position.folded, live.version, position.rebuilds, True
     )
+    is_watched = load_swept(client, [partition])[partition].version > 0
     owed: list[Delivery] = []
     drifted: list[Drift] = []
     for person in persons:
@@ -156,6 +158,8 @@ def _step(client: "redis.Redis", partition: int, persons: Sequence[str]) -> list
         if profile != stored[person]:
             drifted.append((person, stored[person], profile))
             batch.profiles[person] = None if profile is None else encode_profile(profile)
+            if is_watched and profile is not None and not profile.merged_into:
+                batch.earlier[person] = AT_ONCE_MS
             if profile is not None and profile.is_account:
                 batch.unlisted |= {person}
             if profile is not None and profile.merged_into:
@@ -191,7 +195,9 @@ def _as_stored(profile: Profile | None, stored: Profile | None) -> Profile | Non
     """Return a rebuilt profile as it reads once stored; it reflects what the one before did, so it stands as far."""
     if profile is None:
         return None
-    if stored is not None and not profile.merged_into:
+    if stored is not None and profile.merged_into:
+        profile = msgspec.structs.replace(profile, member_of=stored.member_of)
+    elif stored is not None:
         last = max(profile.position, stored.position, key=stream_order)
         profile = msgspec.structs.replace(
             profile, position=last, member_of=stored.member_of, bonds=_bonds(profile, stored)
