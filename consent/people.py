@@ -178,6 +178,11 @@ def decision_log_key(partition: int) -> str:
     return f"{tag(partition)}:decisions"
 
 
+def parting_key(parting: int) -> str:
+    """Return the key that stands while a worker has taken up the parting of two people."""
+    return f"parting:{parting}:taken"
+
+
 def lease_key(group: int) -> str:
     """Return the key of the lease on a group of partitions."""
     return f"lease:drain:{group}"

@@ -271,10 +271,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 1.0,
         "options": {"expires": 3},
     },
-    "decisioning: finish partings that broke off": {
+    "decisioning: finish partings": {
         "task": "decisioning.finish_partings",
-        "schedule": 60.0,
-        "options": {"expires": 60},
+        "schedule": 1.0,
+        "options": {"expires": 3},
     },
     "decisioning: keep Redis at the intake's terms": {
         "task": "decisioning.push_intake",

@@ -15,7 +15,6 @@ from campaigns.forms.people import PartForm, PersonForm
 from campaigns.person_links import PARAMETER, person_behind
 from campaigns.views.pages import needs, page, user_of
 from decisioning.ingestion.parting import NotMerged, begin_parting, merge_of
-from decisioning.ingestion.tasks import finish_one
 from rtts_site.foundation.redis_clients import Down, redis_client
 
 
@@ -53,13 +52,12 @@ def part_people(request: HttpRequest) -> HttpResponse:
     try:
         client = redis_client()
         merged = merge_of(client, form.cleaned_data["person"].id)
-        row = begin_parting(client, merged, by=by, why=form.cleaned_data["why"], now=now)
+        begin_parting(client, merged, by=by, why=form.cleaned_data["why"], now=now)
     except NotMerged:
         messages.error(request, _("This identifier was not joined with another."))
     except Down:
         messages.error(request, _("The profile store does not answer now; try again shortly."))
     else:
-        finish_one.delay(parting=row.pk)
         messages.success(
             request, _("They are being parted. Until that is done neither gets personal offers.")
         )

@@ -12,7 +12,6 @@ from rest_framework.response import Response
 from consent.forms import StrictSerializer, parse_person
 from consent.models import Parting
 from decisioning.ingestion.parting import NotMerged, begin_parting, merge_of
-from decisioning.ingestion.tasks import finish_one
 from rtts_site.foundation.api_access import KeyedView
 from rtts_site.foundation.problems import Problem, invalid_field
 from rtts_site.foundation.redis_clients import Down, redis_client
@@ -60,7 +59,6 @@ class UnmergeView(KeyedView):
             raise Problem(409, "Not merged", str(error)) from error
         except Down as error:
             raise Problem(503, "Not begun", "Profiles do not answer; try again.") from error
-        finish_one.delay(parting=row.pk)
         return Response(told(row), status=202)
 
 

@@ -100,7 +100,7 @@ def finish_parting(
 
 
 def unfinished() -> Iterator[Parting]:
-    """Yield the partings that something broke off, the oldest first."""
+    """Yield the partings that were begun and are not done, the oldest first."""
     yield from Parting.objects.filter(finished_at=None).order_by(F("parted_at"))
 
 

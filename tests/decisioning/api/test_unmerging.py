@@ -41,6 +41,8 @@ def test_parts_who_was_merged_and_says_how_far_it_is(client, db, redis, begun):
     assert (told["source"], told["target"], told["state"]) == (BEN, ANA, "running")
     row = Parting.objects.get(pk=told["id"])
     assert (row.parted_by, row.why) == ("key crm", "a guest")
+    assert begun == []  # a request waits for no broker
+    tasks.finish_open()
     assert begun == [row.pk]
     assert redis.hlen(people.fence_key(ANA)) == redis.hlen(people.fence_key(BEN)) == 1
     again = client.get(f"{URL}/{row.pk}", headers=headers(redis, "people"))
