@@ -196,7 +196,8 @@ async def take(
     judged = judge(records, refusals, held.schemas if held is not None else NO_SCHEMAS)
     records, refusals = judged.records, judged.refusals
     told = await visits_of(records)
-    results = (await append([*records, *told], refusals, mark=mark))[: len(records)]
+    # First what was told: a retry after half of it would find the state changed and tell nothing.
+    results = (await append([*told, *records], refusals, mark=mark))[len(told) :]
     note(judged, results, items=items, source=source)
     duplicates = results.count("duplicate")
     metrics.EVENTS.labels("accepted").inc(len(results) - duplicates)

@@ -48,7 +48,10 @@ class Process:
         self._replayer = Replayer(self.event_spool, client)
         self.notes = Notes(client)
         self.intake = IntakeHolder(
-            client, salt=settings.RTTS_PEPPER, geo_database=settings.RTTS_GEO_DATABASE
+            client,
+            salt=settings.RTTS_PEPPER,
+            geo_database=settings.RTTS_GEO_DATABASE,
+            directory=settings.RTTS_VAR / "releases",
         )
         self.tracking_key = hmac.new(
             settings.RTTS_PEPPER, b"rtts.tracking", hashlib.sha256

@@ -104,7 +104,12 @@ def reading_for(client: "redis.Redis", *, source: str, now_ms: int = 0) -> Readi
 def _intake_terms() -> IntakeHolder:
     """Return the terms of the intake as this process holds them; whoever uses them looks for newer ones."""
     client = redis_client(timeout_ms=TIMEOUT_MS)
-    return IntakeHolder(client, salt=settings.RTTS_PEPPER, geo_database=settings.RTTS_GEO_DATABASE)
+    return IntakeHolder(
+        client,
+        salt=settings.RTTS_PEPPER,
+        geo_database=settings.RTTS_GEO_DATABASE,
+        directory=settings.RTTS_VAR / "releases",
+    )
 
 
 def understand(

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from itertools import islice
+from typing import Final
 
 import redis
 from django.db import connection
@@ -16,7 +17,7 @@ from decisioning.profiles.store import load_profiles
 
 ROWS_AT_ONCE: Final = 20_000
 ROUNDS: Final = 500  # of one event type a night: ten million rows
-PEOPLE_AT_ONCE: Final = 500
+PEOPLE_AT_ONCE: Final = 2_000
 DAY_MS: Final = 86_400_000
 
 
@@ -50,29 +51,27 @@ def expire_attributes(client: "redis.Redis", terms: Terms, *, now_ms: int) -> in
     if not terms.attribute_days:
         return 0
     expired = 0
-    for partition in range(people.PARTITIONS):
-        for persons in _people(client, partition):
-            profiles = load_profiles(client, {partition: persons})
-            records = [
-                record
-                for person, profile in profiles.items()
-                if profile is not None and not profile.merged_into
-                for record in _removals(person, profile, terms.attribute_days, now_ms=now_ms)
-            ]
-            if records:
-                expired += event_log(client).accept(records).count("accepted")
+    for persons in _people(client):
+        records = [
+            record
+            for person, profile in load_profiles(client, persons).items()
+            if profile is not None and not profile.merged_into
+            for record in _removals(person, profile, terms.attribute_days, now_ms=now_ms)
+        ]
+        if records:
+            expired += event_log(client).accept(records).count("accepted")
     return expired
 
 
-def _people(client: "redis.Redis", partition: int) -> Iterator[list[str]]:
-    """Yield the people of a partition, some at a time, by id."""
-    after, key = "-", people.roster_key(partition)
-    while True:
-        found: Any = client.zrangebylex(key, after, "+", start=0, num=PEOPLE_AT_ONCE)
-        if not found:
-            return
-        yield [person.decode() for person in found]
-        after = f"({found[-1].decode()}"
+def _people(client: "redis.Redis") -> Iterator[dict[int, list[str]]]:
+    """Yield everybody, accounts too, some at a time by partition; the roster knows people alone."""
+    keys = client.scan_iter(match="{p*}:profile:*", count=PEOPLE_AT_ONCE)
+    while some := list(islice(keys, PEOPLE_AT_ONCE)):
+        found: dict[int, list[str]] = {}
+        for key in some:
+            person = key.decode().rpartition(":")[2]
+            found.setdefault(people.partition_of(person), []).append(person)
+        yield found
 
 
 def _removals(
@@ -85,6 +84,7 @@ def _removals(
         yield Record(
             message_id=f"expired:{person}:{key}:{cell.event_time_ms}",
             person=person,
+            kind="forget",
             type="identify",
             attributes={key: None},
             event_time_ms=cell.event_time_ms + most * DAY_MS,

@@ -14,7 +14,7 @@ import redis
 
 from decisioning.enrichment import agents, stored
 from decisioning.enrichment.steps import Known, Preparing, Region, places_of
-from decisioning.enrichment.terms import Terms, TermsRefused
+from decisioning.enrichment.terms import DEFAULT, STRICT, Terms, TermsRefused
 from decisioning.specs import AttributeSpec, EventTypeSpec
 
 logger = logging.getLogger("decisioning")
@@ -33,9 +33,19 @@ class _Made:
 class IntakeHolder:
     """One per process; a thread asks each second whether the terms changed."""
 
-    def __init__(self, client: "redis.Redis", *, salt: bytes, geo_database: str = "") -> None:
+    def __init__(
+        self,
+        client: "redis.Redis",
+        *,
+        salt: bytes,
+        geo_database: str = "",
+        directory: Path | None = None,  # where the terms last read lie
+    ) -> None:
         self._client = client
-        self._known = Known(salt=salt, region=region_reader(geo_database))
+        self._directory = directory
+        copy = stored.load_copy(directory) if directory is not None else None
+        self._are_decided = copy is not None
+        self._known = Known(terms=copy or STRICT, salt=salt, region=region_reader(geo_database))
         self._versions: dict[bytes, bytes] | None = None
         self._polls = 0
         self._made: _Made | None = None
@@ -87,7 +97,7 @@ class IntakeHolder:
         versions = stored.load_versions(self._client)
         before, self._polls = self._versions or {}, self._polls + 1
         if self._versions is None or versions.get(b"terms") != before.get(b"terms"):
-            self._known = replace(self._known, terms=stored.load_terms(self._client))
+            self._look_for_terms(is_decided=b"terms" in versions)
         if versions.get(b"products") != before.get(b"products"):
             self._known = replace(self._known, products=stored.load_products(self._client))
         if self._known.terms.providers and self._polls % PROVIDED_EVERY == 1:
@@ -97,6 +107,18 @@ class IntakeHolder:
             }
             self._known = replace(self._known, provided=found)
         self._versions = versions
+
+    def _look_for_terms(self, *, is_decided: bool) -> None:
+        """Read the terms. Where Redis lost them, what was read last goes on; nobody decided where it never knew any."""
+        terms = stored.find_terms(self._client)
+        if terms is None and (is_decided or self._are_decided):
+            return
+        self._known = replace(self._known, terms=terms or DEFAULT)
+        if terms is None:
+            return
+        self._are_decided = True
+        if self._directory is not None:
+            stored.save_copy(terms, self._directory)
 
 
 def region_reader(path: str) -> Region | None:

@@ -1,19 +1,23 @@
 """The only place that keeps what the owner decided about the intake, and what it looks things up in."""
 
+import os
+import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import redis
 
-from decisioning.enrichment.terms import DEFAULT, Terms, packed, read_terms
+from decisioning.enrichment.terms import DEFAULT, Terms, TermsRefused, packed, read_terms
 from decisioning.models import IntakeDocument
 
 TERMS_KEY: Final = "intake:terms"  # packed Terms
 PRODUCTS_KEY: Final = "intake:products"  # packed product id -> fields
 VERSIONS_KEY: Final = "intake:versions"  # hash: terms, products -> version in force
+DISK_FILE: Final = "intake.json"
 MAX_PRODUCTS: Final = 50_000
 MAX_FIELDS: Final = 12
 
@@ -73,7 +77,7 @@ def push(client: "redis.Redis") -> int:
     ):
         newest = IntakeDocument.objects.filter(kind=kind).values_list("pk", flat=True).first()
         held = client.hget(VERSIONS_KEY, kind.value)
-        if newest is None or held == str(newest).encode():
+        if newest is None or (held == str(newest).encode() and client.exists(key)):
             continue
         body = IntakeDocument.objects.values_list("body", flat=True).get(pk=newest)
         with client.pipeline(transaction=True) as pipe:
@@ -90,10 +94,31 @@ def load_versions(client: "redis.Redis") -> dict[bytes, bytes]:
     return dict(found)
 
 
+def find_terms(client: "redis.Redis") -> Terms | None:
+    """Return the terms in force; None where Redis has none."""
+    found: Any = client.get(TERMS_KEY)
+    return None if found is None else read_terms(found)
+
+
+def save_copy(terms: Terms, directory: Path) -> None:
+    """Keep the terms last read on disk, whole or not at all."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = directory / f"{DISK_FILE}.{os.getpid()}.{threading.get_ident()}"
+    draft.write_bytes(packed(terms))
+    draft.replace(directory / DISK_FILE)
+
+
+def load_copy(directory: Path) -> Terms | None:
+    """Return the copy on disk; None without one that can be read."""
+    try:
+        return read_terms((directory / DISK_FILE).read_bytes())
+    except (OSError, TermsRefused):
+        return None
+
+
 def load_terms(client: "redis.Redis") -> Terms:
     """Return the terms in force, as processes of the API see them."""
-    found: Any = client.get(TERMS_KEY)
-    return DEFAULT if found is None else read_terms(found)
+    return find_terms(client) or DEFAULT
 
 
 def load_products(client: "redis.Redis") -> Products:

@@ -44,6 +44,7 @@ class Terms(Struct, frozen=True, kw_only=True):
 
 
 DEFAULT: Final = Terms()
+STRICT: Final = Terms(undeclared="drop")  # while nobody can say what was decided
 _decoder = msgspec.json.Decoder(Terms)
 
 

@@ -8,7 +8,6 @@ import msgspec
 from decisioning.enrichment.fences import Fence
 from decisioning.enrichment.placing import FENCES_ATTRIBUTE
 from decisioning.ingestion.records import Record
-from decisioning.ingestion.refusals import MAX_ID
 from decisioning.profiles.cells import Cell
 
 ENTRIES_ATTRIBUTE: Final = (
@@ -31,9 +30,11 @@ def visit_events(
 ) -> tuple[list[Record], Cell | None]:
     """Return what a located record says happened since `before`, and the state after it.
 
-    The record's own attributes get that state. A record older than the state tells nothing.
+    Until that state is another, every located record tells the same event under the same id, so that it
+    counts once. The record's own attributes get the new state. A record older than the state tells nothing.
     """
     at_s = record.event_time_ms // 1000
+    since_ms = before.event_time_ms if before is not None else 0
     if before is not None and record.event_time_ms < before.event_time_ms:
         return [], before
     was = read_entries(before.value if before is not None else None)
@@ -42,13 +43,13 @@ def visit_events(
     for key in record.attributes[FENCES_ATTRIBUTE]:
         since, stayed = was.get(key, (at_s, False))
         if key not in was:
-            told.append(_event(record, ENTERED, key, {}))
+            told.append(_event(record, ENTERED, key, {}, since_ms))
         elif not stayed and key in fences and at_s - since >= fences[key].dwell_s:
-            told.append(_event(record, DWELLED, key, {"seconds": at_s - since}))
+            told.append(_event(record, DWELLED, key, {"seconds": at_s - since}, since_ms))
             stayed = True
         now[key] = (since, stayed)
     told += [
-        _event(record, LEFT, key, {"seconds": at_s - since})
+        _event(record, LEFT, key, {"seconds": at_s - since}, since_ms)
         for key, (since, _) in was.items()
         if key not in now
     ]
@@ -73,11 +74,11 @@ def _entries(values: Iterable[Any]) -> Iterator[tuple[str, tuple[int, bool]]]:
             yield key, (int(since.rstrip("+")), since.endswith("+"))
 
 
-def _event(record: Record, name: str, fence: str, more: dict[str, Any]) -> Record:
+def _event(record: Record, name: str, fence: str, more: dict[str, Any], since_ms: int) -> Record:
     verb = name.removeprefix("Geofence ").lower()
     return msgspec.structs.replace(
         record,
-        message_id=f"{record.message_id[: MAX_ID - 80]}:{verb}:{fence}",
+        message_id=f"geofence:{record.person}:{verb}:{fence}:{since_ms}",
         type="track",
         event=name,
         properties={"geofence": fence, **more},

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["event", "nobody", "merge_out", "merge_in", "backfill", "erase", "part"]
+Kind = Literal["event", "nobody", "merge_out", "merge_in", "backfill", "erase", "part", "forget"]
 CallType = Literal["track", "identify", "page", "screen", "group", "alias"]
 
 # The event names under which views count in conditions.
@@ -39,6 +39,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of a stream; everything in it is fixed at acceptance except `person`, which follows merges."""
 
     kind: Kind = "event"  # nobody: an event about nobody, which history alone keeps
+    # forget: attributes that are removed, which is nothing that anybody did
     message_id: str  # the sender's; 1..200 characters
     person: str  # whose stream it is in
     identifiers: tuple[str, ...] = ()  # as sent: "user:c-42"; the first names the person

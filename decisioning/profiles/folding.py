@@ -329,14 +329,7 @@ def _fold_event(folding: _Folding, record: Record) -> None:
     folding.be_active(at_ms)
     if record.identifiers:
         folding.name(record.identifiers[0], at_ms)
-    if record.attributes:
-        message = message_digest(record.message_id)
-        folding.set_attributes(
-            {
-                key: Cell(value, at_ms, message, record.source)
-                for key, value in record.attributes.items()
-            }
-        )
+    _set_attributes(folding, record)
     if record.groups:
         message = message_digest(record.message_id)
         folding.set_groups(
@@ -346,6 +339,17 @@ def _fold_event(folding: _Folding, record: Record) -> None:
         folding.profile.page_ms = max(folding.profile.page_ms, at_ms)
     for family in folding.aggregates.by_event.get(record.event, ()):
         folding.count(family, record)
+
+
+def _set_attributes(folding: _Folding, record: Record) -> None:
+    if record.attributes:
+        message, at_ms = message_digest(record.message_id), record.event_time_ms
+        folding.set_attributes(
+            {
+                key: Cell(value, at_ms, message, record.source)
+                for key, value in record.attributes.items()
+            }
+        )
 
 
 def _fold_merge_in(folding: _Folding, record: Record) -> None:
@@ -387,4 +391,5 @@ _FOLDS: dict[str, Callable[[_Folding, Record], None]] = {
     "backfill": _fold_backfill,
     "erase": _fold_erase,
     "part": _keep,
+    "forget": _set_attributes,
 }

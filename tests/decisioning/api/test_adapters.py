@@ -333,6 +333,6 @@ async def test_geofences_are_entered_and_left_over_the_api(store, key):
 
     assert [one.json["accepted"] for one in (first, again)] == [1, 0]
     records = stored_records(store)
-    assert [record.event for record in records] == ["Moved", "Geofence Entered"]
-    assert records[0].attributes["geofences"] == ["store"]
+    assert [record.event for record in records] == ["Geofence Entered", "Moved"]
+    assert records[1].attributes["geofences"] == ["store"]
     assert "52.5" not in str(records)

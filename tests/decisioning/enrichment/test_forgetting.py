@@ -76,6 +76,32 @@ def test_attributes_stand_for_their_days_and_no_longer(redis):
     assert ben.attributes["city"].value == "Berlin"
 
 
+def test_forgetting_is_nothing_that_anybody_did(redis):
+    told = {"city": "Berlin"}
+    accept(redis, [make_record(1, "user:ana", at_ms=NOW_MS - 40 * DAY_MS, attributes=told)])
+    drain = make_drain(redis, partitions=list(range(PARTITIONS)))
+    drain_all(drain)
+    _, before = load_profile(redis, person("user:ana"))
+
+    expire_attributes(redis, Terms(attribute_days={"city": 30}), now_ms=NOW_MS)
+    drain_all(drain)
+
+    _, after = load_profile(redis, person("user:ana"))
+    assert after.attributes["city"].value is None
+    assert (after.newest_ms, after.activity) == (before.newest_ms, before.activity)
+
+
+def test_attributes_of_accounts_are_forgotten_too(redis):
+    told = make_record(
+        1, "account:account:c-7", at_ms=NOW_MS - 40 * DAY_MS, attributes={"seats": 5.0}
+    )
+    accept(redis, [told])
+    drain = make_drain(redis, partitions=list(range(PARTITIONS)))
+    drain_all(drain)
+
+    assert expire_attributes(redis, Terms(attribute_days={"seats": 30}), now_ms=NOW_MS) == 1
+
+
 WEATHER = Provider(
     key="weather",
     address="https://weather.example/?lat={latitude}&lon={longitude}",

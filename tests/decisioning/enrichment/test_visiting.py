@@ -58,7 +58,24 @@ def test_a_repeat_tells_the_same_under_the_same_id():
     again, _ = visit_events(located(1, "store"), None, FENCES)
 
     assert once == again
-    assert once[0].message_id == "at-1:entered:store"
+    assert once[0].message_id == f"geofence:{person('user:ana')}:entered:store:0"
+
+
+def test_until_the_state_is_known_every_record_tells_the_same_entering():
+    _, outside = visit_events(located(0), None, FENCES)
+
+    told = [visit_events(located(at, "store"), outside, FENCES)[0] for at in (1, 2, 3)]
+
+    assert len({one.message_id for (one,) in told}) == 1
+
+
+def test_coming_back_is_another_entering():
+    state, told = None, []
+    for one in (located(1, "store"), located(2), located(3, "store")):
+        events, state = visit_events(one, state, FENCES)
+        told += [event.message_id for event in events]
+
+    assert len(told) == len(set(told)) == 3
 
 
 @pytest.mark.parametrize("value", [None, "store", ["store"], ["store@soon"], [1, None]])
