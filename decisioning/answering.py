@@ -55,6 +55,7 @@ class Call:
     reserve: bool = True  # False: decides without taking or logging anything
     preview: str = ""  # id of the preview that is decided under
     under: Current | None = None  # what a preview decides with; None is what the process holds
+    degraded: frozenset[str] = frozenset()  # what of the request was left out
 
     @property
     def now_ms(self) -> int:
@@ -92,7 +93,7 @@ class Sitting:
         self.budget = budget
         self.spool = spool
         self.nonce = new_nonce()
-        self.degraded: set[str] = set()
+        self.degraded: set[str] = set(call.degraded)
         self.closed: set[str] = set()
         self.started = time.perf_counter()
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
+import redis
 from django.conf import settings
 from msgspec import Meta, Struct
 
@@ -29,7 +30,7 @@ from decisioning.content import fitting
 from decisioning.held import Held
 from decisioning.holder import Current
 from decisioning.ingestion.identities import account_named
-from decisioning.ingestion.records import Record
+from decisioning.ingestion.refusals import Refusal
 from decisioning.ingestion.wire import Intake, records_from_request_events
 from decisioning.messages import (
     Answer,
@@ -39,7 +40,9 @@ from decisioning.messages import (
     PersonRef,
     request_decoder,
 )
-from decisioning.observing.schemas import judge
+from decisioning.observing import quarantine
+from decisioning.observing.schemas import Judged, judge
+from decisioning.round_trips import RedisUnavailable
 from decisioning.rules.conditions import conform
 from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeyRecord, KeysUnavailableError, ProofError
@@ -164,7 +167,8 @@ async def translate(asked: DecisionRequest, key: KeyRecord) -> Call:
     if asked.options.preview:
         preview, current = await previewed(asked.options.preview, current, person=person)
     now = asked.options.now or datetime.now(UTC)
-    return Call(
+    judged = request_records(asked, identifier, key, current)
+    call = Call(
         ask=Ask(
             person,
             asked.placements,
@@ -174,11 +178,26 @@ async def translate(asked: DecisionRequest, key: KeyRecord) -> Call:
         given=given_facts(asked, current.held) if current.held else {},
         options=asked.options,
         now=now.replace(microsecond=now.microsecond // 1000 * 1000),
-        records=request_records(asked, identifier, key, current) if asked.events else (),
+        records=judged.records,
         show_values=key.kind == "secret",
         preview=preview,
         under=current if preview else None,
+        degraded=frozenset({"events"} if judged.refusals else ()),
     )
+    if judged.refusals and not call.is_dry:
+        await set_apart(judged.refusals, source=key.id)
+    return call
+
+
+async def set_apart(refusals: Sequence[Refusal], *, source: str) -> None:
+    """Count and quarantine what enforced schemas refuse; while Redis is away it is counted alone."""
+    process = this_process()
+    process.notes.refused(refusals, source=source, at_ms=time.time_ns() // 1_000_000)
+    metrics.EVENTS.labels("refused").inc(len(refusals))
+    try:
+        await process.ask_for_events(quarantine.commands(refusals))
+    except (RedisUnavailable, redis.RedisError):
+        return
 
 
 def check_scopes(asked: DecisionRequest, key: KeyRecord) -> None:
@@ -289,12 +308,14 @@ def typed(pointer: str, value: Any, kind: str) -> Any:
 
 def request_records(
     asked: DecisionRequest, identifier: Identifier, key: KeyRecord, current: Current
-) -> list[Record]:
-    """Return the events sent with a request as records.
+) -> Judged:
+    """Return the events sent with a request as records, and apart those that an enforced schema refuses.
 
     Raises:
         Problem: 422 naming the first event that is not valid.
     """
+    if not asked.events:
+        return Judged([], [])
     attributes: Mapping[str, Any] = current.held.attributes if current.held else {}
     intake = Intake(
         attributes=attributes,
@@ -310,10 +331,7 @@ def request_records(
     records, refusals = records_from_request_events(
         asked.events, identifiers=[identifier], intake=intake
     )
-    if current.held is not None:
-        judged = judge(records, refusals, current.held.schemas)
-        records, refusals = judged.records, judged.refusals
     if refusals:
         first = refusals[0]
         raise invalid_field(f"/events/{first.item}{first.pointer}", first.reason)
-    return records
+    return judge(records, [], current.held.schemas) if current.held else Judged(records, [])

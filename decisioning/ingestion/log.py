@@ -22,6 +22,7 @@ SOFT_MARK: Final = 30 * 60 * PUBLISHED_RATE // people.PARTITIONS  # records of o
 HARD_MARK: Final = 2 * SOFT_MARK
 NO_MARK: Final = 2**53  # what is already accepted, and only moves, always fits
 QUARANTINE_LENGTH: Final = 1_000  # records kept of a partition, the newest
+QUARANTINE_SECONDS: Final = 30 * 86_400  # since the last one came; they are personal data
 RECORDS_PER_CALL: Final = 100
 FIELD: Final = b"r"
 
@@ -215,6 +216,7 @@ class RedisLog:
     def set_aside(self, partition: int, data: bytes) -> None:
         key = people.quarantine_key(partition)
         self._client.xadd(key, {FIELD: data}, maxlen=QUARANTINE_LENGTH, approximate=True)
+        self._client.expire(key, QUARANTINE_SECONDS)
 
     def unrepeated(self, found: Mapping[int, Sequence[Entry]]) -> dict[int, list[Entry]]:
         return {one: list(entries) for one, entries in found.items()}  # acceptance keeps them out
@@ -236,13 +238,16 @@ class AsyncRedisLog:
         return results
 
     async def set_aside(self, records: Sequence[Record]) -> None:
-        await self._ask([_aside_command(record) for record in records])
+        await self._ask([one for record in records for one in _aside_commands(record)])
 
 
-def _aside_command(record: Record) -> Command:
+def _aside_commands(record: Record) -> list[Command]:
     key = people.quarantine_key(people.partition_of(record.person))
     limit = ("MAXLEN", "~", str(QUARANTINE_LENGTH))
-    return ("XADD", key, *limit, "*", FIELD, encode_record(record))
+    return [
+        ("XADD", key, *limit, "*", FIELD, encode_record(record)),
+        ("EXPIRE", key, str(QUARANTINE_SECONDS)),
+    ]
 
 
 def _packed(found: Any) -> list[Packed]:

@@ -1,6 +1,7 @@
 """The only place where the intake notes what came, off the request: repeats, refusals, items for the debugger."""
 
 import logging
+import re
 import threading
 import time
 from collections import deque
@@ -20,6 +21,7 @@ from decisioning.observing.tallying import Tally
 logger = logging.getLogger("decisioning")
 
 SECRETS: Final = frozenset({"writeKey", "write_key", "api_key", "token", "proof"})
+_KEY: Final = re.compile(rb"rtts_[a-z]{2}_[A-Za-z0-9_-]+")  # wherever a client puts it
 RING: Final = 20  # items of a source that are remembered until somebody watches
 RING_MS: Final = 600_000
 MOST_SOURCES: Final = 200
@@ -136,10 +138,11 @@ def _copied(item: Any) -> bytes:
 def without_secrets(raw: bytes) -> bytes:
     """Return a message without the key and the proof that it may carry; "" where it is no JSON."""
     try:
-        message = msgspec.json.decode(raw)
+        message = msgspec.json.decode(_KEY.sub("…".encode(), raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return b""
-    for place in (message, message.get("context") if isinstance(message, dict) else None):
+    said = message if isinstance(message, dict) else {}
+    for place in (said, said.get("context"), said.get("properties")):
         if isinstance(place, dict):
             for name in SECRETS & place.keys():
                 place[name] = "…"

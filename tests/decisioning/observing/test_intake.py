@@ -3,6 +3,7 @@
 import json
 import time
 
+import msgspec
 import pytest
 
 from consent import people
@@ -11,6 +12,7 @@ from decisioning.ingestion import drain as drain_module
 from decisioning.ingestion.records import decode_record
 from decisioning.observing import batches, debugging, quarantine
 from decisioning.observing.batches import merged, waiting
+from decisioning.observing.noting import without_secrets
 from decisioning.profiles.profile import decode_profile
 from decisioning.specs import EventTypeSpec, PropertySpec
 from tests.decisioning import making
@@ -151,12 +153,29 @@ def test_a_watch_ends(redis):
     assert batches.waiting(redis, most=1) == []
 
 
-async def test_an_event_with_a_decision_is_judged_too(store):
+async def test_an_event_with_a_decision_is_left_out_where_its_schema_refuses_it(store):
     making.publish(store, catalogue("enforce"))
     key = making.make_key(store, "decisions", "events")
-    event = {"event": "Order Completed", "properties": {"total": "five"}}
+    wrong = {"event": "Order Completed", "properties": {"total": "five"}}
+    right = {"event": "Searched", "properties": {"query": "hats"}}
 
-    reply = await making.decide(key, events=[event])
+    reply = await making.decide(key, events=[wrong, right])
 
-    assert reply.status == 422
-    assert reply.json["errors"][0]["pointer"] == "/events/0/properties/total"
+    assert reply.status == 200
+    assert "events" in reply.json["degraded"]
+    assert quarantine.size(store) == 1
+    (group,) = quarantine.groups(store)
+    assert (group.event, group.pointer) == ("Order Completed", "/properties/total")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"properties": {"token": "rtts_bk_abc-1"}},
+        {"key": "rtts_bk_abc-1"},
+        {"data": [{"aid": "rtts_sk_abc_1"}]},
+        {"properties": {"proof": "rtts_sk_abc"}},
+    ],
+)
+def test_the_debugger_shows_no_key_wherever_a_client_puts_it(message):
+    assert b"abc" not in without_secrets(msgspec.json.encode(message))
