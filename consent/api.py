@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, ClassVar
@@ -16,13 +17,24 @@ from rest_framework.response import Response
 from consent import ledger, policy_store, receipts
 from consent.forms import ConsentRequest, ConsentStanding, RecordedAnswer, parse_person
 from consent.identities import link_identity
+from consent.models import Person
 from consent.policy import GRANTING, PolicySpec
 from consent.standing import load_view_of_record, standings
 from rtts_site.foundation.api_access import KeyedView
 from rtts_site.foundation.idempotency import Answer, Repeatable, answer_once
-from rtts_site.foundation.limits import CONSENTS, CONSENTS_OF_ONE, Rate
-from rtts_site.foundation.problems import CONTENT_TYPE, Problem, Unprocessable, problem_body
+from rtts_site.foundation.limits import BROWSER, CONSENTS, CONSENTS_OF_NEW, CONSENTS_OF_ONE, Rate
+from rtts_site.foundation.problems import (
+    CONTENT_TYPE,
+    FieldProblem,
+    Problem,
+    Unprocessable,
+    problem_body,
+)
 
+SIGNED_IN = (
+    "This visitor is somebody signed in by now: withdraw here, but record what they grant by "
+    "your server."
+)
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, description="Kept 24 hours."
 )
@@ -54,19 +66,25 @@ class ConsentsView(KeyedView):
         kind = CONTENT_TYPE if answer.status >= 400 else None
         return Response(json.loads(answer.body), status=answer.status, content_type=kind)
 
+    def check_throttles(self, request: Request) -> None:
+        """Count a browser's request roughly: by whom it is about once that is read."""
+        self.take_from(BROWSER if self.key.kind == "browser" else self.rate, self.key.id)
+
     def _record(self, request: Request, repeatable: Repeatable, *, now: datetime) -> Answer:
         form = ConsentRequest(data=request.data, context={"now": now, "policy": _policy()})
         if not form.is_valid():
             raise Unprocessable(form.errors)
         said = form.validated_data
+        refused: frozenset[int] = frozenset()
         if self.key.kind == "browser":
             self._check_visitor(said)
+            refused = _grants_of_somebody_else(said)
         if said["person"].identifier is not None:
             link_identity(said["person"].identifier, said["person"].id, now=now)
         try:
             recorded = ledger.record_change(
                 said["person"].id,
-                said["changes"],
+                [one for index, one in enumerate(said["changes"]) if index not in refused],
                 evidence=said["evidence"],
                 actor=said["actor"],
                 now=now,
@@ -74,7 +92,7 @@ class ConsentsView(KeyedView):
             )
         except ledger.StoreUnavailableError as error:
             raise Problem(503, "Not recorded", str(error), extra={"recorded": False}) from error
-        return _answer(recorded)
+        return _answer(recorded, refused)
 
     def _check_visitor(self, said: Any) -> None:
         """Let a browser speak for its own visitor only, and no faster than a visitor does."""
@@ -88,12 +106,9 @@ class ConsentsView(KeyedView):
                 "/actor/kind", "With a browser key it is the subject who speaks."
             )
         self.take_from(CONSENTS_OF_ONE, said["person"].id)
-        grants = any(change.status in GRANTING for change in said["changes"])
-        if grants and ledger.current_person(said["person"].id) != said["person"].id:
-            raise _not_for_browsers(
-                "/person",
-                "This visitor is somebody signed in by now: withdraw here, but record what they grant by your server.",
-            )
+        # Ids can be made up, and must not use up what is there for those who withdraw.
+        is_known = Person.objects.filter(id=said["person"].id).exists()
+        self.take_from(CONSENTS if is_known else CONSENTS_OF_NEW, self.key.id)
 
 
 class PersonConsentsView(KeyedView):
@@ -156,6 +171,20 @@ def _person(text: str) -> str:
         ) from error
 
 
+def _grants_of_somebody_else(said: Any) -> frozenset[int]:
+    """Return which changes a browser may not record: what a visitor grants who has signed in by now.
+
+    Raises:
+        Problem: 403 where that is all they say.
+    """
+    grants = {index for index, one in enumerate(said["changes"]) if one.status in GRANTING}
+    if not grants or ledger.current_person(said["person"].id) == said["person"].id:
+        return frozenset()
+    if len(grants) == len(said["changes"]):
+        raise _not_for_browsers("/person", SIGNED_IN)
+    return frozenset(grants)
+
+
 def _not_for_browsers(pointer: str, detail: str) -> Problem:
     return Problem(403, "Not allowed", detail, errors=[{"pointer": pointer, "detail": detail}])
 
@@ -168,7 +197,7 @@ def _ledger_key(repeatable: Repeatable) -> str:
     return f"api:{repeatable.caller}:{digest}:{repeatable.key}"
 
 
-def _answer(recorded: ledger.Recorded) -> Answer:
+def _answer(recorded: ledger.Recorded, refused: Collection[int]) -> Answer:
     body = {
         "recorded": True,
         "in_force": recorded.in_force,
@@ -180,4 +209,12 @@ def _answer(recorded: ledger.Recorded) -> Answer:
     if not recorded.in_force:
         words = "Recorded, and in force shortly; repeat with the same Idempotency-Key to be sure."
         return Answer(503, problem_body(Problem(503, "Not yet in force", words, extra=body)))
+    if refused:
+        errors: list[FieldProblem] = [
+            {"pointer": f"/changes/{index}/status", "detail": SIGNED_IN}
+            for index in sorted(refused)
+        ]
+        words = "What is withdrawn is recorded and in force, what is granted is not."
+        partly = Problem(403, "Not all recorded", words, errors=errors, extra=body)
+        return Answer(403, problem_body(partly))
     return Answer(200 if recorded.repeated else 201, json.dumps(body).encode())

@@ -22,11 +22,22 @@ DECISIONS = Rate("decisions", 600_000, 60)
 EVENTS = Rate("events", 600_000, 60)
 CONSENTS = Rate("consents", 6_000, 60)
 CONSENTS_OF_ONE = Rate("consents-of-one", 30, 60)  # of one visitor, said with a browser key
+CONSENTS_OF_NEW = Rate("consents-of-new", 3_000, 60)  # of a browser key's visitors not known yet
 MANAGEMENT = Rate("management", 1_200, 60)
 BROWSER = Rate("browser", 60_000, 60)  # of one browser key, which all visitors of a site share
 BATCH = Rate("batch", 1_200, 60)
 HOOKS = Rate("hooks", 600, 60)  # proven calls of one source
-PUBLISHED = (DECISIONS, EVENTS, CONSENTS, CONSENTS_OF_ONE, MANAGEMENT, BROWSER, BATCH, HOOKS)
+PUBLISHED = (
+    DECISIONS,
+    EVENTS,
+    CONSENTS,
+    CONSENTS_OF_ONE,
+    CONSENTS_OF_NEW,
+    MANAGEMENT,
+    BROWSER,
+    BATCH,
+    HOOKS,
+)
 
 
 @dataclass(frozen=True, slots=True)

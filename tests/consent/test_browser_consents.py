@@ -7,9 +7,10 @@ import pytest
 from django.test import Client
 
 from consent import ledger
-from consent.models import Person
+from consent.models import ConsentState, Person
 from rtts_site.foundation import key_issuing, limits
 from rtts_site.foundation.key_issuing import Reach
+from tests.consent.builders import ADS, MAIL, make_person
 from tests.consent.test_api import body, change, post
 
 SHOP = "https://shop.example"
@@ -74,6 +75,39 @@ def test_who_has_signed_in_withdraws_here_and_grants_by_the_server(page, db):
     assert grant.status_code == 403
     assert withdrawal.status_code == 201
     assert withdrawal.json()["person_id"] == ledger.current_person(said["person_id"])
+
+
+def test_who_has_signed_in_withdraws_beside_a_grant(page, db):
+    visitor, owner = make_visitor(), make_person()
+    said = post(page, body(visitor, change(MAIL), change(ADS))).json()
+    Person.objects.filter(id=said["person_id"]).update(merged_into=owner)
+
+    both = body(visitor, change(MAIL), change(status="withdrawn"))
+    answer = post(page, both, idempotency_key="both")
+    again = post(page, both, idempotency_key="both")
+    states = ConsentState.objects.filter(person=owner).values_list("purpose", "status")
+
+    assert answer.status_code == again.status_code == 403
+    assert answer.json() == again.json()
+    assert answer.json()["recorded"]
+    assert answer.json()["errors"][0]["pointer"] == "/changes/0/status"
+    assert list(states) == [(ADS, "withdrawn")]
+
+
+def test_made_up_visitors_leave_those_who_withdraw_their_share(page, trusted):
+    visitor = make_visitor()
+    post(page, body(visitor))
+    (key,) = [
+        name.decode().rpartition(":")[2]
+        for name in trusted.scan_iter(match=f"rate:{limits.CONSENTS_OF_NEW.name}:*")
+    ]
+    trusted.hset(limits.bucket_key(limits.CONSENTS_OF_NEW, key), "left", -10_000)
+
+    stranger = post(page, body(make_visitor()))
+    known = post(page, body(visitor, change(status="withdrawn")))
+
+    assert (stranger.status_code, known.status_code) == (429, 201)
+    assert "retry-after" in stranger.headers
 
 
 def test_one_visitor_speaks_at_the_pace_of_a_visitor(page, trusted):
