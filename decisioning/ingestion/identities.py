@@ -108,16 +108,15 @@ class Trust:
 def name_people(message: Named, *, call: CallType, trust: Trust) -> Naming:
     """Return whom a message is about and whom it joins; values of an e-mail or phone only hashed.
 
-    A browser is believed about others' identifiers only together with a user whose proof it brings: else
-    anybody could become the owner of an address by typing it.
+    A browser is believed about its anonymous id and a user whose proof it brings alone: else anybody could become
+    the owner of an address by typing it.
 
     Raises:
         NamesNobody: and nothing else is wrong with that.
         Refused: it names somebody it may not name, or cannot be read.
     """
     sent = [*_sent(message, trust)]
-    known = any(one.namespace == "user" for one in sent)
-    if not trust.is_browser or known:
+    if not trust.is_browser:
         sent += _named_by_the_way(message)
     if len(sent) == 1 and call not in JOINING_CALLS and _names(sent[0], trust):
         return Naming((sent[0],), ())  # as most messages do
