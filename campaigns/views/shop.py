@@ -21,6 +21,7 @@ from decisioning.api.process import this_process
 from decisioning.profiles.store import load_profile
 from decisioning.profiles.windows import facts
 from decisioning.rules.conditions import aggregates, attributes, evaluate, parse
+from decisioning.rules.membership import meaning
 from decisioning.rules.tree import Node
 from decisioning.rules.truth import Truth
 from rtts_site.foundation import web_sdk
@@ -134,5 +135,5 @@ def _segments(digest: str) -> tuple[Named, ...]:
     if held is None or held.digest != digest:
         return ()
     return tuple(
-        Named(one.name, parse(one.condition, held.catalogue)) for one in held.release.segments
+        Named(one.name, parse(meaning(one), held.catalogue)) for one in held.release.segments
     )
