@@ -85,7 +85,7 @@ NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
             Entry("admin:rtts-reports", "report", gettext_lazy("Reports")),
             Entry("admin:rtts-quality", "report", gettext_lazy("Data quality")),
             Entry("admin:rtts-debugger", "event", gettext_lazy("Event debugger")),
-            Entry("admin:rtts-enrichment", "event", gettext_lazy("Enrichment")),
+            Entry("admin:rtts-enrichment", "plus", gettext_lazy("Enrichment")),
         ),
     ),
     (
@@ -101,8 +101,8 @@ NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
         (
             Entry("campaigns.attribute", "attribute"),
             Entry("campaigns.eventtype", "event"),
-            Entry("admin:rtts-seen", "event", gettext_lazy("Seen in traffic")),
-            Entry("admin:rtts-quarantine", "event", gettext_lazy("Quarantine")),
+            Entry("admin:rtts-seen", "search", gettext_lazy("Seen in traffic")),
+            Entry("admin:rtts-quarantine", "remove", gettext_lazy("Quarantine")),
             Entry("campaigns.placement", "placement"),
             Entry("campaigns.channel", "channel"),
             Entry("admin:rtts-pictures", "picture", gettext_lazy("Pictures")),
@@ -112,11 +112,12 @@ NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
         gettext_lazy("Connect"),
         (
             Entry("admin:rtts-start", "try", gettext_lazy("Getting started")),
-            Entry("admin:rtts-connections", "event", gettext_lazy("Connections")),
+            Entry("admin:rtts-connections", "into", gettext_lazy("Connections")),
             Entry("admin:rtts-connect", "key", gettext_lazy("Connect a channel")),
             Entry("foundation.apikey", "key"),
-            Entry("admin:rtts-webhooks", "event", gettext_lazy("Webhooks")),
-            Entry("admin:rtts-destinations", "event", gettext_lazy("Destinations")),
+            Entry("admin:rtts-webhooks", "out", gettext_lazy("Webhooks")),
+            Entry("admin:rtts-destinations", "out", gettext_lazy("Destinations")),
+            Entry("admin:rtts-member-exports", "people", gettext_lazy("Members of a segment")),
         ),
     ),
 )

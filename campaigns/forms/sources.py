@@ -136,6 +136,13 @@ class HookForm(SourceForm):
             "In the body, e.g. data.items; empty where it is one row or a list."
         ),
     )
+    id_header = SafeText(
+        label=gettext_lazy("Header with the id of a call"),
+        max_length=60,
+        help_text=gettext_lazy(
+            "Of HMAC and secret, e.g. X-Shopify-Webhook-Id. Without it the content names a call."
+        ),
+    )
     signing = SafeText(
         label=gettext_lazy("Secret"),
         max_length=8_000,
@@ -147,7 +154,7 @@ class HookForm(SourceForm):
     def spec(self) -> HookSpec:
         """Return what a sound form says."""
         said = self.cleaned_data
-        names = ("proof", "header", "encoding", "rows")
+        names = ("proof", "header", "encoding", "rows", "id_header")
         return HookSpec(prefix=said["before"], **{name: said[name] for name in names})
 
 

@@ -4,6 +4,8 @@ from django import template
 
 from campaigns.wording import NOTHING
 from campaigns.wording import percent as in_percent
+from rtts_site.foundation import texts
+from rtts_site.foundation.language import ACTIVE
 
 register = template.Library()
 
@@ -18,3 +20,9 @@ def percent(share: float | None) -> str:
 def times(share: float, whole: int) -> str:
     """Return a share of a whole, for the width of a bar."""
     return f"{min(1.0, max(0.0, share)) * whole:.1f}"
+
+
+@register.filter
+def said(text: str) -> str:
+    """Return what pure code says, a translatable English text, in the language of the page."""
+    return texts.anew(text, ACTIVE.gettext)

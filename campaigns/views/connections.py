@@ -25,6 +25,7 @@ from decisioning.connections.presets import PRESETS
 from decisioning.connections.sampling import columns_of, sample
 from decisioning.models import Import, Source
 from rtts_site.foundation.jobs import Job
+from rtts_site.foundation.language import told
 from rtts_site.foundation.problems import Problem
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -45,6 +46,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "may_import": user.has_perm("decisioning.add_import"),
         "may_add": user.has_perm("decisioning.add_source"),
         "may_keys": user.has_perm("foundation.view_apikey"),
+        "may_send": user.has_perm("decisioning.change_destination"),
+        "may_export": user.has_perm("decisioning.export_members"),
         "may_webhooks": user.has_perm("campaigns.change_webhook"),
     }
     return page(request, "connections/overview.html", context, title=_("Connections"))
@@ -65,7 +68,7 @@ def new_import(request: HttpRequest) -> HttpResponse:
                 now=timezone.now(),
             )
         except Unreadable as error:
-            form.add_error("file", str(error))
+            form.add_error("file", told(error))
         else:
             address = reverse("admin:rtts-events-import", args=[row.pk])
             preset = form.cleaned_data["preset"]
@@ -103,7 +106,7 @@ def _draft(request: HttpRequest, row: Import) -> HttpResponse:
     try:
         lines = importing.first_rows(row)
     except Unreadable as error:
-        context["trouble"] = str(error)
+        context["trouble"] = told(error)
         return page(request, "connections/import.html", context, title=row.file_name, status=422)
     data = request.POST if request.method == "POST" else None
     start = mapping_of_preset(request.GET.get("preset", ""))
@@ -115,7 +118,7 @@ def _draft(request: HttpRequest, row: Import) -> HttpResponse:
                 importing.start(row, forms.mapping(), now=timezone.now())
                 return HttpResponseRedirect(reverse("admin:rtts-events-import", args=[row.pk]))
             except NotStarted as error:
-                context["trouble"] = str(error)
+                context["trouble"] = told(error)
         status = 422
     context |= {"forms": forms, "preview_url": reverse("admin:rtts-import-preview", args=[row.pk])}
     return page(request, "connections/import.html", context, title=row.file_name, status=status)
@@ -130,7 +133,7 @@ def import_preview(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         lines = importing.first_rows(row)
     except Unreadable as error:
-        return render(request, "connections/preview.html", {"trouble": str(error)})
+        return render(request, "connections/preview.html", {"trouble": told(error)})
     unique = by_place(f"import:{row.digest[:24]}")
     return preview(request, forms, lines, unique=unique)
 
@@ -168,6 +171,9 @@ def _told(row: Import) -> dict[str, Any]:
     return {
         "row": row,
         "pace": pace,
+        "trouble": job.told
+        if job is not None and row.state == Import.State.FAILED
+        else row.trouble,
         "left": (_("%s min") % round(left / 60) if left > 90 else _("%s s") % round(left))
         if left is not None
         else "",

@@ -31,8 +31,10 @@ from decisioning.connections.presets import PRESETS
 from decisioning.connections.sampling import ROWS, columns_of
 from decisioning.connections.sources import Described, SourceRefused
 from decisioning.models import Source
+from decisioning.rules.phrases import anew
 from rtts_site.foundation.addresses import AddressRefused
 from rtts_site.foundation.calling import NoAnswer
+from rtts_site.foundation.language import ACTIVE, told
 from rtts_site.foundation.redis_clients import redis_client
 from rtts_site.foundation.sealing import SealError
 
@@ -92,7 +94,7 @@ def initial_of(preset: str, kind: str) -> dict[str, Any]:
 def add_refusal(form: Any, refused: SourceRefused) -> None:
     """Put what is wrong beside its field, where the form has it."""
     name = refused.pointer.rpartition("/")[2]
-    form.add_error(name if name in form.fields else None, refused.reason)
+    form.add_error(name if name in form.fields else None, anew(refused.reason, ACTIVE))
 
 
 @never_cache
@@ -183,9 +185,11 @@ def source_step(request: HttpRequest, pk: int, step: str) -> HttpResponse:
     try:
         messages.success(request, STEPS[step](request, source))
     except SourceRefused as refused:
-        messages.error(request, f"{refused.pointer}: {refused.reason}".removeprefix(": "))
+        messages.error(
+            request, f"{refused.pointer}: {anew(refused.reason, ACTIVE)}".removeprefix(": ")
+        )
     except (*NOT_HAD, ValueError) as error:
-        messages.error(request, _("No sample: %s") % error)
+        messages.error(request, _("No sample: %s") % told(error))
     except redis.RedisError:
         messages.error(request, _("Redis does not answer; try again."))
     return HttpResponseRedirect(reverse("admin:rtts-source", args=[pk]))

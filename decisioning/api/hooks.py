@@ -144,11 +144,17 @@ def later(status: int) -> Problem:
 def receive(source: Source, lines: list[Line], said: str, *, now: datetime) -> dict[str, Any]:
     """Take the rows of a call, each once however often it is sent, and say what became of them."""
     base = f"source:{source.key}"
+    mapping = sources.mapping_of(source)
+    if not said and mapping.call == "identify":
+        # Who may come back to what was said before: the same words are the same call for a minute alone.
+        base = f"{base}:{now:%Y%m%d%H%M}"
     unique = by_place(f"{base}:{said}") if said else by_content(base)
     client = redis_client(timeout_ms=TIMEOUT_MS)
     try:
-        reading = reading_for(client, source=base, now_ms=int(now.timestamp() * 1000))
-        told = understand(sources.mapping_of(source), lines, reading=reading, unique=unique)
+        reading = reading_for(
+            client, source=f"source:{source.key}", now_ms=int(now.timestamp() * 1000)
+        )
+        told = understand(mapping, lines, reading=reading, unique=unique)
         taken = take(client, told.records, mark=SOFT_MARK)
         set_apart(client, told)
     except LogFull as error:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from decisioning.connections.casting import Unusable
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 
 PLACES: Final = Decimal("0.000001")  # what a converted amount is rounded to
 BOUND: Final = Decimal(10) ** 18
@@ -67,7 +69,9 @@ def convert_currency(value: float, *, given: str, to: str, own: Mapping[str, flo
     rates = {**reference_rates()["per_euro"], **own}
     for currency in (given, to):
         if currency not in rates:
-            raise Unusable(f"There is no rate for the currency {currency[:10]!r}.")
+            raise Unusable(
+                Filled(_("There is no rate for the currency “{currency}”."), currency=currency[:10])
+            )
     return _rounded(_decimal(value) / _decimal(rates[given]) * _decimal(rates[to]))
 
 
@@ -78,7 +82,7 @@ def apply_rate(value: float, rate: float) -> float:
         Unusable: the rate is not above zero.
     """
     if rate <= 0:
-        raise Unusable("A rate must be above 0.")
+        raise Unusable(_("A rate must be above 0."))
     return _rounded(_decimal(value) * _decimal(rate))
 
 
@@ -88,8 +92,8 @@ def _decimal(value: float) -> Decimal:
 
 def _rounded(value: Decimal) -> float:
     if abs(value) > BOUND:
-        raise Unusable("The converted amount is too large.")
+        raise Unusable(_("The converted amount is too large."))
     try:
         return float(value.quantize(PLACES))
     except InvalidOperation as error:
-        raise Unusable("The converted amount is too large.") from error
+        raise Unusable(_("The converted amount is too large.")) from error

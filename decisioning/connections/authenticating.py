@@ -12,6 +12,8 @@ from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.rfc6749.parameters import prepare_token_request
 
 from decisioning.connections.polls import PollSpec
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 from rtts_site.foundation.addresses import look_up
 from rtts_site.foundation.calling import Answer, Sent, fetch
 
@@ -54,7 +56,7 @@ def key_headers(spec: PollSpec, secrets: Secrets) -> dict[str, str]:
         return {}
     value = secrets.get("header_value", "")
     if not value.isprintable() or not value.isascii():
-        raise NotAuthorised("The key holds characters that no header can.")
+        raise NotAuthorised(_("The key holds characters that no header can."))
     return {spec.header: value}
 
 
@@ -101,14 +103,16 @@ def _ask(url: str, headers: dict[str, str], body: str) -> Answer:
 
 def _read(answer: Answer, *, now: datetime) -> Renewed:
     if answer.status != 200:
-        raise NotAuthorised(f"The address for tokens answers {answer.status}.")
+        raise NotAuthorised(
+            Filled(_("The address for tokens answers {status}."), status=answer.status)
+        )
     try:
         told = msgspec.json.decode(answer.body, type=_TokenAnswer)
         lasts = timedelta(seconds=float(told.expires_in)) if told.expires_in else LASTS
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
-        raise NotAuthorised("The address for tokens answers what is no token.") from error
+        raise NotAuthorised(_("The address for tokens answers what is no token.")) from error
     if told.token_type.lower() != "bearer" or not told.access_token.isprintable():
-        raise NotAuthorised("The address for tokens gives tokens of another kind than bearer.")
+        raise NotAuthorised(_("The address for tokens gives tokens of another kind than bearer."))
     # Shorter than the leeway would be renewed for every request.
     until = now + max(min(lasts, timedelta(days=365)), LEEWAY + timedelta(seconds=5))
     return Renewed(Token(told.access_token, until), told.refresh_token or "")

@@ -9,6 +9,9 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
+
 DEPTH: Final = 12
 LARGEST: Final = 2**63 - 1
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,3})?")
@@ -49,7 +52,7 @@ def plain(value: Any, depth: int = DEPTH) -> Any:
 
 def _nested(value: Any, depth: int) -> Any:
     if not depth:
-        raise Unusable("The value is nested too deep.")
+        raise Unusable(_("The value is nested too deep."))
     if isinstance(value, dict):
         return {_text(str(key)): plain(inner, depth - 1) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -58,19 +61,19 @@ def _nested(value: Any, depth: int) -> Any:
         try:
             return value.decode()
         except UnicodeDecodeError:
-            raise Unusable("The value is not text.") from None
+            raise Unusable(_("The value is not text.")) from None
     return _text(str(value))
 
 
 def _text(value: str) -> str:
     if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise Unusable("The value is not UTF-8.")
+        raise Unusable(_("The value is not UTF-8."))
     return value
 
 
 def _whole(value: int) -> int:
     if abs(value) > LARGEST:
-        raise Unusable("Whole numbers must fit 64 bits.")
+        raise Unusable(_("Whole numbers must fit 64 bits."))
     return value
 
 
@@ -80,7 +83,7 @@ def _finite(value: float | Decimal) -> float:
     except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise Unusable("The value is not a finite number.")
+        raise Unusable(_("The value is not a finite number."))
     return number
 
 
@@ -116,11 +119,15 @@ def to_number(value: Any, options: Options) -> float | int:
     if isinstance(value, int | float):
         return value
     if not isinstance(value, str):
-        raise Unusable("Give a number such as 12.5.")
+        raise Unusable(_("Give a number such as 12.5."))
     text = _SPACES.sub("", value)
     text = text.replace(".", "").replace(",", ".") if options.comma else text.replace(",", "")
     if len(text) > 60 or not _NUMBER.fullmatch(text):
-        raise Unusable(f"Give a number such as {'12,5' if options.comma else '12.5'}.")
+        raise Unusable(
+            Filled(
+                _("Give a number such as {example}."), example="12,5" if options.comma else "12.5"
+            )
+        )
     return _whole(int(text)) if text.lstrip("+-").isdecimal() else _finite(float(text))
 
 
@@ -129,7 +136,7 @@ def to_integer(value: Any, options: Options) -> int:
     number = to_number(value, options)
     if isinstance(number, float):
         if not number.is_integer():
-            raise Unusable("Give a whole number.")
+            raise Unusable(_("Give a whole number."))
         number = _whole(int(number))
     return number
 
@@ -141,7 +148,7 @@ def to_boolean(value: Any, _options: Options) -> bool:
         return True
     if text in _FALSE:
         return False
-    raise Unusable("Give true or false.")
+    raise Unusable(_("Give true or false."))
 
 
 def to_list(value: Any, options: Options) -> list[Any]:
@@ -163,7 +170,7 @@ def to_json(value: Any, _options: Options) -> Any:
     try:
         return plain(json.loads(value))
     except (ValueError, RecursionError) as error:
-        raise Unusable("Give JSON.") from error
+        raise Unusable(_("Give JSON.")) from error
 
 
 def to_date(value: Any, options: Options) -> str:
@@ -184,13 +191,13 @@ def _moment(value: Any, options: Options) -> datetime:
             number = to_number(value, Options())
             return datetime.fromtimestamp(number / (1000 if options.form == "epoch_ms" else 1), UTC)
         if not isinstance(value, str):
-            raise Unusable('Give a time such as "2026-11-22T09:00:00Z".')
+            raise Unusable(_('Give a time such as "2026-11-22T09:00:00Z".'))
         text = value.strip()
         read = datetime.strptime(text, options.form) if options.form else _iso(text)  # noqa: DTZ007
         return read if read.tzinfo else _placed(read, options.zone)
     except (ValueError, OverflowError, OSError) as error:
         wanted = options.form or "2026-11-22T09:00:00Z"
-        raise Unusable(f'Give a time such as "{wanted}".') from error
+        raise Unusable(Filled(_('Give a time such as "{example}".'), example=wanted)) from error
 
 
 def _iso(text: str) -> datetime:
@@ -205,7 +212,9 @@ def _placed(local: datetime, zone: str) -> datetime:
     """
     placed = local.replace(tzinfo=_zone(zone))
     if placed.astimezone(UTC).astimezone(placed.tzinfo).replace(tzinfo=None) != local:
-        raise Unusable(f"Clocks in {zone} skip {local.isoformat(' ')}.")
+        raise Unusable(
+            Filled(_("Clocks in {zone} skip {time}."), zone=zone, time=local.isoformat(" "))
+        )
     return placed
 
 
@@ -213,7 +222,7 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Unusable(f"There is no time zone {name[:40]!r}.") from error
+        raise Unusable(Filled(_("There is no time zone “{name}”."), name=name[:40])) from error
 
 
 def is_zone(name: str) -> bool:

@@ -16,6 +16,8 @@ from django.conf import settings
 from decisioning.connections.acceptance import RefusedLine, shown
 from decisioning.connections.casting import to_text
 from decisioning.connections.layouts import Layout, Unreadable
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -55,7 +57,11 @@ def keep(chunks: Iterable[bytes]) -> tuple[Path, str, int]:
             for chunk in chunks:
                 size += len(chunk)
                 if size > BYTES:
-                    raise Unreadable(f"A file may have at most {BYTES // 10**6:,} MB; split it.")
+                    raise Unreadable(
+                        Filled(
+                            _("A file may have at most {most:,} MB; split it."), most=BYTES // 10**6
+                        )
+                    )
                 digest.update(chunk)
                 file.write(chunk)
             file.flush()

@@ -14,6 +14,7 @@ import msgspec
 from decisioning.connections.lines import Line
 from decisioning.connections.mapping import Fault
 from decisioning.connections.picking import MISSING, pick
+from decisioning.rules.phrases import gettext_noop as _
 
 Proof = Literal["standard", "hmac", "secret"]
 PROOFS: Final[tuple[Proof, ...]] = ("standard", "hmac", "secret")
@@ -30,6 +31,7 @@ class HookSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     encoding: Literal["hex", "base64"] = "hex"  # of hmac
     prefix: str = ""  # of hmac: "sha256="
     rows: str = ""  # path of the rows in the body; "" is the body, one row or a list of them
+    id_header: str = ""  # of hmac and secret: the header whose value names the call, repeats alike
 
 
 class NotProven(Exception):
@@ -40,13 +42,15 @@ def faults_of(spec: HookSpec) -> Iterator[Fault]:
     """Yield what is wrong in a description."""
     named = re.fullmatch(r"[A-Za-z0-9-]{1,60}", spec.header)
     if spec.proof in ("hmac", "secret") and not named:
-        yield Fault("/header", "Name the header that holds the proof, such as X-Signature.")
+        yield Fault("/header", _("Name the header that holds the proof, such as X-Signature."))
+    if spec.id_header and not re.fullmatch(r"[A-Za-z0-9-]{1,60}", spec.id_header):
+        yield Fault("/id_header", _("Name one header, such as X-Shopify-Webhook-Id."))
 
 
 def check(
     spec: HookSpec, secret: str, headers: Mapping[str, str], body: bytes, *, now: datetime
 ) -> str:
-    """Return the id of a call that its signature covers, "" where there is none.
+    """Return the id of a call, which only a Standard Webhook's signature covers, "" where there is none.
 
     Raises:
         NotProven: no proof, a wrong one, or one of another time.
@@ -67,7 +71,7 @@ def check(
         given = given.lower() if spec.encoding == "hex" else given
     if not hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode()):
         raise NotProven("The proof is missing or wrong.")
-    return ""
+    return headers.get(spec.id_header.lower(), "")[:150] if spec.id_header else ""
 
 
 def _check_standard(secret: str, headers: Mapping[str, str], body: bytes, *, now: datetime) -> str:

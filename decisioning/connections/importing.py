@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 import redis
 from django.db import transaction
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop as _
 
 from decisioning.connections import folder
 from decisioning.connections.acceptance import (
@@ -34,7 +34,7 @@ from decisioning.connections.sampling import ROWS
 from decisioning.ingestion.log import LogAway, LogFull
 from decisioning.models import Import
 from rtts_site.foundation.jobs import Job
-from rtts_site.foundation.texts import Filled
+from rtts_site.foundation.texts import Filled, words_of
 
 JOB_KIND: Final = "decisioning.import"
 CHUNK: Final = 500  # rows in memory, and between two saved places
@@ -106,7 +106,7 @@ def first_rows(row: Import, count: int = ROWS) -> list[Line]:
 def _path(row: Import) -> Path:
     path = folder.data_path(row.pk)
     if not path.exists():
-        raise Unreadable("The file is no longer kept; upload it again.")
+        raise Unreadable(_("The file is no longer kept; upload it again."))
     return path
 
 
@@ -122,13 +122,13 @@ def start(row: Import, mapping: Mapping, *, now: datetime) -> None:
         NotStarted: the mapping has faults, the file was started before, or it was imported with this mapping.
     """
     for fault in faults_of(mapping):
-        raise NotStarted(f"{fault.pointer}: {fault.reason}")
+        raise NotStarted(Filled("{pointer}: {reason}", pointer=fault.pointer, reason=fault.reason))
     with transaction.atomic():
         row = Import.objects.select_for_update(of=("self",)).get(pk=row.pk)
         if row.state != State.DRAFT:
-            raise NotStarted("This file was started before.")
+            raise NotStarted(_("This file was started before."))
         if Import.objects.filter(state__in=Import.OPEN).count() >= MOST_WAITING:
-            raise NotStarted("Too many imports wait; start this one when one of them is done.")
+            raise NotStarted(_("Too many imports wait; start this one when one of them is done."))
         body = msgspec.to_builtins(mapping)
         _check_new(row, body)
         job = Job.objects.create(kind=JOB_KIND, subject=f"import:{row.pk}", total=row.total)
@@ -143,8 +143,13 @@ def _check_new(row: Import, mapping: dict[str, object]) -> None:
     found = before.exclude(pk=row.pk).order_by("-pk").first()
     if found is not None:
         raise NotStarted(
-            f"This file was imported with this mapping before, as import {found.pk}: again it would "
-            f"change nothing."
+            Filled(
+                _(
+                    "This file was imported with this mapping before, as import {number}: again it "
+                    "would change nothing."
+                ),
+                number=found.pk,
+            )
         )
 
 
@@ -171,9 +176,9 @@ def work(client: "redis.Redis", *, now: Clock, spell: timedelta) -> bool:
     try:
         _Turn(client, row, now).run(until=now() + spell)
     except Unreadable as error:
-        _end(row, State.FAILED, str(error), now=now())
+        _end(row, State.FAILED, words_of(error), now=now())
     except (LogAway, redis.RedisError):  # it passes: no try of the import's own
-        words = gettext_noop("Waits: the log of events does not answer.")
+        words = _("Waits: the log of events does not answer.")
         _pause(row, AWAY, words, now=now())
     except Exception as error:
         _count_try(row, error, now=now())
@@ -258,7 +263,7 @@ class _Turn:
         return _save_if_held(row) and _report(row, lines.done, now=now)
 
     def _wait(self) -> None:
-        words = gettext_noop("Waits: events come in faster than they are worked off.")
+        words = _("Waits: events come in faster than they are worked off.")
         _pause(self._row, PAUSE, words, now=self._now())
 
 
@@ -268,7 +273,7 @@ def _some(rows: "Iterable[Line]") -> tuple[list[Line], str]:
     try:
         chunk.extend(islice(rows, CHUNK))
     except Unreadable as error:
-        return chunk, str(error)
+        return chunk, words_of(error)
     return chunk, ""
 
 
@@ -302,7 +307,7 @@ def pace_of(row: Import, *, done: int) -> Pace:
 
 
 def _report(row: Import, done: int, *, now: datetime) -> bool:
-    words = gettext_noop("{rows} rows read, {refused} refused")
+    words = _("{rows} rows read, {refused} refused")
     said = Filled(words, rows=row.rows, refused=row.refused)
     Job.objects.filter(pk=row.job or 0).update(
         done=min(done, row.total), message=str(said), said=said.plain(), attempts=0, updated_at=now

@@ -9,6 +9,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
+
 LINE: Final = 1_000_000  # bytes of one line
 CELL: Final = 100_000  # characters
 COLUMNS: Final = 500
@@ -47,7 +50,7 @@ def detect(path: Path) -> Layout:
     with path.open("rb") as file:
         magic = file.read(4)
     if not magic:
-        raise Unreadable("The file is empty.")
+        raise Unreadable(_("The file is empty."))
     if magic == b"PAR1":
         return _parquet(path)
     is_gzip = magic[:2] == b"\x1f\x8b"
@@ -72,11 +75,17 @@ def first_line(path: Path, *, is_gzip: bool) -> bytes:
         with open_plain(path, is_gzip=is_gzip) as file:
             line = file.readline(LINE + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise Unreadable("The file is not valid gzip.") from error
+        raise Unreadable(_("The file is not valid gzip.")) from error
     if len(line) > LINE:
-        raise Unreadable(f"The first line is longer than {LINE:,} bytes: is this a text file?")
+        raise Unreadable(
+            Filled(
+                _("The first line is longer than {most:,} bytes: is this a text file?"), most=LINE
+            )
+        )
     if b"\0" in line:
-        raise Unreadable("This is no text file: send CSV, JSON lines or Parquet, plain or as gzip.")
+        raise Unreadable(
+            _("This is no text file: send CSV, JSON lines or Parquet, plain or as gzip.")
+        )
     return line
 
 
@@ -94,14 +103,16 @@ def _csv(path: Path, line: bytes, *, is_gzip: bool) -> Layout:
     try:
         names = next(csv.reader([text], delimiter=delimiter, strict=True), [])
     except csv.Error as error:
-        raise Unreadable("The first line must name the columns, without line breaks.") from error
+        raise Unreadable(_("The first line must name the columns, without line breaks.")) from error
     columns = tuple(name.strip() or f"column {place}" for place, name in enumerate(names, 1))
     if "\r" in text.strip("\r\n"):
-        raise Unreadable("Save the file with line ends of Unix or Windows.")
+        raise Unreadable(_("Save the file with line ends of Unix or Windows."))
     if not columns or len(columns) > COLUMNS:
-        raise Unreadable(f"The first line must name the columns, at most {COLUMNS}.")
+        raise Unreadable(
+            Filled(_("The first line must name the columns, at most {most}."), most=COLUMNS)
+        )
     if len(set(columns)) < len(columns):
-        raise Unreadable("Two columns have the same name.")
+        raise Unreadable(_("Two columns have the same name."))
     return Layout(
         format="csv",
         gzip=is_gzip,

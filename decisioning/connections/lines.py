@@ -10,6 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from decisioning.connections.layouts import CELL, LINE, Layout, Place, Unreadable, open_plain
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 
 _decode = msgspec.json.Decoder().decode
 BROKEN: Final = (OSError, EOFError, zlib.error)
@@ -59,12 +61,18 @@ class Lines:
                 read = self._of_csv if self._layout.format == "csv" else self._of_json
                 yield from read(self._texts(file))
             except BROKEN as error:
-                raise Unreadable(f"Row {self._row + 1}: the file breaks off here.") from error
+                raise Unreadable(
+                    Filled(_("Row {row}: the file breaks off here."), row=self._row + 1)
+                ) from error
 
     def _texts(self, file: Any) -> Iterator[bytes]:
         while line := file.readline(LINE + 1):
             if len(line) > LINE:
-                raise Unreadable(f"Row {self._row + 1} is longer than {LINE:,} bytes.")
+                raise Unreadable(
+                    Filled(
+                        _("Row {row} is longer than {most:,} bytes."), row=self._row + 1, most=LINE
+                    )
+                )
             self._byte += len(line)
             yield line
 

@@ -27,6 +27,9 @@ from decisioning.connections.casting import (
     to_time,
 )
 from decisioning.connections.picking import MISSING, pick
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
+from rtts_site.foundation.texts import words_of
 
 RULES: Final = 200  # fields of a mapping
 NAME: Final = 200  # characters of a column, a target, a default
@@ -47,6 +50,8 @@ FIELDS: Final = {
 NAMED: Final = {"property": "properties", "trait": "traits", "context": "context"}
 SPACES: Final = ("email", "phone", "device", "crm")  # of `id:`; the value is hashed at acceptance
 Json = dict[str, Any]
+NO_RATE: Final = _("The column “{column}” gives no rate.")
+NO_CURRENCY: Final = _("The column “{column}” gives no currency.")
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -131,13 +136,13 @@ def faults_of(mapping: Mapping) -> list[Fault]:
 
 def _faults(mapping: Mapping) -> Iterator[Fault]:
     if not is_zone(mapping.zone):
-        yield Fault("/zone", "Name a time zone such as Europe/Berlin.")
+        yield Fault("/zone", _("Name a time zone such as Europe/Berlin."))
     if len(mapping.rules) > RULES:
-        yield Fault("/rules", f"Map at most {RULES} columns.")
+        yield Fault("/rules", Filled(_("Map at most {most} columns."), most=RULES))
     if any(not 0 < rate < 1e9 for rate in mapping.rates.values()):
-        yield Fault("/rates", "A rate is a number above 0.")
+        yield Fault("/rates", _("A rate is a number above 0."))
     if len(mapping.event) > NAME or len(mapping.id_prefix) > 60:
-        yield Fault("/event", f"Use at most {NAME} characters; 60 before ids.")
+        yield Fault("/event", Filled(_("Use at most {most} characters; 60 before ids."), most=NAME))
     if mapping.call == "message":
         return
     for place, rule in enumerate(mapping.rules[:RULES]):
@@ -148,20 +153,29 @@ def _faults(mapping: Mapping) -> Iterator[Fault]:
 
 def _rule_faults(rule: Rule, mapping: Mapping) -> Iterator[tuple[str, str]]:
     if not rule.column or len(rule.column) > NAME:
-        yield "column", "Name the column."
+        yield "column", _("Name the column.")
     if not _is_target(rule.target):
-        yield "target", f"{rule.target[:40]!r} is nothing that a message has."
+        yield (
+            "target",
+            Filled(_("“{target}” is nothing that a message has."), target=rule.target[:40]),
+        )
     if rule.cast and rule.cast not in CASTS:
-        yield "cast", f"Choose one of {', '.join(CASTS)}."
+        yield "cast", Filled(_("Choose one of {names}."), names=", ".join(CASTS))
     if rule.unit and rule.unit not in UNITS:
-        yield "unit", f"Choose one of {', '.join(UNITS)}."
+        yield "unit", Filled(_("Choose one of {names}."), names=", ".join(UNITS))
     known = known_currencies(mapping.rates)
     if rule.currency and not rule.currency.startswith("=") and rule.currency not in known:
-        yield "currency", f"There is no rate for {rule.currency[:10]!r}."
+        yield (
+            "currency",
+            Filled(_("There is no rate for “{currency}”."), currency=rule.currency[:10]),
+        )
     if bool(rule.currency) != bool(rule.to_currency):
-        yield "to_currency", "Name both currencies, or none."
+        yield "to_currency", _("Name both currencies, or none.")
     elif rule.to_currency and rule.to_currency not in known:
-        yield "to_currency", f"There is no rate for {rule.to_currency[:10]!r}."
+        yield (
+            "to_currency",
+            Filled(_("There is no rate for “{currency}”."), currency=rule.to_currency[:10]),
+        )
 
 
 def _is_target(target: str) -> bool:
@@ -175,13 +189,15 @@ def _whole_faults(mapping: Mapping) -> Iterator[Fault]:
     targets = [rule.target for rule in mapping.rules]
     twice = sorted({one for one in targets if targets.count(one) > 1})
     if twice:
-        yield Fault("/rules", f"Two columns go to {', '.join(twice[:5])}.")
+        yield Fault(
+            "/rules", Filled(_("Two columns go to {targets}."), targets=", ".join(twice[:5]))
+        )
     if not any(one in ("user_id", "anonymous_id") or one.startswith("id:") for one in targets):
-        yield Fault("/rules", "Say which column names the person.")
+        yield Fault("/rules", _("Say which column names the person."))
     if mapping.call == "track" and not mapping.event and "event" not in targets:
-        yield Fault("/event", "Name the event, or the column that does.")
+        yield Fault("/event", _("Name the event, or the column that does."))
     if mapping.call == "alias" and "previous_id" not in targets:
-        yield Fault("/rules", "An alias needs a column with the previous id.")
+        yield Fault("/rules", _("An alias needs a column with the previous id."))
 
 
 # Applying a mapping
@@ -193,7 +209,7 @@ def apply(mapping: Mapping, row: Any, *, unique: str) -> Json | RowRefusal:
     `unique` is the message's id where no column gives one: the same whenever the same row is read again.
     """
     if not isinstance(row, AnyMapping):
-        return RowRefusal("", "A row must be an object with named values.")
+        return RowRefusal("", _("A row must be an object with named values."))
     if mapping.call == "message":
         return _as_it_is(row, unique)
     message: Json = {"type": mapping.call, "messageId": unique}
@@ -205,7 +221,7 @@ def apply(mapping: Mapping, row: Any, *, unique: str) -> Json | RowRefusal:
             if value is not MISSING:
                 _put(message, rule.target, value, mapping)
         except Unusable as error:
-            return RowRefusal(rule.column, str(error))
+            return RowRefusal(rule.column, words_of(error))
     return message
 
 
@@ -213,7 +229,7 @@ def _as_it_is(row: AnyMapping[str, Any], unique: str) -> Json | RowRefusal:
     try:
         message: Json = plain(dict(row))
     except Unusable as error:
-        return RowRefusal("", str(error))
+        return RowRefusal("", words_of(error))
     return message if message.get("messageId") else {**message, "messageId": unique}
 
 
@@ -221,7 +237,7 @@ def _value(rule: Rule, row: AnyMapping[str, Any], mapping: Mapping) -> Any:
     found = pick(row, rule.column)
     if found is MISSING or is_empty(found):
         if rule.required and not rule.default:
-            raise Unusable("This column may not be empty.")
+            raise Unusable(_("This column may not be empty."))
         if not rule.default:
             return MISSING
         found = rule.default
@@ -255,7 +271,7 @@ def _converted(
 def _said(column: str, row: AnyMapping[str, Any], what: str) -> Any:
     found = pick(row, column)
     if found is MISSING or is_empty(found):
-        raise Unusable(f"The column {column[:60]!r} gives no {what}.")
+        raise Unusable(Filled(NO_RATE if what == "rate" else NO_CURRENCY, column=column[:60]))
     return plain(found)
 
 

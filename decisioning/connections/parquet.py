@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from decisioning.connections.layouts import COLUMNS, Unreadable
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 
 BATCH: Final = 500  # rows in memory at once
 
@@ -21,7 +23,7 @@ def columns_of(path: Path) -> tuple[str, ...]:
     with _opened(path) as file:
         names = tuple(file.schema_arrow.names)
     if not names or len(names) > COLUMNS:
-        raise Unreadable(f"A file may have 1 to {COLUMNS} columns.")
+        raise Unreadable(Filled(_("A file may have 1 to {most} columns."), most=COLUMNS))
     return names
 
 

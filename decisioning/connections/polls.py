@@ -11,6 +11,8 @@ import msgspec
 
 from decisioning.connections.mapping import Fault, content_digest
 from decisioning.connections.picking import MISSING, pick
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 
 Paging = Literal["none", "page", "cursor", "next", "link"]
 Auth = Literal["none", "header", "client_credentials", "refresh_token"]
@@ -76,17 +78,22 @@ class Confusing(Exception):
 def faults_of(spec: PollSpec, *, is_event: bool) -> Iterator[Fault]:
     """Yield what is wrong in a description; `is_event` says that each row counts."""
     if not EVERY[0] <= spec.every_s <= EVERY[1]:
-        yield Fault("/every_s", f"Ask every {EVERY[0]} to {EVERY[1]} seconds.")
+        yield Fault(
+            "/every_s",
+            Filled(_("Ask every {least} to {most} seconds."), least=EVERY[0], most=EVERY[1]),
+        )
     if not 1 <= spec.per_minute <= 600:
-        yield Fault("/per_minute", "Allow 1 to 600 requests a minute.")
+        yield Fault("/per_minute", _("Allow 1 to 600 requests a minute."))
     if spec.paging in ("page", "cursor") and not spec.parameter:
-        yield Fault("/parameter", "Name the parameter of the address.")
+        yield Fault("/parameter", _("Name the parameter of the address."))
     if spec.paging in ("cursor", "next") and not spec.path:
-        yield Fault("/path", "Say where the body tells what comes next.")
+        yield Fault("/path", _("Say where the body tells what comes next."))
     if SINCE in spec.url and not spec.since:
-        yield Fault("/since", "Say which column {since} is taken from.")
+        yield Fault("/since", _("Say which column {since} is taken from."))
     if is_event and not spec.since:
-        words = "Name a column with a moment that only grows: without it events count again after a week."
+        words = _(
+            "Name a column with a moment that only grows: without it events count again after a week."
+        )
         yield Fault("/since", words)
     yield from _auth_faults(spec)
 
@@ -95,9 +102,9 @@ def _auth_faults(spec: PollSpec) -> Iterator[Fault]:
     if spec.auth in ("client_credentials", "refresh_token") and not (
         spec.token_url and spec.client_id
     ):
-        yield Fault("/token_url", "OAuth needs the address for tokens and a client id.")
+        yield Fault("/token_url", _("OAuth needs the address for tokens and a client id."))
     if spec.auth == "header" and not re.fullmatch(r"[A-Za-z0-9-]{1,60}", spec.header):
-        yield Fault("/header", "Name one header, such as X-API-Key.")
+        yield Fault("/header", _("Name one header, such as X-API-Key."))
 
 
 def next_url(spec: PollSpec, progress: Progress) -> str:
@@ -131,16 +138,26 @@ def read_page(spec: PollSpec, progress: Progress, body: bytes, headers: Mapping[
     try:
         told = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Confusing("The answer is not JSON.") from error
+        raise Confusing(_("The answer is not JSON.")) from error
     rows = pick(told, spec.rows) if spec.rows else told
     if rows is MISSING or rows is None or not isinstance(rows, list):
-        raise Confusing(f"There is no list of rows at {spec.rows or 'the top'!r} of the answer.")
+        raise Confusing(_no_rows(spec))
     if len(rows) > ROWS:
-        raise Confusing(f"A page has {len(rows)} rows; ask for at most {ROWS}.")
+        raise Confusing(
+            Filled(
+                _("A page has {count} rows; ask for at most {most}."), count=len(rows), most=ROWS
+            )
+        )
     following = _following(spec, progress, told, rows, headers)
     if following and (following == progress.cursor or progress.pages + 1 >= PAGES):
-        raise Confusing("The pages have no end: the next one is the same again.")
+        raise Confusing(_("The pages have no end: the next one is the same again."))
     return Page(rows, following)
+
+
+def _no_rows(spec: PollSpec) -> str:
+    if not spec.rows:
+        return _("The answer is no list of rows.")
+    return Filled(_("There is no list of rows at “{path}” of the answer."), path=spec.rows)
 
 
 def _following(
@@ -163,7 +180,7 @@ def _same_site(spec: PollSpec, url: str) -> str:
     """Return a next address in full; the source's secrets go to no other site."""
     full = urljoin(spec.url, url)
     if urlsplit(full)[:2] != urlsplit(spec.url)[:2]:
-        raise Confusing("The next page leads to another site.")
+        raise Confusing(_("The next page leads to another site."))
     return full
 
 

@@ -23,15 +23,19 @@ from decisioning.connections.acceptance import (
     understand,
 )
 from decisioning.connections.authenticating import NotAuthorised, Token
+from decisioning.connections.contents import contents_key, remember, unknown
+from decisioning.connections.lines import Line
 from decisioning.connections.mapping import Mapping
 from decisioning.connections.polls import Confusing, Page, PollSpec, Progress
 from decisioning.connections.sampling import as_lines
 from decisioning.ingestion.log import LogAway, LogFull
 from decisioning.models import Source, SourceRun
 from decisioning.observing import quarantine
+from decisioning.rules.phrases import Filled
 from rtts_site.foundation.addresses import AddressRefused, look_up
 from rtts_site.foundation.calling import Answer, NoAnswer, Sent, fetch
 from rtts_site.foundation.sealing import SealError, seal, unseal
+from rtts_site.foundation.texts import words_of
 
 logger = logging.getLogger("decisioning")
 
@@ -98,7 +102,7 @@ def _step(client: "redis.Redis", source: Source, *, now: Clock) -> None:
     except (LogFull, LogAway):
         _again(source, now() + FULL)
     except (Failed, NotAuthorised, AddressRefused, NoAnswer, SealError, Confusing) as error:
-        _fail(source, str(error), getattr(error, "pause_s", 0.0), now=now())
+        _fail(source, words_of(error), getattr(error, "pause_s", 0.0), now=now())
     except redis.RedisError:
         _again(source, now() + FULL)
         raise
@@ -115,6 +119,8 @@ def _pull(client: "redis.Redis", source: Source, *, now: Clock) -> None:
     counts = take_page(client, source, page, reading=reading)
     after = polls.after_page(spec, progress, page)
     _keep(source, spec, page, counts, after, now=now())
+    if not page.next and not spec.since:
+        client.delete(contents_key(source.pk, _run_before(source)))
 
 
 @dataclass(slots=True)
@@ -143,8 +149,8 @@ def take_page(
     first: list[dict[str, Any]] = []
     lines = list(as_lines(new))
     for start in range(0, len(lines), CHUNK):
-        told = _understood(mapping, lines[start : start + CHUNK], source, reading)
-        taken = take(client, told.records)
+        chunk = lines[start : start + CHUNK]
+        told, taken = _take(client, source, mapping, chunk, reading)
         set_apart(client, told)
         counts.add(told, taken)
         first += [
@@ -160,9 +166,28 @@ def set_apart(client: "redis.Redis", told: Understood) -> None:
         client.execute_command(*command)  # type: ignore[no-untyped-call]  # of redis-py
 
 
-def _understood(mapping: Mapping, lines: Any, source: Source, reading: Reading) -> Understood:
-    unique = by_content(f"source:{source.key}")
-    return understand(mapping, lines, reading=reading, unique=unique)
+def _take(
+    client: "redis.Redis", source: Source, mapping: Mapping, lines: list[Line], reading: Reading
+) -> tuple[Understood, Taken]:
+    base = f"source:{source.key}"
+    if sources.poll_of(source).since or not source.run_id:
+        told = understand(mapping, lines, reading=reading, unique=by_content(base))
+        return told, take(client, told.records)
+    # A row may come back to what it said before: only what the last run held is no news.
+    held = contents_key(source.pk, _run_before(source))
+    new = unknown(client, held, lines)
+    unique = by_content(f"{base}:{source.run_id}")
+    told = understand(mapping, new, reading=reading, unique=unique)
+    taken = take(client, told.records)
+    places = {one.row for one in new}
+    known = [one for one in lines if one.row not in places]
+    remember(client, contents_key(source.pk, source.run_id), [*known, *told.lines])
+    return told, Taken(taken.accepted, taken.repeats + len(known))
+
+
+def _run_before(source: Source) -> int:
+    runs = SourceRun.objects.filter(source=source, pk__lt=source.run_id or 0)
+    return runs.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def _keep(
@@ -236,7 +261,7 @@ def fetch_page(source: Source, spec: PollSpec, progress: Progress, *, now: Clock
         answer = _get(url, headers)
     if answer.status != 200:
         pause_s = polls.retry_after_s(answer.headers.get("retry-after", ""), now=now())
-        raise Failed(f"It answers {answer.status}.", pause_s)
+        raise Failed(Filled(_("It answers {status}."), status=answer.status), pause_s)
     return polls.read_page(spec, progress, answer.body, answer.headers)
 
 

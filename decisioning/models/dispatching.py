@@ -59,6 +59,12 @@ class Destination(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def wants_said(self) -> list[str]:
+        """What it is told, in words."""
+        labels = dict(Wanted.choices)
+        return [str(labels.get(one, one)) for one in self.wants]
+
 
 class Sending(models.Model):
     """One thing on its way to one destination."""

@@ -62,7 +62,7 @@ class Command(BaseCommand):
             for one in sample(mapping, lines, reading=reading, unique=unique):
                 told = one.told()
                 if one.refused is not None:
-                    told = {"refused": one.refused.reason, "column": one.refused.column}
+                    told = {"refused": str(one.refused.reason), "column": one.refused.column}
                 said = msgspec.json.encode({"row": one.line.number, **told})
                 self.stdout.write(said.decode())
         finally:

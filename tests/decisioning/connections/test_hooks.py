@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook as Signer
 
+from decisioning.api.hooks import receive
 from decisioning.connections import hooks, presets, sources
 from decisioning.connections.hooks import HookSpec, NotProven
+from decisioning.connections.lines import Line
+from decisioning.connections.mapping import Mapping, Rule
 from decisioning.connections.sources import Described
 from decisioning.models import Source, SourceRun
 from rtts_site.foundation.limits import Rate
@@ -156,3 +159,34 @@ def test_calls_without_proof_use_nothing_of_the_rate_up(client, db, redis, monke
     answers = [call(client, body, signed(body)).status_code for _ in range(3)]
 
     assert answers == [200, 200, 429]
+
+
+def test_a_header_names_a_call_that_no_signature_does(client, db, redis):
+    made(HookSpec(proof="secret", header="X-Secret", id_header="X-Call"), secret="s")
+    body = json.dumps(ROW)
+
+    answers = [
+        call(client, body, {"X-Secret": "s", "X-Call": said}).json()["accepted"]
+        for said in ("1", "1", "2")
+    ]
+
+    assert answers == [1, 0, 1]
+
+
+def test_who_says_again_what_was_said_before_is_heard(db, redis):
+    rules = (Rule(column="customer", target="user_id"), Rule(column="tier", target="trait:tier"))
+    mapping = Mapping(call="identify", rules=rules)
+    source = made(HookSpec(proof="secret", header="X-Secret"), secret="s", mapping=mapping)
+    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    told = [
+        receive(
+            source,
+            [Line(1, 0, {"customer": "c-1", "tier": tier})],
+            "",
+            now=at + timedelta(minutes=minute),
+        )["accepted"]
+        for minute, tier in ((0, "gold"), (0, "gold"), (1, "silver"), (2, "gold"))
+    ]
+
+    assert told == [1, 0, 1, 1]

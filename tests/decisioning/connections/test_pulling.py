@@ -345,3 +345,24 @@ def test_a_secret_is_not_kept_for_a_site_that_needs_none_yet(db, redis, foreign)
     sources.change_source(source, Described("Shop", moved, ORDERS, {}, False), now=NOW)
 
     assert sources.secrets_of(source) == {}
+
+
+def test_a_row_that_says_again_what_it_said_before_is_news(db, redis, foreign, clock):
+    rules = (Rule(column="customer", target="user_id"), Rule(column="tier", target="trait:tier"))
+    mapping = Mapping(call="identify", rules=rules)
+    source = made(foreign, mapping=mapping, url=f"{foreign.url}/people", since="")
+
+    for tier in ("gold", "gold", "silver", "gold", "gold"):
+        foreign.rows = [{"customer": "c-1", "tier": tier}, {"customer": "c-2", "tier": "tin"}]
+        pull(redis, clock)
+        clock.now += timedelta(hours=1)
+
+    told = [one for one in records(redis) if "user:c-1" in one.identifiers]
+    assert sorted({**one.traits, **one.attributes}["tier"] for one in told) == [
+        *("gold", "gold"),
+        "silver",
+    ]
+    assert len(records(redis)) == 4
+    runs = SourceRun.objects.order_by("pk").values_list("accepted", "repeats")
+    assert list(runs) == [(2, 0), (0, 2), (1, 1), (1, 1), (0, 2)]
+    assert len(redis.keys(f"source:{source.pk}:run:*")) == 1
