@@ -1,17 +1,22 @@
 """Un-merging against the real stores: both are as if they had never been one."""
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from consent import people
 from consent.models import Parting
-from decisioning.ingestion import backfill, history, parting, rebuilding
+from consent.parting import part_people
+from decisioning.ingestion import backfill, history, parting, rebuilding, tasks
 from decisioning.ingestion import drain as drain_module
-from decisioning.profiles.live_set import announce
+from decisioning.profiles.carrying import Brought, carry
+from decisioning.profiles.live_set import announce, load_live
 from decisioning.profiles.store import load_profile
 from decisioning.profiles.windows import aggregate_value
 from decisioning.rules.tree import make_aggregate
+from decisioning.watching import worker
 from tests.decisioning.ingestion.people_and_records import (
     NOW_MS,
     accept,
@@ -20,6 +25,7 @@ from tests.decisioning.ingestion.people_and_records import (
     make_record,
     person,
 )
+from tests.decisioning.watching.watching import event, segment, told, watch
 
 NOW = datetime.fromtimestamp(NOW_MS / 1000, UTC)
 ORDERS = make_aggregate("Order", "count", within="30d")
@@ -41,7 +47,7 @@ def kept(redis, db, monkeypatch):
 
 
 def work(redis):
-    drain_all(make_drain(redis))
+    drain_all(make_drain(redis, part_consent=lambda one, other: part_people(one, other, now=NOW)))
     history.archive(redis, range(people.PARTITIONS))
 
 
@@ -203,3 +209,114 @@ def test_nobody_is_parted_from_themselves(kept):
 
     with pytest.raises(parting.NotMerged):
         parting.merge_of(kept, person(PHONE))
+
+
+def shared_by_four(redis):
+    """Have a kiosk's browser, which is Ana's, named by three more users than Ana."""
+    accept(redis, [order(1, PHONE)])
+    for number, name in enumerate((ANA, BEN, "user:cleo", "user:dora")):
+        signed_in = sign_in(f"s{number}", name, PHONE)
+        joins = tuple(msgspec.structs.replace(one, users=3) for one in signed_in.joins)
+        accept(redis, [msgspec.structs.replace(signed_in, joins=joins)])
+        work(redis)
+
+
+def test_what_the_shared_device_guard_parts_is_parted_for_good(kept, begun):
+    shared_by_four(kept)
+    assert owner_of(kept, PHONE) == person(PHONE)
+    assert Parting.objects.get().finished_at is not None
+
+    tasks.finish_open()
+
+    assert begun == []
+    assert not kept.exists(*(people.fence_key(person(one)) for one in (PHONE, ANA)))
+
+
+def test_whom_the_guard_parted_can_be_parted_by_hand_as_well(kept):
+    shared_by_four(kept)
+    Parting.objects.update(finished_at=None, parted_at=NOW - timedelta(hours=1))
+
+    tasks.finish_one(parting=Parting.objects.get().pk)
+
+    assert Parting.objects.get().finished_at is not None
+    assert not kept.exists(*(people.fence_key(person(one)) for one in (PHONE, ANA)))
+    assert (orders_of(kept, PHONE), orders_of(kept, ANA)) == (1, 0)
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """Return the partings that workers are asked to finish."""
+    asked = []
+    monkeypatch.setattr(tasks.finish_one, "delay", lambda **said: asked.append(said["parting"]))
+    return asked
+
+
+def test_a_parting_is_taken_up_at_once_and_then_left_alone(kept, begun):
+    accept(kept, [order(1, PHONE), sign_in(2, ANA, PHONE)])
+    work(kept)
+    merged = parting.merge_of(kept, person(PHONE))
+    row = parting.begin_parting(kept, merged, by="cleo", why="", now=NOW)
+
+    tasks.finish_open()
+    tasks.finish_open()
+
+    assert begun == [row.pk]
+    assert 0 < kept.ttl(people.parting_key(row.pk)) <= tasks.AGAIN_AFTER.seconds
+    tasks.finish_one(parting=row.pk)
+    assert not kept.exists(people.parting_key(row.pk))
+    tasks.finish_open()
+    assert begun == [row.pk]
+
+
+def test_what_was_counted_is_added_once_where_the_target_merges_on_in_between(kept):
+    brought = Brought((person(PHONE), person(ANA)), {"impression|sale": "20,10"})
+    accept(kept, [sign_in(1, ANA, PHONE), order(2, BEN)])
+    work(kept)
+    carry(kept, brought, name="d")
+    accept(kept, [make_record("y", ANA, joins=[BEN], type="alias")])
+    work(kept)
+    assert owner_of(kept, ANA) == person(BEN)
+
+    carry(kept, brought, name="d")
+
+    assert kept.hgetall(people.caps_key(person(BEN))) == {b"impression|sale": b"20,10"}
+
+
+def test_without_a_broker_only_consent_waits(kept):
+    kept.hset(people.caps_key(person(PHONE)), mapping={"impression|sale": "20,10"})
+    drain = make_drain(kept)
+    drain._join_consent = lambda *_: 1 / 0
+    accept(kept, [sign_in(1, ANA, PHONE)])
+
+    drain_all(drain)
+
+    assert kept.hgetall(people.caps_key(person(ANA))) == {b"impression|sale": b"20,10"}
+    waiting = [kept.hlen(people.outbox_key(one)) for one in range(people.PARTITIONS)]
+    assert sum(waiting) == 1
+
+
+def test_both_are_looked_at_and_only_what_is_new_is_told(kept, monkeypatch):
+    monkeypatch.setattr(worker, "POLL_S", 0)
+    monkeypatch.setattr(worker, "PARTITIONS_SWEPT_AT_ONCE", people.PARTITIONS)
+    watch(kept, segments=[segment("keen", event("Viewed", value=3))], named=["*"])
+    work(kept)
+    kept.hset(backfill.COMPLETE_KEY, mapping=load_live(kept).generations)
+    seen = [make_record(one, PHONE, event="Viewed", at_ms=now_ms()) for one in range(3)]
+    accept(kept, seen)
+    work(kept)
+    accept(kept, [sign_in(4, ANA, PHONE, at_ms=now_ms())])
+    work(kept)
+    before = [(one.kind, one.person) for one in told(kept)]
+    assert ("segment.entered", person(PHONE)) in before
+
+    part(kept, PHONE)
+    work(kept)
+
+    after = [(one.kind, one.person) for one in told(kept)][len(before) :]
+    assert after == [("segment.left", person(ANA))]
+    timers = people.timers_key(people.partition_of(person(PHONE)))
+    assert kept.zscore(timers, person(PHONE)) > now_ms()
+
+
+def now_ms():
+    return int(time.time() * 1000)
