@@ -75,6 +75,7 @@ class SegmentForm(ItemForm):
         self.fields["leaving"] = ConditionField(
             catalogue_of(self),
             exclude_segment=own,
+            empty_is_nobody=True,
             required=False,
             label=_("Who leaves it?"),
             help_text=_(

@@ -30,9 +30,15 @@ class ConditionField(forms.Field):
         *,
         exclude_segment: str = "",
         offer: str = "",
+        empty_is_nobody: bool = False,
         **kwargs: Any,
     ) -> None:
-        widget = RuleBuilder(catalogue, exclude_segment=exclude_segment, offer=offer)
+        widget = RuleBuilder(
+            catalogue,
+            exclude_segment=exclude_segment,
+            offer=offer,
+            empty_is_nobody=empty_is_nobody,
+        )
         kwargs.setdefault("widget", widget)
         super().__init__(**kwargs)
 

@@ -77,6 +77,7 @@ class Views:
             "can_undo": len(made.states) > 1,
             "said": made.said,
             "starters": offered(catalogue),
+            "empty_is_nobody": _empty_is_nobody(request, name),
         }
         return TemplateResponse(request, "rule_builder/tree.html", context)
 
@@ -89,12 +90,15 @@ class Views:
         written = write_condition(posted.tree, catalogue)
         messages = check(written, catalogue)
         page = Page(name, catalogue, by_node(messages))
-        found, trouble = (None, "") if messages else self._try_to_count(written, catalogue)
+        is_nobody = not written.condition and _empty_is_nobody(request, name)
+        uncounted = messages or is_nobody
+        found, trouble = (None, "") if uncounted else self._try_to_count(written, catalogue)
         context = {
             "name": name,
             "words": in_words(written.condition, catalogue),
             "faults": len(messages),
             "is_everyone": not written.condition,
+            "empty_is_nobody": is_nobody,
             "audience": found,
             "trouble": trouble,
             "slots": list(_slots(posted.tree, page)),
@@ -138,6 +142,10 @@ def make_views(
 def _posted(request: HttpRequest) -> tuple[str, Posted | None]:
     name = request.POST.get("rb", "")
     return name, Posted.of(request.POST, name) if _NAME.fullmatch(name) else None
+
+
+def _empty_is_nobody(request: HttpRequest, name: str) -> bool:
+    return request.POST.get(f"{name}-empty") == "nobody"
 
 
 def _refusal(words: str) -> HttpResponse:

@@ -76,9 +76,11 @@ class RuleBuilder(forms.Widget):
         *,
         exclude_segment: str = "",
         offer: str = "",
+        empty_is_nobody: bool = False,
         attrs: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(attrs)
+        self.empty_is_nobody = empty_is_nobody  # else an empty rule is everyone
         self.offer = offer  # whose conditions these are
         self.catalogue = catalogue or Catalogue()
         self.exclude_segment = exclude_segment
@@ -106,6 +108,7 @@ class RuleBuilder(forms.Widget):
             "words": in_words(written.condition, catalogue),
             "faults": len(messages),
             "is_everyone": not written.condition,
+            "empty_is_nobody": self.empty_is_nobody,
             "starters": offered(catalogue),
         }
         return context
