@@ -28,7 +28,10 @@ def put_person(redis, user_id, **attributes):
 
     identifier = Identifier("user", user_id)
     known = person_id(identifier, pepper=settings.RTTS_PEPPER)
-    cells = {key: Cell(value, 1_700_000_000_000, message_digest("m"), "k") for key, value in attributes.items()}
+    cells = {
+        key: Cell(value, 1_700_000_000_000, message_digest("m"), "k")
+        for key, value in attributes.items()
+    }
     profile = Profile(attributes=cells, identifiers={f"user:{user_id}": 1})
     redis.set(people.profile_key(known), encode_profile(profile))
     return known
