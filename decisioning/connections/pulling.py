@@ -257,7 +257,7 @@ def fetch_page(source: Source, spec: PollSpec, progress: Progress, *, now: Clock
     answer = _get(url, headers)
     if answer.status == 401 and is_cached:  # revoked before its time
         source.token = b""
-        headers, _ = _headers(source, spec, now=now())
+        headers = _headers(source, spec, now=now())[0]
         answer = _get(url, headers)
     if answer.status != 200:
         pause_s = polls.retry_after_s(answer.headers.get("retry-after", ""), now=now())
