@@ -273,8 +273,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "decisioning: finish partings": {
         "task": "decisioning.finish_partings",
-        "schedule": 1.0,
-        "options": {"expires": 3},
+        "schedule": 5.0,
+        "options": {"expires": 10},
     },
     "decisioning: keep Redis at the intake's terms": {
         "task": "decisioning.push_intake",
@@ -310,13 +310,13 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "decisioning: take rows of imports": {
         "task": "decisioning.import_rows",
-        "schedule": 1.0,
-        "options": {"expires": 3},
+        "schedule": 2.0,
+        "options": {"expires": 10},
     },
     "decisioning: ask sources": {
         "task": "decisioning.pull_sources",
-        "schedule": 1.0,
-        "options": {"expires": 3},
+        "schedule": 5.0,
+        "options": {"expires": 10},
     },
     "decisioning: forget old imports and runs": {
         "task": "decisioning.forget_connections",
@@ -324,8 +324,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "decisioning: watch what is live": {
         "task": "decisioning.renew_watched",
-        "schedule": 1.0,
-        "options": {"expires": 3},
+        "schedule": 2.0,
+        "options": {"expires": 10},
     },
     "decisioning: collect what is to be sent": {
         "task": "decisioning.collect_dispatches",
@@ -343,8 +343,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "decisioning: export members": {
         "task": "decisioning.export_members",
-        "schedule": 2.0,
-        "options": {"expires": 4},
+        "schedule": 5.0,
+        "options": {"expires": 10},
     },
     "consent: finish what broke off": {
         "task": "consent.settle_fences",
