@@ -32,6 +32,7 @@ from decisioning.ingestion.log import LogAway, LogFull
 from decisioning.models import Source, SourceRun
 from decisioning.observing import quarantine
 from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 from rtts_site.foundation.addresses import AddressRefused, look_up
 from rtts_site.foundation.calling import Answer, NoAnswer, Sent, fetch
 from rtts_site.foundation.sealing import SealError, seal, unseal
