@@ -28,12 +28,21 @@ def slow(page, milliseconds=400):
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", conditions)
 
 
+def rule(page):
+    """The rule that says who enters; who leaves may have one beside it."""
+    return page.locator("#condition-rb")
+
+
 def rows(page):
-    return page.locator(".rb-leaf")
+    return rule(page).locator(".rb-leaf")
+
+
+def add_button(page):
+    return rule(page).get_by_role("button", name="Condition", exact=True)
 
 
 def add_condition(page, subject="", *, within=None):
-    place = within or page.locator(".rb-group").first
+    place = within or rule(page).locator(".rb-group").first
     count = rows(page).count()
     place.locator(":scope > .rb-add").get_by_role("button", name="Condition").click()
     page.wait_for_function("n => document.querySelectorAll('.rb-leaf').length === n", arg=count + 1)
@@ -54,12 +63,12 @@ def settled(page):
 
 
 def words(page):
-    return page.locator(".rb-panel .words")
+    return rule(page).locator(".rb-panel .words")
 
 
 def said(page, text):
     """Wait for what a screen reader is told."""
-    page.get_by_role("status").get_by_text(text).wait_for(state="attached")
+    rule(page).get_by_role("status").get_by_text(text).wait_for(state="attached")
 
 
 def has_words(page, text):
@@ -82,7 +91,7 @@ def test_people_are_counted_in_all_and_by_part(builder):
     builder.locator(".rb-parts").get_by_text("Loyalty tier is gold").wait_for()
 
     assert re.search(
-        r"[\d,]+ of [\d,]+", builder.locator(".rb-count").inner_text().replace("\n", " ")
+        r"[\d,]+ of [\d,]+", rule(builder).locator(".rb-count").inner_text().replace("\n", " ")
     )
 
 
@@ -102,7 +111,7 @@ def test_what_is_typed_during_a_swap_stays(builder):
     row = add_condition(builder, "attribute:lifetime_value")
     slow(builder)
 
-    builder.get_by_role("button", name="Condition", exact=True).click()
+    add_button(builder).click()
     row.get_by_label("Value").press_sequentially("1234", delay=30)
     builder.wait_for_function("() => document.querySelectorAll('.rb-leaf').length === 2")
     settled(builder)
@@ -114,7 +123,7 @@ def test_a_chip_ticked_during_a_swap_stays(builder):
     row = add_condition(builder, "attribute:loyalty_tier")
     slow(builder)
 
-    builder.get_by_role("button", name="Condition", exact=True).click()
+    add_button(builder).click()
     row.get_by_label("gold").check()
     builder.wait_for_function("() => document.querySelectorAll('.rb-leaf').length === 2")
     settled(builder)
@@ -124,7 +133,7 @@ def test_a_chip_ticked_during_a_swap_stays(builder):
 
 def test_clicks_in_a_row_are_all_made(builder):
     slow(builder)
-    button = builder.get_by_role("button", name="Condition", exact=True)
+    button = add_button(builder)
 
     for _ in range(3):
         button.click(no_wait_after=True)
@@ -156,7 +165,7 @@ def test_undo_brings_back_what_was_removed(builder):
 
     row.get_by_role("button", name="Remove this condition").click()
     said(builder, "Removed. Undo is available.")
-    builder.get_by_role("button", name="Undo last change").click()
+    rule(builder).get_by_role("button", name="Undo last change").click()
 
     rows(builder).first.get_by_label("Value").wait_for()
     assert rows(builder).first.get_by_label("Value").input_value() == "750"
@@ -201,9 +210,9 @@ def test_the_signed_out_lose_nothing(visit):
         row.get_by_label("Value").fill("500")
         page.context.clear_cookies(name="rtts_session")
 
-        page.get_by_role("button", name="Condition", exact=True).click()
+        add_button(page).click()
 
-        page.get_by_role("alert").get_by_text("You are signed out").wait_for()
+        rule(page).get_by_role("alert").get_by_text("You are signed out").wait_for()
         assert row.get_by_label("Value").input_value() == "500"
         assert page.get_by_label("User name").count() == 0
 
@@ -216,16 +225,16 @@ def test_a_broken_line_loses_nothing(visit):
         row.get_by_label("Value").fill("500")
         page.route("**/rule-builder/**", lambda route: route.abort())
 
-        page.get_by_role("button", name="Condition", exact=True).click()
+        add_button(page).click()
 
-        page.get_by_role("alert").get_by_text("cannot be reached").wait_for()
+        rule(page).get_by_role("alert").get_by_text("cannot be reached").wait_for()
         assert row.get_by_label("Value").input_value() == "500"
 
 
 def test_an_empty_group_is_red_and_cannot_be_saved(builder):
     builder.locator("#id_name").fill("Nobody knows")
     builder.locator("#id_key").fill("nobody-knows")
-    builder.get_by_role("button", name="Group", exact=True).click()
+    rule(builder).get_by_role("button", name="Group", exact=True).click()
     rows(builder).first.wait_for()
     settled(builder)
     rows(builder).first.get_by_role("button", name="Remove this condition").click()
@@ -342,7 +351,7 @@ def test_conditions_are_moved_copied_and_removed_with_keys(builder):
 
 
 def test_a_condition_moves_into_a_group_and_out_again(builder):
-    builder.get_by_role("button", name="Group", exact=True).click()
+    rule(builder).get_by_role("button", name="Group", exact=True).click()
     builder.locator(".rb-level-2 .rb-leaf").wait_for()
     settled(builder)
     row = add_condition(builder, "attribute:lifetime_value")
@@ -364,7 +373,7 @@ def test_a_choice_made_during_a_swap_stays(builder):
     row.get_by_label("Value").fill("5")
     slow(builder)
 
-    builder.get_by_role("button", name="Condition", exact=True).click(no_wait_after=True)
+    add_button(builder).click(no_wait_after=True)
     row.get_by_label("Comparison").select_option("gte")
     builder.wait_for_function("() => document.querySelectorAll('.rb-leaf').length === 2")
     settled(builder)
@@ -373,7 +382,7 @@ def test_a_choice_made_during_a_swap_stays(builder):
 
 
 def test_a_template_is_a_start(builder):
-    builder.get_by_text("Start from a template").click()
+    rule(builder).get_by_text("Start from a template").click()
     builder.get_by_role("button", name="Abandoned basket").click()
     said(builder, "Template added.")
 
@@ -415,14 +424,14 @@ def test_after_signing_in_elsewhere_the_rule_goes_on(visit, stack):
         row = add_condition(page, "attribute:lifetime_value")
         row.get_by_label("Value").fill("500")
         page.context.clear_cookies()
-        page.get_by_role("button", name="Condition", exact=True).click()
-        page.get_by_role("alert").get_by_text("You are signed out").first.wait_for()
+        add_button(page).click()
+        rule(page).get_by_role("alert").get_by_text("You are signed out").first.wait_for()
         page.get_by_role("button", name="Save", exact=True).click()
         page.locator("[data-keep]").get_by_text("You are signed out").wait_for()
 
         sign_in_elsewhere(visitor, stack)
         page.evaluate("window.dispatchEvent(new Event('focus'))")
-        page.locator(".rb-problem").wait_for(state="hidden")
+        rule(page).locator(".rb-problem").wait_for(state="hidden")
         add_condition(page, "attribute:loyalty_tier")
 
         assert rows(page).first.get_by_label("Value").input_value() == "500"

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import axe
-from tests.browser.test_rule_builder import ADD, add_condition, choose, settled
+from tests.browser.test_rule_builder import ADD, add_condition, choose, rule, settled
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +43,7 @@ def test_a_number_is_chosen_from_data(visit):
         use.click()
 
         assert row.get_by_label("Value", exact=True).input_value() == number
-        page.locator(".rb-panel .words").get_by_text("Spend so far").wait_for()
+        rule(page).locator(".rb-panel .words").get_by_text("Spend so far").wait_for()
         assert visitor.errors == []
 
 
@@ -73,7 +73,7 @@ def test_the_panel_is_clean(visit, look):
         page = visitor.page
         visitor.open(ADD)
         row = open_threshold(page)
-        page.get_by_text("Start from a template").click()
+        rule(page).get_by_text("Start from a template").click()
         row.get_by_role("button", name="Measure on history").click()
         row.locator(".rb-measured table").wait_for(timeout=60_000)
         settled(page)
