@@ -14,7 +14,7 @@ from decisioning.arbitration.caps import RESERVATION_MS, Shown, counter
 from decisioning.arbitration.weighing import Passed, Weighing
 from decisioning.decisions import decide
 from decisioning.held import Candidate
-from decisioning.messages import Ask, Considered, Explained, PersonState, PlacementAsk
+from decisioning.messages import Ask, Considered, Explained, PersonState, PlacementAsk, signals_of
 from decisioning.rules.conditions import Facts, Group, Node
 from decisioning.rules.nearest import Change, applied, nearest, nearest_time
 from decisioning.specs import OfferSpec, PlacementSpec
@@ -135,7 +135,7 @@ class Flipping:
         state = msgspec.structs.replace(
             state, facts=applied(state.facts, changes), consent=consent, shown=shown
         )
-        return _Situation(_without(situation.ask, step.signals), state, now, changes)
+        return _Situation(_without(situation.ask, step.signals, now=now), state, now, changes)
 
     def _ranked(
         self,
@@ -282,9 +282,10 @@ def _given(view: ConsentView, purposes: tuple[str, ...], *, since: float) -> Con
     return replace(view, states=states)
 
 
-def _without(ask: Ask, signals: tuple[str, ...]) -> Ask:
-    denied = tuple(one for one in ask.consent.denied if f"denied:{one}" not in signals)
+def _without(ask: Ask, signals: tuple[str, ...], *, now: datetime) -> Ask:
+    said = signals_of(ask, now=now)
+    denied = frozenset(one for one in said.denied if f"denied:{one}" not in signals)
     fields: dict[str, Any] = {"denied": denied}
     fields |= {"gpc": False} if "gpc" in signals else {}
-    fields |= {name: "" for name in ("tcf", "gpp") if name in signals}
-    return msgspec.structs.replace(ask, consent=msgspec.structs.replace(ask.consent, **fields))
+    fields |= {name: None for name in ("tcf", "gpp") if name in signals}
+    return msgspec.structs.replace(ask, signals=replace(said, **fields))

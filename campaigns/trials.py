@@ -12,6 +12,7 @@ import redis
 from campaigns.flips import Flip, Flipping
 from campaigns.stages import Stage, recounted
 from consent.policy import ConsentView, State, Status
+from consent.signals.house import this_house
 from decisioning.decisions import decide
 from decisioning.explaining import explain_decision
 from decisioning.messages import (
@@ -22,6 +23,7 @@ from decisioning.messages import (
     PersonState,
     Placed,
     PlacementAsk,
+    read_consent,
 )
 from decisioning.person_state import Found, look_up, state_of
 from decisioning.profiles.windows import facts
@@ -137,7 +139,8 @@ def asked(person: str, question: Question) -> Ask:
     denied = {purpose for purpose, saying in question.consent.items() if saying == "deny"}
     denied |= set(question.signals.denied)
     consent = msgspec.structs.replace(question.signals, denied=tuple(sorted(denied)))
-    return Ask(person, question.placements, consent, "trace")
+    signals = read_consent(consent, house=this_house(), now=question.now)
+    return Ask(person, question.placements, consent, "trace", signals)
 
 
 def states_of(found: Found, stage: Stage, question: Question) -> Callable[[datetime], PersonState]:

@@ -11,6 +11,8 @@ from typing import Literal
 import msgspec
 import rfc8785
 
+from consent.signals.said import NO_SIGNALS, Signals
+
 FORMAT = 1  # raised when a reader of an older policy could misread a newer one
 DAY_SECONDS = 86_400
 EVERY_CHANNEL = "*"
@@ -219,19 +221,6 @@ class GateResult:
     expires_at: float | None = None  # epoch seconds; the earliest instant at which a consent lapses
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signals:
-    """What the request itself says; it can only deny."""
-
-    gpc: bool = False
-    tcf: str = ""
-    gpp: str = ""
-    denied: frozenset[str] = frozenset()  # purposes
-
-
-NO_SIGNALS = Signals()
-
-
 @dataclass(frozen=True, slots=True)
 class _Verdict:
     reason: Reason
@@ -317,9 +306,8 @@ def _signal_denial(purpose: PurposeSpec, signals: Signals) -> str | None:
         "PURPOSE_RETIRED": purpose.retired,
         "REQUEST_DENIED": purpose.key in signals.denied,
         "GPC": signals.gpc and purpose.gpc,
-        # Nothing here reads these strings; where one governs a purpose, unread means no.
-        "TCF": bool(signals.tcf and purpose.tcf),
-        "GPP": bool(signals.gpp and purpose.gpp),
+        "TCF": not signals.allow_tcf(purpose.tcf),
+        "GPP": not signals.allow_gpp(purpose.gpp),
     }
     return next((code for code, holds in denials.items() if holds), None)
 

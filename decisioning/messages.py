@@ -8,6 +8,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from consent.policy import ConsentView
+from consent.signals.reading import NOBODY, House, read_signals
+from consent.signals.said import Signals
 from decisioning.arbitration.caps import Shown
 from decisioning.arbitration.scoring import Term
 
@@ -81,6 +83,19 @@ class Ask(Struct, frozen=True, array_like=True):
     placements: tuple[PlacementAsk, ...]
     consent: ConsentAsk = ConsentAsk()
     explain: Explain = "none"
+    signals: Signals | None = None  # what was read in `consent`; None: nobody has read it yet
+
+
+def signals_of(ask: Ask, *, now: datetime) -> Signals:
+    """Return what a question says about consent; strings that nobody has read yet deny."""
+    return ask.signals or read_consent(ask.consent, house=NOBODY, now=now)
+
+
+def read_consent(said: ConsentAsk, *, house: House, now: datetime) -> Signals:
+    """Return what a request says about consent."""
+    return read_signals(
+        gpc=said.gpc, tcf=said.tcf, gpp=said.gpp, denied=said.denied, house=house, now=now
+    )
 
 
 class PersonState(Struct, frozen=True, array_like=True):
@@ -97,6 +112,8 @@ class PersonState(Struct, frozen=True, array_like=True):
     learned_version: int = 0
     closed: tuple[str, ...] = ()  # offers whose total cap is used up
     stopped: dict[str, str] = {}  # "offer:…" or "campaign:…" -> the id of its emergency stop
+    belongs: dict[str, str] = {}  # type -> account that the person belongs to, of those that matter
+    shown_to: dict[str, Shown] = {}  # type -> what all its members were shown
 
 
 class Evidence(Struct, frozen=True, array_like=True):

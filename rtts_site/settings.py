@@ -199,6 +199,13 @@ STORAGES = {
     "staticfiles": {"BACKEND": _static_storage},
 }
 
+# This installation on the Global Vendor List; without a number every TC string denies.
+RTTS_TCF_VENDOR_ID = env.int("RTTS_TCF_VENDOR_ID", default=0)
+RTTS_TCF_LEGITIMATE_INTEREST = env.list(  # purposes that the vendor registered so
+    "RTTS_TCF_LEGITIMATE_INTEREST", cast=int, default=[]
+)
+RTTS_TCF_DELETED_CMPS = env.list("RTTS_TCF_DELETED_CMPS", cast=int, default=[])
+
 # Webhooks go to public addresses over https only, unless this says otherwise.
 RTTS_WEBHOOKS_PRIVATE = env.bool("RTTS_WEBHOOKS_PRIVATE", default=False)
 

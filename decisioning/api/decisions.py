@@ -1,6 +1,7 @@
 """``POST /v1/decisions`` and its batch: translates a request, has it answered, translates back."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ from django.conf import settings
 from msgspec import Meta, Struct
 
 from consent.people import Identifier, person_id
-from consent.signals import gpc_header
+from consent.signals.headers import gpc_header
+from consent.signals.house import this_house
 from decisioning.answering import Call, Sitting
 from decisioning.api.answers import compose, unready
 from decisioning.api.http import (
@@ -27,6 +29,7 @@ from decisioning.api.http import (
 from decisioning.api.previewing import previewed
 from decisioning.api.process import this_process
 from decisioning.content import fitting
+from decisioning.enrichment.surroundings import NOTHING, Surroundings, of_browser
 from decisioning.held import Held
 from decisioning.holder import Current
 from decisioning.ingestion.identities import account_named
@@ -38,12 +41,14 @@ from decisioning.messages import (
     ConsentAsk,
     DecisionRequest,
     PersonRef,
+    read_consent,
     request_decoder,
 )
 from decisioning.observing import quarantine
 from decisioning.observing.schemas import Judged, judge
 from decisioning.round_trips import RedisUnavailable
 from decisioning.rules.conditions import conform
+from decisioning.rules.moment import MOMENT, read_moment
 from rtts_site.foundation import metrics
 from rtts_site.foundation.api_keys import KeyRecord, KeysUnavailableError, ProofError
 from rtts_site.foundation.limits import BATCH
@@ -59,7 +64,12 @@ AT_ONCE = 4  # decisions of a batch: hides the waits; more would eat each other'
 async def post_decision(request: Request) -> Response:
     """Answer one decision."""
     asked = with_headers(decode(request.body, request_decoder), request.headers)
-    return Response(200, encoder.encode(await answer(asked, request.key)))
+    return Response(200, encoder.encode(await answer(asked, request.key, around_of(request))))
+
+
+def around_of(request: Request) -> Surroundings:
+    """Return what a browser's request says of the person beside its body; a server's says nothing of them."""
+    return of_browser(request.headers) if request.key.kind == "browser" else NOTHING
 
 
 def with_headers(asked: DecisionRequest, headers: Mapping[str, str]) -> DecisionRequest:
@@ -101,11 +111,11 @@ batch_decoder = msgspec.json.Decoder(BatchRequest)
 )
 async def post_decisions(request: Request) -> Response:
     """Answer up to 100 decisions, in the order asked, some at a time; each has the time of its own."""
-    asked = decode(request.body, batch_decoder).decisions
     calls = []
-    for number, one in enumerate(asked):
+    for number, one in enumerate(decode(request.body, batch_decoder).decisions):
         try:
-            calls.append(await translate(with_headers(one, request.headers), request.key))
+            asked = with_headers(one, request.headers)
+            calls.append(await translate(asked, request.key, around_of(request)))
         except Problem as problem:
             raise within(problem, f"/decisions/{number}") from problem
     answers: list[Answer] = []
@@ -124,13 +134,13 @@ def within(problem: Problem, prefix: str) -> Problem:
     return Problem(problem.status, problem.title, detail, errors=errors, headers=problem.headers)  # type: ignore[arg-type]  # a TypedDict's shape
 
 
-async def answer(asked: DecisionRequest, key: KeyRecord) -> Answer:
+async def answer(asked: DecisionRequest, key: KeyRecord, around: Surroundings = NOTHING) -> Answer:
     """Return the answer to a request that a key makes.
 
     Raises:
         Problem: the key may not ask this, or a field is wrong.
     """
-    return await settle(await translate(asked, key))
+    return await settle(await translate(asked, key, around))
 
 
 async def settle(call: Call) -> Answer:
@@ -153,7 +163,7 @@ async def settle(call: Call) -> Answer:
     )
 
 
-async def translate(asked: DecisionRequest, key: KeyRecord) -> Call:
+async def translate(asked: DecisionRequest, key: KeyRecord, around: Surroundings) -> Call:
     """Return the call that a request stands for.
 
     Raises:
@@ -167,15 +177,16 @@ async def translate(asked: DecisionRequest, key: KeyRecord) -> Call:
     if asked.options.preview:
         preview, current = await previewed(asked.options.preview, current, person=person)
     now = asked.options.now or datetime.now(UTC)
-    judged = request_records(asked, identifier, key, current)
+    judged = request_records(asked, identifier, key, current, around)
     call = Call(
         ask=Ask(
             person,
             asked.placements,
             asked.consent,
             asked.options.explain,
+            read_consent(asked.consent, house=this_house(), now=now),
         ),
-        given=given_facts(asked, current.held) if current.held else {},
+        given=_given(asked, current.held, around, now) if current.held else {},
         options=asked.options,
         now=now.replace(microsecond=now.microsecond // 1000 * 1000),
         records=judged.records,
@@ -271,6 +282,29 @@ async def prove(user_id: str, proof: str | None) -> None:
         ) from error
 
 
+def _given(
+    asked: DecisionRequest, held: Held, around: Surroundings, now: datetime
+) -> dict[str, Any]:
+    return moment_facts(asked.context, held, around, now=now) | given_facts(asked, held)
+
+
+def moment_facts(
+    context: Mapping[str, Any], held: Held, around: Surroundings, *, now: datetime
+) -> dict[str, Any]:
+    """Return what a request tells of its moment without saying it: device, region, time of day, weather.
+
+    By the same steps, and so in the same words, as events are enriched.
+    """
+    preparing = this_process().intake.preparing(held.attributes, held.release.event_types)
+    told = preparing.moment(context, around, now_ms=int(now.timestamp() * 1000))
+    found = {
+        key: conform(read_moment(told, key), spec.type)
+        for key, spec in held.attributes.items()
+        if spec.source == "context"
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
 def given_facts(asked: DecisionRequest, held: Held) -> dict[str, Any]:
     """Return the facts that a request brings: its context, its overriding attributes, the placement's channel.
 
@@ -282,7 +316,11 @@ def given_facts(asked: DecisionRequest, held: Held) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for key, value in asked.context.items():
         spec = held.attributes.get(key)
-        if spec is not None and spec.source == "context":
+        if spec is not None and spec is MOMENT.get(key):
+            # Nobody declared it: libraries call other things by these names.
+            if (fact := conform(value, spec.type)) is not None:
+                facts[key] = fact
+        elif spec is not None and spec.source == "context":
             facts[key] = typed(f"/context/{key}", value, spec.type)
         elif spec is None and (fact := fitting.context_fact(key, value)) is not None:
             facts[key] = fact
@@ -307,7 +345,11 @@ def typed(pointer: str, value: Any, kind: str) -> Any:
 
 
 def request_records(
-    asked: DecisionRequest, identifier: Identifier, key: KeyRecord, current: Current
+    asked: DecisionRequest,
+    identifier: Identifier,
+    key: KeyRecord,
+    current: Current,
+    around: Surroundings,
 ) -> Judged:
     """Return the events sent with a request as records, and apart those that an enforced schema refuses.
 
@@ -324,8 +366,11 @@ def request_records(
         source=key.id,
         is_browser=key.kind == "browser",
         proven=frozenset({identifier.value} if identifier.namespace == "user" else ()),
-        prepare=this_process().intake.preparing(
-            attributes, current.held.release.event_types if current.held else ()
+        prepare=functools.partial(
+            this_process().intake.preparing(
+                attributes, current.held.release.event_types if current.held else ()
+            ),
+            around=around,
         ),
     )
     records, refusals = records_from_request_events(

@@ -7,15 +7,16 @@ from typing import Any
 
 import msgspec
 
-from consent.policy import GateResult, PolicySpec, Signals, permits
+from consent.policy import GateResult, PolicySpec, permits
+from consent.signals.said import Signals
 from decisioning.arbitration import reasons, scoring
-from decisioning.arbitration.caps import reached_cap
+from decisioning.arbitration.caps import needs_account, reached_cap
 from decisioning.arbitration.experiments import Assignment, assign_arm, is_held_out
 from decisioning.arbitration.scoring import Score
 from decisioning.content.choosing import NoVariant
 from decisioning.content.contents import Unusable
 from decisioning.held import Candidate, Held, Needs
-from decisioning.messages import Ask, PersonState
+from decisioning.messages import Ask, PersonState, signals_of
 from decisioning.rules.artifact import GroupKey
 from decisioning.rules.conditions import Truth, evaluate
 from decisioning.schedules import ZONE_ATTRIBUTE, known_zone
@@ -62,10 +63,7 @@ class Weighing:
     judged: dict[str, Assignment] = field(default_factory=dict)  # rule -> the arm that changed it
 
     def __post_init__(self) -> None:
-        said = self.ask.consent
-        self.signals = Signals(
-            gpc=said.gpc, tcf=said.tcf, gpp=said.gpp, denied=frozenset(said.denied)
-        )
+        self.signals = signals_of(self.ask, now=self.now)
         self.now_ms = int(self.now.timestamp() * 1000)
 
     def weigh(self, candidate: Candidate, placement: PlacementSpec) -> Passed | Drop:
@@ -160,7 +158,12 @@ class Weighing:
             return reasons.CAPS_UNAVAILABLE, ""
         if offer.key in self.state.closed:
             return reasons.SOLD_OUT, ""
-        cap = reached_cap(offer, channel, self.state.shown, now_ms=self.now_ms)
+        state = self.state
+        if needs_account(offer, state.belongs, state.shown_to):
+            return reasons.CAPS_UNAVAILABLE, ""
+        cap = reached_cap(
+            offer, channel, state.shown, now_ms=self.now_ms, members=state.shown_to
+        )
         if cap is None:
             return None
         span = "ever" if cap.window_s is None else cap.window_s

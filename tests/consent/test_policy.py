@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 
 from consent.policy import (
     GRANTING,
-    NO_SIGNALS,
     REASONS,
     UNAVAILABLE,
     ConsentView,
     PolicyError,
     PurposeSpec,
-    Signals,
     State,
     Status,
     decode_policy,
@@ -22,6 +20,7 @@ from consent.policy import (
     permits,
     seal_policy,
 )
+from consent.signals.said import NO_SIGNALS, UNREADABLE, Signals
 from tests.consent.builders import NOW
 
 BASES = ("consent", "legitimate_interest", "contract")
@@ -140,8 +139,9 @@ def test_a_channel_of_its_own_goes_before_all_channels():
     ("signals", "flags", "code"),
     [
         (Signals(gpc=True), {"gpc": True}, "GPC"),
-        (Signals(tcf="CPx"), {"tcf": (3,)}, "TCF"),
-        (Signals(gpp="DBA"), {"gpp": ("SaleOptOut",)}, "GPP"),
+        (Signals(tcf=frozenset({3})), {"tcf": (3, 4)}, "TCF"),
+        (Signals(gpp=frozenset({"SaleOptOut"})), {"gpp": ("SaleOptOut",)}, "GPP"),
+        (Signals(gpp=frozenset({UNREADABLE})), {"gpp": ("SaleOptOut",)}, "GPP"),
         (Signals(denied=frozenset({"p"})), {}, "REQUEST_DENIED"),
     ],
 )

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from consent.signals import gpc_header, narrowed_purposes
+from consent.signals.headers import gpc_header, narrowed_purposes
 
 
 @pytest.mark.parametrize(
