@@ -11,8 +11,25 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from consent.policy import Status
+from consent.rights.models import CapsuleOpening, LegalHold, RightsRequest, Suppression
 
 STATUSES = [(str(status), str(status)) for status in Status]
+
+__all__ = [
+    "CapsuleOpening",
+    "ConsentChange",
+    "ConsentEvent",
+    "ConsentState",
+    "Identity",
+    "LegalHold",
+    "Parting",
+    "Person",
+    "PersonKey",
+    "PolicyVersion",
+    "RecordRead",
+    "RightsRequest",
+    "Suppression",
+]
 
 
 class PolicyVersion(models.Model):
