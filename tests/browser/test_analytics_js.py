@@ -1,16 +1,16 @@
 """Segment's library for browsers, unmodified, in Chromium on a page of another origin than the product's."""
 
 import threading
+from contextlib import closing
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.programs import npm
 
-NODE = Path(__file__).parent / "node"
+NODE = Path(__file__).parents[1] / "clients" / "node"
 LIBRARY = "node_modules/@segment/analytics-next/dist/umd"
 PAGE = """<!doctype html><title>Shop</title>
 <script src="/index.js"></script>
@@ -53,14 +53,12 @@ def shop(bare_stack):
         server.shutdown()
 
 
-def test_analytics_js_sends_what_a_visitor_does(bare_stack, shop, chromium_path):
+def test_analytics_js_sends_what_a_visitor_does(bare_stack, shop, chromium):
     options = ("--browser", "--scope", "events", "--origin", shop.url)
     key = bare_stack.manage("rtts_key", "shop", *options).strip()
     shop.page = PAGE % {"key": key, "product": bare_stack.base_url}
     answers, errors = [], []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
-        page = browser.new_page()
+    with closing(chromium.new_page()) as page:
         page.on("response", lambda reply: answers.append((reply.request.method, reply.url, reply)))
         page.on("requestfailed", lambda asked: errors.append(f"{asked.url} {asked.failure}"))
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -74,7 +72,6 @@ def test_analytics_js_sends_what_a_visitor_does(bare_stack, shop, chromium_path)
             for method, url, reply in answers
             if method == "POST" and url.startswith(bare_stack.base_url)
         ]
-        browser.close()
 
     assert errors == []
     assert taken == [{"accepted": 1, "duplicates": 0, "refused": []}] * 2
