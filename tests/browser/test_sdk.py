@@ -94,8 +94,8 @@ def test_a_view_has_one_engagement_that_grows(known):
     page.mouse.wheel(0, 1_500)
     known.until("noted.length")
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_timeout(300)  # times are told in tenths of a second
     page.evaluate(HIDE, "hidden")
-    page.wait_for_timeout(200)
     page.evaluate(HIDE, "visible")
     told = [one for one in page.evaluate("noted") if one.get("event") == "Page Engaged"]
     first, last = told[0]["properties"], told[-1]["properties"]
