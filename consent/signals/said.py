@@ -15,6 +15,7 @@ class Signals:
     tcf: frozenset[int] | None = None  # purposes that the TC string allows; None: none was sent
     gpp: frozenset[str] | None = None  # fields of the GPP string that say no; None: none was sent
     denied: frozenset[str] = frozenset()  # purposes
+    place: str = ""  # ISO 3166-2 of where the request comes from, "DE" or "US-CA"; "" is not known
 
     def allow_tcf(self, purposes: tuple[int, ...]) -> bool:
         """Return whether nothing that was sent denies one of these purposes of the TCF."""

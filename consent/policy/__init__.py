@@ -1,0 +1,73 @@
+"""The consent policy and its gate; everything in here is pure."""
+
+from consent.policy.gate import GateResult, Ground, Judge, Verdict, permits
+from consent.policy.reasons import REASONS, Reason
+from consent.policy.specs import (
+    FORMAT,
+    Basis,
+    ChangeClass,
+    JurisdictionSpec,
+    Mechanism,
+    NoticeSpec,
+    PolicyError,
+    PolicySpec,
+    PurposeSpec,
+    canonical_policy,
+    decode_policy,
+    encode_policy,
+    policy_digest,
+    seal_policy,
+)
+from consent.policy.terms import DAY_SECONDS
+from consent.policy.views import (
+    AGES,
+    EVENT_TYPES,
+    EVERY_CHANNEL,
+    GRANTING,
+    STATUSES,
+    UNAVAILABLE,
+    AgeBracket,
+    ConsentView,
+    EventType,
+    State,
+    Status,
+)
+from consent.signals.said import NO_SIGNALS, Signals
+
+__all__ = [
+    "AGES",
+    "DAY_SECONDS",
+    "EVENT_TYPES",
+    "EVERY_CHANNEL",
+    "FORMAT",
+    "GRANTING",
+    "NO_SIGNALS",
+    "REASONS",
+    "STATUSES",
+    "UNAVAILABLE",
+    "AgeBracket",
+    "Basis",
+    "ChangeClass",
+    "ConsentView",
+    "EventType",
+    "GateResult",
+    "Ground",
+    "JurisdictionSpec",
+    "Judge",
+    "Mechanism",
+    "NoticeSpec",
+    "PolicyError",
+    "PolicySpec",
+    "PurposeSpec",
+    "Reason",
+    "Signals",
+    "State",
+    "Status",
+    "Verdict",
+    "canonical_policy",
+    "decode_policy",
+    "encode_policy",
+    "permits",
+    "policy_digest",
+    "seal_policy",
+]
