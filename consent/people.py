@@ -33,6 +33,10 @@ class Identifier:
         return f"{self.namespace}:{self.value}"
 
 
+# Who stands for everybody erased: an id of no identifier, of whom nothing is ever kept.
+NOBODY = f"p000{'0' * 20}"
+
+
 def parse_name(name: str) -> Identifier | None:
     """Return the identifier of a name such as ``user:c-42``; None of an unknown namespace or no value."""
     said, _, value = name.partition(":")
@@ -50,6 +54,11 @@ def person_id(identifier: Identifier, *, pepper: bytes) -> str:
     keyed.update(identifier.name.encode())
     mac = keyed.digest()
     return f"p{mac[0]:03d}{mac[1:11].hex()}"
+
+
+def person_after(person: str, *, pepper: bytes) -> str:
+    """Return whom an id denotes once its person was erased and signed up again; nobody can tell without the pepper."""
+    return person_id(Identifier("user", f"\x00again:{person}"), pepper=pepper)
 
 
 @lru_cache(maxsize=4)

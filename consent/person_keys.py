@@ -22,9 +22,10 @@ from django.db import transaction
 
 from consent import people
 from consent.ids import uuid7
-from consent.models import PersonKey
+from consent.models import PersonKey, Suppression
 
 KEY_BYTES, NONCE_BYTES, ID_BYTES = 32, 12, 16
+ERASED = b"\x00"  # in Redis in place of the key of somebody erased, who never gets one again
 
 
 class CipherError(Exception):
@@ -60,24 +61,53 @@ class PersonCipher:
 
 
 def person_cipher(person: str, *, now: datetime, client: redis.Redis | None = None) -> PersonCipher:
-    """Return a person's cipher; makes their key where they have none. See `person_ciphers`."""
-    return person_ciphers([person], now=now, client=client)[person]
+    """Return a person's cipher; makes their key where they have none. See `person_ciphers`.
+
+    Raises:
+        KeyDestroyedError: the person was erased.
+    """
+    found = person_ciphers([person], now=now, client=client)
+    if person not in found:
+        raise KeyDestroyedError("This person was erased; nothing of them is kept any more.")
+    return found[person]
 
 
 def person_ciphers(
     persons: Collection[str], *, now: datetime, client: redis.Redis | None = None
 ) -> dict[str, PersonCipher]:
-    """Return the cipher of each person; makes keys where there are none.
+    """Return the cipher of each person; makes keys where there are none. Who was erased is left out.
 
     One round trip to Redis where `client` is given; PostgreSQL only for those that Redis does not have.
     """
-    found = _from_redis(client, persons) if client is not None else {}
+    found: dict[str, PersonCipher | None] = (
+        _from_redis(client, persons) if client is not None else {}
+    )
     missing = [person for person in persons if person not in found]
     if missing:
-        found |= _from_database(missing, now=now)
+        made = _from_database(missing, now=now)
+        found |= made
         if client is not None:
-            _copy_to_redis(client, {person: found[person] for person in missing})
-    return found
+            _copy_to_redis(client, made)
+            mark_erased(client, [person for person in missing if person not in made])
+    return {person: cipher for person, cipher in found.items() if cipher is not None}
+
+
+def mark_erased(client: redis.Redis, persons: Collection[str]) -> None:
+    """Put the mark of the erased in place of people's keys; one round trip."""
+    if persons:
+        pipeline = client.pipeline(transaction=False)
+        for person in persons:
+            pipeline.set(people.person_key_key(person), ERASED)
+        pipeline.execute()
+
+
+def erased_among(client: redis.Redis, persons: Collection[str]) -> set[str]:
+    """Return who of these people was erased, as Redis knows; one round trip."""
+    pipeline = client.pipeline(transaction=False)
+    for person in persons:
+        pipeline.get(people.person_key_key(person))
+    found = zip(persons, pipeline.execute(), strict=True) if persons else ()
+    return {person for person, packed in found if packed == ERASED}
 
 
 def load_cipher(key_id: uuid.UUID) -> PersonCipher:
@@ -92,13 +122,16 @@ def load_cipher(key_id: uuid.UUID) -> PersonCipher:
     return _unwrap(key_id, bytes(row.wrapped), person=row.person)
 
 
-def _from_redis(client: redis.Redis, persons: Collection[str]) -> dict[str, PersonCipher]:
+def _from_redis(client: redis.Redis, persons: Collection[str]) -> dict[str, PersonCipher | None]:
+    """Return the ciphers that Redis has; None is somebody erased."""
     pipeline = client.pipeline(transaction=False)
     for person in persons:
         pipeline.get(people.person_key_key(person))
     packed = zip(persons, cast("list[bytes | None]", pipeline.execute()), strict=True)
     return {
-        person: _unwrap(uuid.UUID(bytes=value[:ID_BYTES]), value[ID_BYTES:], person=person)
+        person: None
+        if value == ERASED
+        else _unwrap(uuid.UUID(bytes=value[:ID_BYTES]), value[ID_BYTES:], person=person)
         for person, value in packed
         if value is not None
     }
@@ -106,7 +139,9 @@ def _from_redis(client: redis.Redis, persons: Collection[str]) -> dict[str, Pers
 
 def _from_database(persons: Collection[str], *, now: datetime) -> dict[str, PersonCipher]:
     found = _rows(persons)
-    fresh = [_new_row(person, now=now) for person in persons if person not in found]
+    missing = [person for person in persons if person not in found]
+    gone = _erased(missing) if missing else set()
+    fresh = [_new_row(person, now=now) for person in missing if person not in gone]
     if fresh:
         with transaction.atomic():
             # Somebody else may have made one meanwhile: theirs stands, so read again.
@@ -123,6 +158,11 @@ def _rows(persons: Collection[str]) -> dict[str, PersonKey]:
         person__in=persons, key_class=PersonKey.KeyClass.NORMAL, destroyed_at=None
     )
     return {row.person: row for row in rows}
+
+
+def _erased(persons: Collection[str]) -> set[str]:
+    rows = Suppression.objects.filter(kind=Suppression.PERSON, digest__in=persons)
+    return set(rows.values_list("digest", flat=True))
 
 
 def _new_row(person: str, *, now: datetime) -> PersonKey:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -12,13 +13,20 @@ import redis
 from django.db import connection, transaction
 
 from consent import people
-from consent.person_keys import ID_BYTES, KeyDestroyedError, load_cipher, person_ciphers
+from consent.person_keys import (
+    ID_BYTES,
+    KeyDestroyedError,
+    erased_among,
+    load_cipher,
+    person_ciphers,
+)
 from decisioning.ingestion.setting_aside import Aside, set_aside, write_sound
 from decisioning.messages import LogRow, Placed, row_decoder
 from decisioning.models import DecisionRecord, OutcomeRecord, ShownRecord
 from decisioning.outcomes import Outcome
 from decisioning.outcomes import decoder as outcome_decoder
 from decisioning.tokens import DecisionId
+from rtts_site.foundation.metrics import TURNED_AWAY
 
 POSITION: Final = "decisions"  # field of the partition's hash of positions
 ENTRIES_PER_READ: Final = 200  # of one partition
@@ -134,6 +142,7 @@ def write(entries: Sequence[Entry], *, client: redis.Redis, tell: Tell | None = 
         take(arrived, entry)
     persons = {logged.row.ask.person for logged in arrived.decisions}
     ciphers = person_ciphers(sorted(persons), now=datetime.now(UTC), client=client)
+    turn_away(arrived, erased_among(client, named_in(arrived)), keyless=persons - ciphers.keys())
     decisions = []
     for logged in arrived.decisions:
         cipher = ciphers[logged.row.ask.person]
@@ -150,6 +159,20 @@ def write(entries: Sequence[Entry], *, client: redis.Redis, tell: Tell | None = 
             amend(amended)
         if tell is not None:
             tell([(logged.decision_id, logged.row) for logged in arrived.decisions])
+
+
+def named_in(arrived: Arrived) -> list[str]:
+    """Return whom outcomes are of."""
+    return sorted({outcome.shown.person for _, outcome, _ in arrived.outcomes})
+
+
+def turn_away(arrived: Arrived, erased: AbstractSet[str], *, keyless: AbstractSet[str]) -> None:
+    """Drop what came late for somebody who was erased."""
+    decisions = [one for one in arrived.decisions if one.row.ask.person not in keyless]
+    outcomes = [one for one in arrived.outcomes if one[1].shown.person not in erased]
+    TURNED_AWAY.labels("decision").inc(len(arrived.decisions) - len(decisions))
+    TURNED_AWAY.labels("outcome").inc(len(arrived.outcomes) - len(outcomes))
+    arrived.decisions, arrived.outcomes = decisions, outcomes
 
 
 def copy_in(table: str, columns: Sequence[str], rows: Sequence[Values]) -> None:

@@ -41,6 +41,8 @@ async def find_person(person: str, budget: Budget, *, now_ms: int) -> Found:
             found = await _read(person, budget, now_ms=now_ms)
             if found.profile is None or not found.profile.merged_into:
                 return replace(found, consent=_as_doubtful(found.consent, passed))
+            if found.profile.merged_into == people.NOBODY:
+                return _as_nobody(found)
             passed.append(found.consent)
             person = found.profile.merged_into
     except RedisUnavailable:
@@ -75,6 +77,11 @@ async def read_account(
     return replace(found, account={key: one for key, one in known.items() if one is not None})
 
 
+def _as_nobody(erased: Found) -> Found:
+    """Return what is decided for whom an erased identifier names: nothing personal."""
+    return Found(people.NOBODY, consent=replace(erased.consent, restricted=True, states={}))
+
+
 def _as_doubtful(owner: ConsentView, passed: Sequence[ConsentView]) -> ConsentView:
     """Return the owner's consent, as doubtful as that of anybody merged into them on the way.
 
@@ -100,6 +107,8 @@ def look_up(client: redis.Redis, person: str, *, now_ms: int) -> Found:
         found = _parse(person, replies, run_id=run_id_of(info), now_ms=now_ms)
         if found.profile is None or not found.profile.merged_into:
             return replace(found, consent=_as_doubtful(found.consent, passed))
+        if found.profile.merged_into == people.NOBODY:
+            return _as_nobody(found)
         passed.append(found.consent)
         person = found.profile.merged_into
     return Found(person, redis=False)

@@ -208,6 +208,7 @@ class Drain:
     ) -> Batch:
         position = self._positions[partition]
         made = self._plan(partition, run.entries, profiles)
+        metrics.TURNED_AWAY.labels("event").inc(made.turned_away)
         noticed = self._watcher.notice(
             partition,
             [record for _, record in run.entries],
@@ -231,7 +232,7 @@ class Drain:
             dispatches=noticed.dispatches,
             profiles={person: _packed(made, person) for person in made.changed},
             tombstones=_tombstones(made),
-            unlisted=frozenset(one for one in made.changed if _is_account(made, one)),
+            unlisted=frozenset(one for one in made.changed if _is_nobody(made, one)),
             outgoing=packed_deliveries(made.deliveries, until=run.until),
         )
 
@@ -288,15 +289,19 @@ def _packed(made: Plan, person: str) -> bytes | None:
     return None if profile is None else encode_profile(profile)
 
 
-def _is_account(made: Plan, person: str) -> bool:
+def _is_nobody(made: Plan, person: str) -> bool:
     profile = made.profiles[person]
-    return profile is not None and profile.is_account
+    return profile is not None and (profile.is_account or profile.erased_ms > 0)
 
 
 def _tombstones(made: Plan) -> dict[str, str]:
     """Return the changed people who are somebody else now, and whom."""
     profiles = ((person, made.profiles[person]) for person in made.changed)
-    return {one: known.merged_into for one, known in profiles if known and known.merged_into}
+    return {
+        one: known.merged_into
+        for one, known in profiles
+        if known and known.merged_into and not known.erased_ms  # what an erased person had goes
+    }
 
 
 def _persons(due: dict[int, Due], partition: int) -> list[str]:

@@ -9,6 +9,7 @@ import redis
 from django.db import connection, transaction
 
 from consent import people
+from decisioning.ingestion.closing import is_turned_away
 from decisioning.ingestion.log import Packed, event_log
 from decisioning.ingestion.merging import sent_back
 from decisioning.ingestion.planning import Entry
@@ -87,7 +88,9 @@ def _kept(client: "redis.Redis", partition: int, entries: Sequence[Entry]) -> li
     return [
         (partition, stream_id, record)
         for stream_id, record in entries
-        if record.kind != "backfill" and not moved_on(profiles[record.person], stream_id, record)
+        if record.kind != "backfill"
+        and not is_turned_away(profiles[record.person], record)
+        and not moved_on(profiles[record.person], stream_id, record)
     ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from decisioning.ingestion.closing import closed, is_turned_away
 from decisioning.ingestion.merging import (
     answer,
     awaiting,
@@ -46,9 +47,10 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
 class Plan:
     """Profiles as they are after the records, and what is owed to others."""
 
-    profiles: dict[str, Profile | None]  # of everyone whom the records touch; None: erased
+    profiles: dict[str, Profile | None]  # of everyone whom the records touch; None: unknown
     changed: set[str] = field(default_factory=set)
     deliveries: list[Delivery] = field(default_factory=list)
+    turned_away: int = 0  # records for somebody who was erased
 
 
 def plan(
@@ -75,6 +77,11 @@ class _Planner:
         owner = profile.merged_into if profile is not None else ""
         if record.kind == "nobody":
             self._tell_account(record)
+        elif record.kind == "erase":
+            self._waiting.pop(record.person, None)
+            self._put(record.person, closed(record, at=stream_id))
+        elif is_turned_away(profile, record):
+            self._turn_away(record)
         elif record.kind == "merge_out":
             self._fold_person(record.person)
             self._answer(stream_id, record)
@@ -109,8 +116,15 @@ class _Planner:
         records = [record for _, record in entries]
         folded = fold(self.plan.profiles.get(person), records, self._aggregates)
         folded.position = entries[-1][0]
-        erased = records[-1].kind == "erase"
-        self._put(person, None if erased else folded)
+        self._put(person, folded)
+
+    def _turn_away(self, record: Record) -> None:
+        """Keep nothing for somebody erased, and let nobody wait for an answer."""
+        self.plan.turned_away += 1
+        if record.kind == "merge_out":
+            self._refuse(record)
+        elif record.kind == "merge_in":
+            self._settle(record)
 
     def _put(self, person: str, profile: Profile | None) -> None:
         self.plan.profiles[person] = profile

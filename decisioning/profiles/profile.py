@@ -58,6 +58,7 @@ class Profile(msgspec.Struct, kw_only=True, eq=False, gc=False):
     member_of: dict[str, int] = {}  # segment key -> since when, ms
     swept: int = 0  # version of the aggregates whose retired families are gone
     bonds: Bonds | None = None
+    erased_ms: int = 0  # of a tombstone: the person was erased then; `merged_into` is who came after
 
     @property
     def is_known(self) -> bool:
@@ -100,6 +101,7 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     member_of: dict[str, int]
     swept: int
     bonds: Bonds | None = None
+    erased_ms: int = 0
 
 
 # Plain data cannot hold a circle, so the collector need not walk thousands of sampled profiles (gc=False).

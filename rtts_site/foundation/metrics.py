@@ -27,4 +27,5 @@ BREAKER_OPEN = Gauge(
     "rtts_redis_breaker_open", "1 while calls to Redis are not even tried.", ["caller"]
 )
 CONSENT_CHANGES = Counter("rtts_consent_changes", "Consent changes by outcome.", ["result"])
+TURNED_AWAY = Counter("rtts_erased_turned_away", "What came late for somebody erased.", ["what"])
 FENCES = Gauge("rtts_consent_fences", "People whose consent change is on its way.")

@@ -7,7 +7,7 @@ from consent.people import Identifier, person_id
 from decisioning.ingestion import drain as drain_module
 from decisioning.profiles import roster
 from decisioning.profiles.live_set import announce
-from decisioning.profiles.profile import Profile, encode_profile
+from decisioning.profiles.profile import Profile, decode_profile, encode_profile
 from tests.decisioning.ingestion.people_and_records import (
     accept,
     drain_all,
@@ -58,7 +58,9 @@ def test_who_is_erased_leaves(redis):
     drain_all(make_drain(redis))
 
     assert everyone(redis) == set()
-    assert redis.get(people.profile_key(person(ANA))) is None
+    left = decode_profile(redis.get(people.profile_key(person(ANA))))
+    assert left.merged_into == people.NOBODY
+    assert not left.identifiers
 
 
 def test_profiles_older_than_the_roster_are_enrolled_once(redis):
