@@ -1,6 +1,5 @@
 """The form of a ledger entry: what is said in it, how it is sealed under the person's key, how it is read back."""
 
-import hashlib
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -10,9 +9,9 @@ import msgspec
 from consent.changes import Actor, ConsentChange, Evidence
 from consent.models import ConsentEvent, PersonKey
 from consent.person_keys import CipherError, PersonCipher, load_cipher
+from consent.proof.leaves import Heading, leaf_of_body
 
-SCHEMA_VERSION = 1
-LEAF_PREFIX = b"\x00"
+SCHEMA_VERSION = 2  # 1: the leaf covers the body itself, and no time
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,26 +61,34 @@ def make_entry(
 
 
 def seal_entry(entry: Entry, cipher: PersonCipher) -> ConsentEvent:
-    """Return the row of an entry: ciphertext, and the leaf hash over exactly the stored bytes.
-
-    Source: leaf prefix of RFC 9162 section 2.1.1.
-    """
+    """Return the row of an entry: ciphertext, and the leaf hash over exactly the stored bytes."""
     event_id = uuid.UUID(entry.event_id)
     context = _context(event_id, entry.schema_version, cipher.key_id)
     body = cipher.encrypt(msgspec.json.encode(entry), context=context)
+    heading = Heading(
+        schema_version=entry.schema_version,
+        event_id=event_id,
+        key_id=cipher.key_id,
+        recorded_at=entry.recorded_at,
+    )
     return ConsentEvent(
         event_id=event_id,
         key_id=cipher.key_id,
         schema_version=entry.schema_version,
         recorded_at=entry.recorded_at,
         body=body,
-        leaf_hash=leaf_hash(event_id, cipher.key_id, body),
+        leaf_hash=leaf_of_body(heading, body),
     )
 
 
-def leaf_hash(event_id: uuid.UUID, key_id: uuid.UUID, body: bytes) -> bytes:
-    """Return the hash that a Merkle tree over the ledger has as its leaf."""
-    return hashlib.sha256(LEAF_PREFIX + event_id.bytes + key_id.bytes + body).digest()
+def heading_of(row: ConsentEvent) -> Heading:
+    """Return what the leaf of a row says about it."""
+    return Heading(
+        schema_version=row.schema_version,
+        event_id=row.event_id,
+        key_id=row.key_id,
+        recorded_at=row.recorded_at,
+    )
 
 
 def open_entry(row: ConsentEvent, cipher: PersonCipher) -> Entry:
@@ -91,7 +98,7 @@ def open_entry(row: ConsentEvent, cipher: PersonCipher) -> Entry:
         CipherError: the row was altered.
     """
     body = bytes(row.body)
-    if leaf_hash(row.event_id, row.key_id, body) != bytes(row.leaf_hash):
+    if leaf_of_body(heading_of(row), body) != bytes(row.leaf_hash):
         raise CipherError(f"Consent event {row.event_id} does not match its hash.")
     context = _context(row.event_id, row.schema_version, row.key_id)
     return msgspec.json.decode(cipher.decrypt(body, context=context), type=Entry)

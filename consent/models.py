@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from consent.policy import Status
+from consent.proof import tables  # noqa: F401 - Django looks for tables here
 from consent.rights.models import CapsuleOpening, LegalHold, RightsRequest, Suppression
 
 STATUSES = [(str(status), str(status)) for status in Status]
@@ -141,14 +142,17 @@ class PersonKey(models.Model):
 
 
 class ConsentEvent(models.Model):
-    """One change of a person's will. The database refuses to update, delete or truncate (migration 0002)."""
+    """The body of one entry of the ledger: a change of a person's will, or a fact of the house.
+
+    The database refuses to update or truncate, and to delete but where the key was destroyed (migration 0005).
+    """
 
     event_id = models.UUIDField(primary_key=True)  # version 7
     key_id = models.UUIDField(db_index=True)
     schema_version = models.PositiveSmallIntegerField()
     recorded_at = models.DateTimeField()
     body = models.BinaryField()  # nonce + AES-256-GCM of the event's JSON
-    leaf_hash = models.BinaryField()  # SHA-256 over 0x00, event id, key id and body as stored
+    leaf_hash = models.BinaryField()  # see `consent.proof.leaves`
 
     class Meta:
         verbose_name = gettext_lazy("consent event")

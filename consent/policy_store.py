@@ -20,6 +20,7 @@ from consent.policy import (
     encode_policy,
     seal_policy,
 )
+from consent.proof.facts import POLICY_PUBLISHED, Fields, record_fact
 
 LIVE = "policy:live"  # hash: version, digest, body, seal
 
@@ -70,9 +71,21 @@ def record_policy(
                 approved_by=approved_by,
                 published_at=now,
             )
+            record_fact(
+                POLICY_PUBLISHED, _told(policy, authors, approved_by), now=now, actor=approved_by
+            )
     except IntegrityError as error:
         raise _overtaken() from error
     return policy
+
+
+def _told(policy: PolicySpec, authors: Iterable[str], approved_by: str) -> Fields:
+    return {
+        "version": policy.version,
+        "digest": policy.digest,
+        "authors": ", ".join(authors),
+        "approved_by": approved_by,
+    }
 
 
 def _overtaken() -> PolicyRefused:

@@ -1,0 +1,138 @@
+from dataclasses import replace
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.utils import ProgrammingError
+
+from consent import entries
+from consent.ids import uuid7
+from consent.models import ConsentEvent, PersonKey
+from consent.person_keys import CipherError, person_cipher
+from consent.proof import facts
+from consent.proof.erasing import erase_bodies
+from consent.proof.leaves import HOUSE_KEY
+from consent.proof.tables import LedgerPending
+from rtts_site import embedded
+from tests.consent.builders import EVIDENCE, NOW, POLICY, SUBJECT, given, make_person, withdrawn
+from tests.consent.conftest import record_policy
+
+
+def test_a_fact_is_read_back(db):
+    event_id = facts.record_fact("release.published", {"version": 3}, now=NOW, actor="olga")
+
+    told = dict(facts.facts_of("release.published"))[event_id]
+
+    assert (told.fields, told.actor, told.recorded_at) == ({"version": 3}, "olga", NOW)
+    assert ConsentEvent.objects.get(event_id=event_id).key_id == HOUSE_KEY
+
+
+def test_whatever_is_appended_awaits_its_leaf(db):
+    event_id = facts.record_fact("release.published", {"version": 3}, now=NOW)
+
+    assert LedgerPending.objects.filter(event_id=event_id).count() == 1
+
+
+def test_publishing_a_policy_is_a_fact(db):
+    policy = record_policy(POLICY)
+
+    told = [fact.fields for _, fact in facts.facts_of(facts.POLICY_PUBLISHED)]
+
+    assert told[-1]["digest"] == policy.digest
+    assert (told[-1]["authors"], told[-1]["approved_by"]) == ("max", "olga")
+
+
+def append(person, *changes):
+    """Append what a person says and return the id of their key."""
+    cipher = person_cipher(person, now=NOW)
+    said = [replace(change, event_id=str(uuid7(NOW))) for change in changes]
+    told = {"evidence": EVIDENCE, "actor": SUBJECT, "now": NOW}
+    rows = [entries.seal_entry(entries.make_entry(person, one, **told), cipher) for one in said]
+    ConsentEvent.objects.bulk_create(rows)
+    return cipher.key_id
+
+
+def destroy(key_id):
+    PersonKey.objects.filter(key_id=key_id).update(wrapped=None, destroyed_at=NOW)
+
+
+def test_bodies_go_with_their_destroyed_key(db):
+    ana, ben = append(make_person(), given(), withdrawn()), append(make_person(), given())
+    destroy(ana)
+
+    erased = erase_bodies([ana], now=NOW)
+
+    assert erased == 2
+    assert not ConsentEvent.objects.filter(key_id=ana).exists()
+    assert ConsentEvent.objects.filter(key_id=ben).count() == 1
+    assert {"key": str(ana)} in [one.fields for _, one in facts.facts_of(facts.KEY_DESTROYED)]
+    assert erase_bodies([ana], now=NOW) == 0
+
+
+def test_bodies_of_a_key_in_use_stay(db):
+    ana = append(make_person(), given())
+
+    with pytest.raises(IntegrityError, match="goes only with its key"), transaction.atomic():
+        erase_bodies([ana], now=NOW)
+    assert ConsentEvent.objects.filter(key_id=ana).count() == 1
+
+
+def test_no_body_goes_without_a_fact(db):
+    ana = append(make_person(), given())
+    destroy(ana)
+    other = facts.record_fact(facts.KEY_DESTROYED, {"key": str(HOUSE_KEY)}, now=NOW)
+
+    with (
+        pytest.raises(IntegrityError, match="a fact that says so"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("select consent_erase_bodies(%s::uuid[], %s::uuid[])", [[ana], [other]])
+
+
+def test_the_application_deletes_no_body_by_itself(db):
+    ana = append(make_person(), given())
+    destroy(ana)
+
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("delete from consent_consentevent where key_id = %s", [ana])
+
+
+@pytest.mark.parametrize("role", [embedded.OWNER_ROLE, embedded.ADMIN_ROLE])
+def test_not_even_the_owner_deletes_a_body_of_a_key_in_use(committed, role):
+    key_id = append(make_person(), given())
+    with (
+        psycopg.connect(embedded.database_url(settings.RTTS_VAR, role)) as owner,
+        pytest.raises(psycopg.errors.RestrictViolation, match="append-only"),
+    ):
+        owner.execute("delete from consent_consentevent where key_id = %s", [key_id])
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["schema_version = 1", "recorded_at = recorded_at + interval '1 ms'", "leaf_hash = body"],
+)
+def test_an_altered_row_does_not_open(committed, column):
+    person = make_person()
+    key_id = append(person, given())
+    with psycopg.connect(embedded.database_url(settings.RTTS_VAR, embedded.OWNER_ROLE)) as owner:
+        owner.execute("alter table consent_consentevent disable trigger append_only")
+        owner.execute(f"update consent_consentevent set {column} where key_id = %s", [key_id])  # noqa: S608
+        found = owner.execute(
+            "select event_id, key_id, schema_version, recorded_at, body, leaf_hash "
+            "from consent_consentevent where key_id = %s",
+            [key_id],
+        ).fetchone()
+        owner.rollback()
+    names = ("event_id", "key_id", "schema_version", "recorded_at", "body", "leaf_hash")
+
+    with pytest.raises(CipherError, match="does not match its hash"):
+        entries.open_entry(
+            ConsentEvent(**dict(zip(names, found, strict=True))),
+            entries.load_cipher(key_id),
+        )
