@@ -10,14 +10,14 @@ import msgspec
 from campaigns.stages import Stage
 from consent.policy import ConsentView, State, Status
 from decisioning.arbitration import reasons
-from decisioning.arbitration.caps import RESERVATION_MS, Shown, counter
+from decisioning.arbitration.caps import MEMBERS, NO_MEMBERS, RESERVATION_MS, Shown, counter
 from decisioning.arbitration.weighing import Passed, Weighing
 from decisioning.decisions import decide
 from decisioning.held import Candidate
 from decisioning.messages import Ask, Considered, Explained, PersonState, PlacementAsk, signals_of
 from decisioning.rules.conditions import Facts, Group, Node
 from decisioning.rules.nearest import Change, applied, nearest, nearest_time
-from decisioning.specs import OfferSpec, PlacementSpec
+from decisioning.specs import CapSpec, OfferSpec, PlacementSpec
 
 MOST_STEPS: Final = 5
 MINUTE: Final = timedelta(minutes=1)
@@ -242,29 +242,49 @@ class _Attempt:
         return self.flipping._weighing(later).visible(self.candidate.group)
 
     def cap(self) -> Step | None:
-        shown, channel = self.situation.state.shown, self.placement.channel
+        state, channel = self.situation.state, self.placement.channel
         now_ms = int(self.situation.now.timestamp() * 1000)
-        at_ms = frees_at(self.candidate.offer, channel, shown, now_ms=now_ms)
+        at_ms = frees_at(
+            self.candidate.offer, channel, state.shown, now_ms=now_ms, members=state.shown_to
+        )
         if at_ms is None or at_ms <= now_ms:
             return None
         return Step(at=datetime.fromtimestamp(at_ms / 1000, UTC))
 
 
-def frees_at(offer: OfferSpec, channel: str, shown: Shown, *, now_ms: int) -> int | None:
-    """Return when the caps of a person leave room again, epoch ms; None: never."""
+def frees_at(
+    offer: OfferSpec,
+    channel: str,
+    shown: Shown,
+    *,
+    now_ms: int,
+    members: Mapping[str, Shown] = NO_MEMBERS,
+) -> int | None:
+    """Return when the caps of a person, and of their accounts, leave room again, epoch ms; None: never."""
     due = now_ms
     for cap in offer.caps:
         if cap.scope == "total":
             continue
         where = channel if cap.scope == "channel" else ""
-        moments = sorted(shown.times.get(counter(cap.counts, offer.key, where), ()), reverse=True)
-        reserved = shown.reserved.get(f"{offer.key}@{where}" if where else offer.key, 0)
-        if cap.counts == "impression" and reserved:
-            due = max(due, now_ms + RESERVATION_MS)
-        if cap.limit == 0 or (len(moments) >= cap.limit and cap.window_s is None):
-            return None
-        if len(moments) >= cap.limit and cap.window_s is not None:
-            due = max(due, moments[cap.limit - 1] + cap.window_s * 1000)
+        counted = [(shown, where)]
+        if cap.scope == "account" and cap.of in members:
+            counted.append((members[cap.of], MEMBERS))
+        for known, at in counted:
+            freed = _freed(cap, offer, at, known, now_ms=now_ms)
+            if freed is None:
+                return None
+            due = max(due, freed)
+    return due
+
+
+def _freed(cap: CapSpec, offer: OfferSpec, where: str, shown: Shown, *, now_ms: int) -> int | None:
+    moments = sorted(shown.times.get(counter(cap.counts, offer.key, where), ()), reverse=True)
+    reserved = shown.reserved.get(f"{offer.key}@{where}" if where else offer.key, 0)
+    due = now_ms + RESERVATION_MS if cap.counts == "impression" and reserved else now_ms
+    if cap.limit == 0 or (len(moments) >= cap.limit and cap.window_s is None):
+        return None
+    if len(moments) >= cap.limit and cap.window_s is not None:
+        due = max(due, moments[cap.limit - 1] + cap.window_s * 1000)
     return due
 
 

@@ -4,15 +4,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import redis
-from django.conf import settings
 
 from consent.people import decision_log_key, partition_of
+from decisioning.arbitration.claims import claimed, claims_of
 from decisioning.arbitration.reserve import LOG_HARD_MARK, LastStep, Step, last_step
 from decisioning.arbitration.totals import Credit, apply_command, close_command, grant_command
 from decisioning.decision_spool import DecisionSpool, Spooled
@@ -31,7 +32,8 @@ from decisioning.messages import (
     row_encoder,
     without_contents,
 )
-from decisioning.person_state import Found, find_person, read_account, state_of
+from decisioning.person_state import Found, find_person, read_accounts, state_of
+from decisioning.profiles.accounts import NO_READS
 from decisioning.profiles.folding import fold
 from decisioning.round_trips import Budget, RedisUnavailable
 from decisioning.rules.engine import EngineError
@@ -127,11 +129,10 @@ class Sitting:
         found = await find_person(person, self.budget, now_ms=self.call.now_ms)
         if not found.redis:
             self.degraded.add("redis")
-        of_accounts = self.held.of_accounts
-        if of_accounts:
-            pepper = settings.RTTS_PEPPER
-            found = await read_account(found, of_accounts, self.budget, pepper=pepper)
-        return found
+        reads = self.held.accounts
+        if reads == NO_READS:
+            return found
+        return await read_accounts(found, reads, self.budget, now_ms=self.call.now_ms)
 
     async def find_again(self, found: Found) -> Found:
         """Read the person anew; the profile that the request's own events are in stays.
@@ -194,6 +195,26 @@ class Sitting:
         step = last_step(
             made.person,
             made.decision,
+        """Claim what accounts limit, then reserve and log in one script; a claim is given back where that fails."""
+        now_ms, nonce = self.call.now_ms, made.nonce
+        claims = claims_of(made.decision, self.held.offers, made.state.belongs, now_ms=now_ms)
+        if not claims:
+            return await self.reserve(made)
+        try:
+            replies = await self.budget.ask(
+                [one.take(now_ms=now_ms, nonce=nonce) for one in claims]
+            )
+        except RedisUnavailable as error:
+            return LastStep("unavailable", str(error))
+        step = claimed(replies)
+        if step.outcome == "done":
+            step = await self.reserve(made)
+        if step.outcome != "done":
+            with suppress(RedisUnavailable):  # what is not given back lapses
+                await self.budget.ask([one.give_back(now_ms=now_ms, nonce=nonce) for one in claims])
+        return step
+
+    async def reserve(self, made: Made) -> LastStep:
             offers=self.held.offers,
             view=made.state.consent,
             now_ms=self.call.now_ms,

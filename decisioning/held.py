@@ -12,6 +12,7 @@ from decisioning.content.choosing import Choice, Chooser
 from decisioning.content.contents import cleaned, fixed
 from decisioning.messages import Chosen
 from decisioning.observing.schemas import Schemas
+from decisioning.profiles.accounts import Reads
 from decisioning.profiles.aggregates import Aggregates
 from decisioning.releases import Verified
 from decisioning.rules.artifact import Artifact, GroupKey
@@ -125,7 +126,7 @@ class Held:
     variants: Mapping[tuple[str, str], VariantSpec]  # by offer and variant
     contents: Mapping[tuple[str, str], Json]  # by offer and variant, cleaned; tokens not filled in
     quiet: Mapping[str, QuietHours]  # by channel
-    of_accounts: frozenset[str]  # attributes of the account that a person belongs to
+    accounts: Reads  # what is read of the accounts that a person belongs to
     schemas: Schemas  # what events are judged by
 
     def content(self, chosen: Chosen, filled: Mapping[str, Json]) -> Json:
@@ -174,7 +175,11 @@ def hold(verified: Verified) -> Held:
     weighed = weighed_terms(release)
     return Held(
         quiet=layout.quiet,
-        of_accounts=frozenset(one.key for one in release.attributes if one.source == "account"),
+        accounts=Reads.of(
+            release.attributes,
+            verified.artifact.aggregates,
+            caps=(cap for offer in release.offers for cap in offer.caps),
+        ),
         schemas=Schemas(release.event_types),
         version=verified.version,
         digest=verified.digest,

@@ -8,6 +8,7 @@ import msgspec
 
 from consent import people
 from decisioning.arbitration.caps import person_counters
+from decisioning.arbitration.claims import confirm_commands
 from decisioning.arbitration.reserve import LOG_HARD_MARK
 from decisioning.arbitration.totals import Credit, count_command, counted
 from decisioning.profiles.profile import IS_MERGED_LUA, decode_profile
@@ -181,13 +182,21 @@ def held_credits(offer: OfferSpec, shown: Shown, *, now_ms: int) -> list[Credit]
 def count_commands(
     report: Report, offers: Mapping[str, OfferSpec], *, now_ms: int
 ) -> list[tuple[Any, ...]]:
-    """Return the commands that count a report in the totals of its kind, once however often it is sent."""
+    """Return the commands that count a report in totals and for accounts, once however often it is sent."""
     offer = offers.get(report.shown.offer)
     if offer is None:
         return []
     name = f"{people.partition_of(report.shown.person):03d}:{report.message_id}"
-    return [
+    totals = [
         count_command(offer, number, report=name, now_ms=now_ms, dedupe_ms=DEDUPE_MS)
         for number, cap in counted(offer)
         if cap.counts == report.kind
     ]
+    return totals + confirm_commands(
+        offer,
+        report.shown.accounts,
+        report.kind,
+        nonce=parse_decision_id(report.shown.decision_id).nonce,
+        report=name,
+        now_ms=now_ms,
+    )

@@ -1,11 +1,13 @@
 """Reads all that a decision needs of a person in one round trip; a second one where the person has moved."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import redis
+from django.conf import settings
 
 from consent import people
 from consent.policy import UNAVAILABLE, ConsentView
@@ -14,6 +16,7 @@ from decisioning.arbitration.caps import Shown, parse_shown
 from decisioning.held import Held
 from decisioning.holder import Current
 from decisioning.messages import PersonState, PlacementAsk
+from decisioning.profiles.accounts import NO_ACCOUNTS, NO_READS, Accounts, Reads, accounts_of
 from decisioning.profiles.profile import Profile, decode_profile
 from decisioning.profiles.store import MAX_HOPS
 from decisioning.profiles.windows import facts
@@ -30,7 +33,11 @@ class Found:
     arms: Mapping[str, str] = field(default_factory=dict)
     consent: ConsentView = UNAVAILABLE
     redis: bool = True
-    account: Mapping[str, Any] = field(default_factory=dict)  # what is known of their account
+    accounts: Accounts = NO_ACCOUNTS
+    belongs: Mapping[str, str] = field(default_factory=dict)  # type -> account, of those read
+    shown_to: Mapping[str, Shown] = field(
+        default_factory=dict
+    )  # type -> what its members were shown
 
 
 async def find_person(person: str, budget: Budget, *, now_ms: int) -> Found:
@@ -50,31 +57,52 @@ async def find_person(person: str, budget: Budget, *, now_ms: int) -> Found:
     return Found(person, redis=False)
 
 
-async def read_account(
-    found: Found, attributes: frozenset[str], budget: Budget, *, pepper: bytes
-) -> Found:
-    """Return somebody with attributes of the accounts that they belong to; a second round trip where they do.
+async def read_accounts(found: Found, reads: Reads, budget: Budget, *, now_ms: int) -> Found:
+    """Return somebody with the accounts that they belong to; a second round trip where they do.
 
-    Where several accounts know an attribute, the first by type says it; without an answer it is unknown.
+    Without an answer all of an account is unknown.
     """
-    groups = found.profile.groups if found.profile is not None else {}
-    named = [
-        people.person_id(people.Identifier("account", f"{kind}:{cell.value}"), pepper=pepper)
-        for kind, cell in sorted(groups.items())
-    ]
-    if not named or not attributes:
-        return found
+    named = _named(found, reads)
+    if not named:
+        return replace(found, accounts=Accounts(reads.attributes))
     try:
-        replies = await budget.ask([("GET", people.profile_key(one)) for one in named])
+        replies: Sequence[Any] = await budget.ask(list(_account_commands(named)))
     except RedisUnavailable:
-        return found
-    known: dict[str, Any] = {}
-    for packed in reversed(replies):
-        profile = None if isinstance(packed, Exception) else decode_profile(packed)
-        if profile is not None:
-            cells = {key: profile.attributes.get(key) for key in attributes}
-            known |= {key: cell.value for key, cell in cells.items() if cell is not None}
-    return replace(found, account={key: one for key, one in known.items() if one is not None})
+        replies = [RedisUnavailable("accounts are not read")] * (2 * len(named))
+    return _with_accounts(found, reads, named, replies, now_ms=now_ms)
+
+
+def _named(found: Found, reads: Reads) -> dict[str, str]:
+    pepper = settings.RTTS_PEPPER
+    return reads.needed(accounts_of(found.person, found.profile, pepper=pepper))
+
+
+def _account_commands(named: Mapping[str, str]) -> Iterator[Command]:
+    for one in named.values():
+        yield "GET", people.profile_key(one)
+        yield "HGETALL", people.caps_key(one)
+
+
+def _with_accounts(
+    found: Found,
+    reads: Reads,
+    named: Mapping[str, str],
+    replies: Sequence[Any],
+    *,
+    now_ms: int,
+) -> Found:
+    profiles: dict[str, Profile] = {}
+    shown: dict[str, Shown] = {}
+    for kind, packed, caps in zip(named, replies[::2], replies[1::2], strict=True):
+        if not isinstance(packed, Exception):
+            profiles[kind] = decode_profile(packed) or Profile()
+        if not isinstance(caps, Exception):
+            shown[kind] = parse_shown(_pairs(caps), now_ms=now_ms) if caps else Shown()
+    if found.profile is not None and found.profile.is_account:
+        profiles = dict.fromkeys(profiles, found.profile)  # with the request's own events
+    return replace(
+        found, accounts=Accounts(reads.attributes, profiles), belongs=named, shown_to=shown
+    )
 
 
 def _as_nobody(erased: Found) -> Found:
@@ -92,8 +120,10 @@ def _as_doubtful(owner: ConsentView, passed: Sequence[ConsentView]) -> ConsentVi
     return replace(owner, fenced=owner.fenced or fenced, trusted=owner.trusted and trusted)
 
 
-def look_up(client: redis.Redis, person: str, *, now_ms: int) -> Found:
-    """Return what `find_person` does, for pages and jobs; one round trip for each merge passed.
+def look_up(client: redis.Redis, person: str, *, now_ms: int, reads: Reads = NO_READS) -> Found:
+    """Return what `find_person` does, for pages and jobs, with what `reads` of their accounts.
+
+    One round trip for each merge passed, and one for accounts.
 
     Raises:
         redis.RedisError, RedisUnavailable: it cannot be read.
@@ -106,7 +136,8 @@ def look_up(client: redis.Redis, person: str, *, now_ms: int) -> Found:
             info, *replies = pipe.execute(raise_on_error=False)
         found = _parse(person, replies, run_id=run_id_of(info), now_ms=now_ms)
         if found.profile is None or not found.profile.merged_into:
-            return replace(found, consent=_as_doubtful(found.consent, passed))
+            found = replace(found, consent=_as_doubtful(found.consent, passed))
+            return _look_up_accounts(client, [found], reads, now_ms=now_ms)[0]
         if found.profile.merged_into == people.NOBODY:
             return _as_nobody(found)
         passed.append(found.consent)
@@ -114,7 +145,26 @@ def look_up(client: redis.Redis, person: str, *, now_ms: int) -> Found:
     return Found(person, redis=False)
 
 
-def look_up_many(client: redis.Redis, persons: Sequence[str], *, now_ms: int) -> list[Found]:
+def _look_up_accounts(
+    client: redis.Redis, found: Sequence[Found], reads: Reads, *, now_ms: int
+) -> list[Found]:
+    named = [_named(one, reads) if reads != NO_READS else {} for one in found]
+    if not any(named):
+        return [replace(one, accounts=Accounts(reads.attributes)) for one in found]
+    with client.pipeline(transaction=False) as pipe:
+        for ids in named:
+            for command in _account_commands(ids):
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py leaves it so
+        replies = iter(pipe.execute(raise_on_error=False))
+    return [
+        _with_accounts(one, reads, ids, list(islice(replies, 2 * len(ids))), now_ms=now_ms)
+        for one, ids in zip(found, named, strict=True)
+    ]
+
+
+def look_up_many(
+    client: redis.Redis, persons: Sequence[str], *, now_ms: int, reads: Reads = NO_READS
+) -> list[Found]:
     """Return what `look_up` does, for many people at once; who was merged away is looked up alone.
 
     Raises:
@@ -129,12 +179,13 @@ def look_up_many(client: redis.Redis, persons: Sequence[str], *, now_ms: int) ->
         _parse(who, replies[at * width : (at + 1) * width], run_id=run_id, now_ms=now_ms)
         for at, who in enumerate(persons)
     ]
-    return [
+    owners = [
         look_up(client, one.person, now_ms=now_ms)
         if one.profile is not None and one.profile.merged_into
         else one
         for one in found
     ]
+    return _look_up_accounts(client, owners, reads, now_ms=now_ms)
 
 
 async def _read(person: str, budget: Budget, *, now_ms: int) -> Found:
@@ -190,10 +241,13 @@ def state_of(
             continue
         if found.redis:
             known.update(
-                facts(found.profile, wanted.attributes, wanted.aggregates, now.timestamp())
-            )
-            known.update(
-                (key, found.account[key]) for key in wanted.attributes & found.account.keys()
+                facts(
+                    found.profile,
+                    wanted.attributes,
+                    wanted.aggregates,
+                    now.timestamp(),
+                    found.accounts,
+                )
             )
         rates.update(
             (key, current.learned.rates[key])
@@ -204,6 +258,8 @@ def state_of(
         facts={**known, **given},
         consent=found.consent,
         shown=found.shown,
+        belongs=dict(found.belongs),
+        shown_to=dict(found.shown_to),
         arms=dict(found.arms),
         last_event_ms=(found.profile.newest_ms or None) if found.profile else None,
         position=found.profile.position if found.profile else "",

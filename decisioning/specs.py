@@ -131,10 +131,12 @@ class VariantSpec:
 class CapSpec:
     """A limit on showing; `window_s` is a rolling window, None is for ever."""
 
-    scope: Literal["person", "total", "channel"]  # channel: per person and channel
+    # channel: per person and channel; account: of all members of the account that the person belongs to
+    scope: Literal["person", "total", "channel", "account"]
     counts: Literal["decision", "impression", "click", "conversion"] = "impression"
     limit: int = 1
     window_s: int | None = 86_400
+    of: str = "account"  # scope account: its type, e.g. "household"; who has none counts alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,3 +293,4 @@ class AggregateSpec:
     then_where: Condition | None = field(default=None, hash=False)
     without: bool = False  # sequence: true where `then` did NOT follow
     type: Literal["", "number", "text", "version", "date", "boolean"] = ""  # of first and last
+    of: str = ""  # type of the account whose members' events count, e.g. "household"; "": the person's own

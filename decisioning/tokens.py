@@ -30,6 +30,7 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
     campaign: str
     experiment: str = ""
     arm: str = ""
+    accounts: tuple[str, ...] = ()  # for which it counts too
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,15 +79,33 @@ def _without_purpose(offer: OfferSpec, campaigns: Iterable[CampaignSpec]) -> Ite
         yield Oddity("purpose_none", "offer", offer.key, "purposes")
 
 
+_WIDER: Final = {("person", "channel"), ("account", "person"), ("account", "channel")}
+
+
 def _outdoes(one: CapSpec, other: CapSpec) -> bool:
     """Return whether a limit is always reached before another one."""
     if one.counts != other.counts or one.limit > other.limit:
         return False
-    # What is limited for a person on all channels together is so on each.
-    if one.scope != other.scope and (one.scope, other.scope) != ("person", "channel"):
+    if not _covers(one, other):
         return False
     return one.window_s is None or (other.window_s is not None and one.window_s >= other.window_s)
 
 
+def _covers(one: CapSpec, other: CapSpec) -> bool:
+    """Return whether a limit counts all that another one counts.
+
+    What is limited for a person on all channels together is so on each, and for an account for each member.
+    """
+    if one.scope == other.scope:
+        return one.scope != "account" or one.of == other.of
+    return (one.scope, other.scope) in _WIDER
+
+
 def _said(cap: CapSpec) -> dict[str, Any]:
-    return {"limit": cap.limit, "counts": cap.counts, "scope": cap.scope, "window_s": cap.window_s}
+    return {
+        "limit": cap.limit,
+        "counts": cap.counts,
+        "scope": cap.scope,
+        "window_s": cap.window_s,
+        "of": cap.of,
+    }

@@ -5,6 +5,7 @@ from msgspec import UNSET
 from consent.people import partition_of
 from decisioning.answering import Call, Made
 from decisioning.arbitration import reasons
+from decisioning.arbitration.claims import accounts_of_offer
 from decisioning.explaining import explain_decision
 from decisioning.held import Held
 from decisioning.holder import Current
@@ -70,6 +71,7 @@ class _Writer:
         self._held = held
         self._decision_id = decision_id
         self._person = made.person
+        self._belongs = made.state.belongs
         self._filled = made.decision.contents
         self._key = tracking_key
         self._tracked = tracked
@@ -110,6 +112,7 @@ class _Writer:
                 chosen.campaign,
                 chosen.experiment,
                 chosen.arm,
+                accounts_of_offer(self._held.offers[chosen.offer], self._belongs),
             ),
             key=self._key,
         )

@@ -161,9 +161,7 @@ class Weighing:
         state = self.state
         if needs_account(offer, state.belongs, state.shown_to):
             return reasons.CAPS_UNAVAILABLE, ""
-        cap = reached_cap(
-            offer, channel, state.shown, now_ms=self.now_ms, members=state.shown_to
-        )
+        cap = reached_cap(offer, channel, state.shown, now_ms=self.now_ms, members=state.shown_to)
         if cap is None:
             return None
         span = "ever" if cap.window_s is None else cap.window_s

@@ -13,6 +13,7 @@ from consent.people import partition_of
 from consent.policy import EVERY_CHANNEL, permits
 from consent.state import load_views
 from decisioning.answering import Call, Made, Sitting
+from decisioning.arbitration.claims import accounts_of_offer
 from decisioning.decision_spool import DecisionSpool
 from decisioning.held import Held
 from decisioning.holder import Current, ReleaseHolder
@@ -314,4 +315,5 @@ class _Desk:
             chosen.campaign,
             chosen.experiment,
             chosen.arm,
+            accounts_of_offer(self.held.offers[chosen.offer], made.state.belongs),
         )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 import redis
+from django.conf import settings
 
 from decisioning.ingestion.delivery import JoinConsent, deliver, owing, packed_deliveries
 from decisioning.ingestion.leases import RENEW_MS, Lease
@@ -241,18 +242,27 @@ class Drain:
     ) -> Plan:
         """Return the plan of a run; a record that cannot be folded is set aside, the others are not held up."""
         try:
-            return plan(entries, profiles=profiles, aggregates=self._aggregates)
+            return plan(
+                entries, profiles=profiles, aggregates=self._aggregates, pepper=settings.RTTS_PEPPER
+            )
         except Exception:
             logger.exception("run.failed partition=%s", partition)
         sound: list[Entry] = []
         for entry in entries:
             try:
-                plan([*sound, entry], profiles=profiles, aggregates=self._aggregates)
+                plan(
+                    [*sound, entry],
+                    profiles=profiles,
+                    aggregates=self._aggregates,
+                    pepper=settings.RTTS_PEPPER,
+                )
                 sound.append(entry)
             except Exception:
                 logger.exception("record.failed partition=%s id=%s", partition, entry[0])
                 self._log.set_aside(partition, encode_record(entry[1]))
-        return plan(sound, profiles=profiles, aggregates=self._aggregates)
+        return plan(
+            sound, profiles=profiles, aggregates=self._aggregates, pepper=settings.RTTS_PEPPER
+        )
 
     def _follow(self, batch: Batch, *, written: bool, records: int) -> None:
         if not written:

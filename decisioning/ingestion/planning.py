@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
+
+from decisioning.ingestion.for_accounts import told_to_accounts
 
 from decisioning.ingestion.closing import closed, is_turned_away
 from decisioning.ingestion.merging import (
@@ -22,10 +25,12 @@ from decisioning.ingestion.merging import (
 from decisioning.ingestion.records import Ask, Record
 from decisioning.profiles.aggregates import Aggregates
 from decisioning.profiles.bonds import NONE, Bonds
+from decisioning.profiles.cells import Cell
 from decisioning.profiles.folding import fold
 from decisioning.profiles.profile import Profile, encode_profile
 
 Entry = tuple[str, Record]  # stream id, record
+_REGROUPING: Final = frozenset({"merge_in", "erase"})
 
 
 class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -54,10 +59,14 @@ class Plan:
 
 
 def plan(
-    entries: Sequence[Entry], *, profiles: Mapping[str, Profile | None], aggregates: Aggregates
+    entries: Sequence[Entry],
+    *,
+    profiles: Mapping[str, Profile | None],
+    aggregates: Aggregates,
+    pepper: bytes,
 ) -> Plan:
     """Return what a run of records leads to; `profiles` holds everyone they name, tombstones as such."""
-    planner = _Planner(Plan(dict(profiles)), aggregates)
+    planner = _Planner(Plan(dict(profiles)), aggregates, pepper)
     for stream_id, record in entries:
         planner.take(stream_id, record)
     planner.fold_waiting()
@@ -67,16 +76,18 @@ def plan(
 class _Planner:
     """Goes through a run in order; events of a person wait, so that they are folded at once."""
 
-    def __init__(self, made: Plan, aggregates: Aggregates) -> None:
+    def __init__(self, made: Plan, aggregates: Aggregates, pepper: bytes) -> None:
         self.plan = made
         self._aggregates = aggregates
+        self._pepper = pepper
         self._waiting: dict[str, list[Entry]] = {}
+        self._regrouped: set[str] = set()  # whose accounts waiting records may change
 
     def take(self, stream_id: str, record: Record) -> None:
         profile = self.plan.profiles.get(record.person)
         owner = profile.merged_into if profile is not None else ""
         if record.kind == "nobody":
-            self._tell_account(record)
+            self._tell_accounts(record, {})
         elif record.kind == "erase":
             self._waiting.pop(record.person, None)
             self._put(record.person, closed(record, at=stream_id))
@@ -94,16 +105,25 @@ class _Planner:
             self._send_back(record, sent_back(profile, record)[0])
         else:
             self._waiting.setdefault(record.person, []).append((stream_id, record))
-            self._tell_account(record)
+            if record.groups or record.kind in _REGROUPING:
+                self._regrouped.add(record.person)
+            self._tell_accounts(record, self._groups_of(record.person))
             if record.joins:
                 self._fold_person(record.person)
                 self._ask_to_join(record)
             elif record.kind == "merge_in":
                 self._settle(record)
 
-    def _tell_account(self, record: Record) -> None:
-        if record.account and record.account != record.person:
-            self._owe(Delivery(_for_account(record)))
+    def _tell_accounts(self, record: Record, groups: Mapping[str, Cell]) -> None:
+        for _kind, told in told_to_accounts(record, groups, pepper=self._pepper):
+            self._owe(Delivery(told))
+
+    def _groups_of(self, person: str) -> Mapping[str, Cell]:
+        """Return the accounts that a person belongs to, after what was taken so far."""
+        if person in self._regrouped:
+            self._fold_person(person)
+        profile = self.plan.profiles.get(person)
+        return profile.groups if profile is not None else {}
 
     def fold_waiting(self) -> None:
         for person in list(self._waiting):
@@ -111,6 +131,7 @@ class _Planner:
 
     def _fold_person(self, person: str) -> None:
         entries = self._waiting.pop(person, None)
+        self._regrouped.discard(person)
         if not entries:
             return
         records = [record for _, record in entries]
@@ -283,23 +304,6 @@ class _Planner:
             record.person,
             msgspec.structs.replace(known, bonds=own, absorbed=absorbed, position=stream_id),
         )
-
-
-def _for_account(record: Record) -> Record:
-    """Return what a member's event is for their account: an event of its own."""
-    names = tuple(f"account:{kind}:{value}" for kind, value in record.groups.items())
-    return Record(
-        message_id=f"{record.message_id}:{record.account}",
-        person=record.account,
-        identifiers=names,
-        type=record.type,
-        event=record.event,
-        properties=record.properties,
-        attributes=record.account_attributes,
-        event_time_ms=record.event_time_ms,
-        received_at_ms=record.received_at_ms,
-        source=record.source,
-    )
 
 
 def _part_of_owner(record: Record, owner: str) -> Record:

@@ -63,6 +63,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     passed: tuple[str, ...] = ()  # whom it was for, on its way from merge to merge
     ask: Ask | None = None  # of merges; None in those of older versions
     had_left: bool = False  # part: it is the person who had left for the other
+    member: str = ""  # of an account's event: the person who did it
 
     @property
     def sent_for(self) -> str:

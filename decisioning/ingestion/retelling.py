@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 
 import msgspec
+from django.conf import settings
 
 from decisioning.ingestion.planning import Delivery, Entry, Plan, plan
 from decisioning.ingestion.records import Record, decode_record, stream_order
@@ -70,7 +71,12 @@ class Retelling:
             if parted:
                 found = self._as_never_merged(person, found, parted)
             entries = [(stream_id, self._completed(record)) for stream_id, record in found]
-            told = plan(entries, profiles={person: None}, aggregates=self._aggregates)
+            told = plan(
+                entries,
+                profiles={person: None},
+                aggregates=self._aggregates,
+                pepper=settings.RTTS_PEPPER,
+            )
             self._told[person] = told
         return told
 

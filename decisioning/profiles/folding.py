@@ -17,6 +17,7 @@ from decisioning.profiles.profile import (
     MAX_CART_EVENTS,
     MAX_IDENTIFIERS,
     MAX_LAST_BUCKETS,
+    MAX_MEMBERS,
     MAX_PAGE_BUCKETS,
     MAX_QUARTERS,
     Profile,
@@ -75,6 +76,7 @@ class _Folding:
             awaited=dict(profile.awaited),
             groups=dict(profile.groups),
             member_of=dict(profile.member_of),
+            members=dict(profile.members),
         )
         self._since_ms = profile.newest_ms
         self._has_absorbed = False
@@ -90,6 +92,7 @@ class _Folding:
         self._expire()
         _keep_first(profile.identifiers)
         _keep_first(profile.absorbed)
+        _keep_last(profile.members)
         return profile
 
     # Events
@@ -274,6 +277,13 @@ def _keep_first(identifiers: dict[str, int]) -> None:
             del identifiers[identifier]
 
 
+def _keep_last(members: dict[str, int]) -> None:
+    if len(members) > MAX_MEMBERS:
+        ordered = sorted(members, key=lambda one: (members[one], one))
+        for member in ordered[:-MAX_MEMBERS]:
+            del members[member]
+
+
 def _value(family: Family, record: Record) -> Any:
     """Return what an event adds; None where it is filtered out, or has no such property."""
     if not family.takes(record.properties, at=record.event_time_ms / 1000):
@@ -335,6 +345,9 @@ def _fold_event(folding: _Folding, record: Record) -> None:
         folding.set_groups(
             {kind: Cell(one, at_ms, message, record.source) for kind, one in record.groups.items()}
         )
+    if record.member:
+        members = folding.profile.members
+        members[record.member] = max(at_ms, members.get(record.member, 0))
     if record.type in ("page", "screen"):
         folding.profile.page_ms = max(folding.profile.page_ms, at_ms)
     for family in folding.aggregates.by_event.get(record.event, ()):

@@ -12,6 +12,7 @@ from decisioning.profiles.series import Packed, empty, generation_of, unpacked
 
 MAX_PROFILE_BYTES = 32 * 1024
 MAX_IDENTIFIERS = 100  # the first seen stay
+MAX_MEMBERS = 128  # of an account, those seen last
 MAX_PAGE_BUCKETS = 120  # "in this page view" looks back over this many active seconds
 SESSION_SILENCE_MS = 30 * 60_000
 SESSION_HORIZON_MS = 24 * 3_600_000  # a session is at most this long
@@ -58,6 +59,7 @@ class Profile(msgspec.Struct, kw_only=True, eq=False, gc=False):
     member_of: dict[str, int] = {}  # segment key -> since when, ms
     swept: int = 0  # version of the aggregates whose retired families are gone
     bonds: Bonds | None = None
+    members: dict[str, int] = {}  # of an account: people who did something for it -> when last, ms
     erased_ms: int = 0  # of a tombstone: the person was erased then; `merged_into` is who came after
 
     @property
@@ -101,6 +103,7 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     member_of: dict[str, int]
     swept: int
     bonds: Bonds | None = None
+    members: dict[str, int] = {}
     erased_ms: int = 0
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from decisioning.profiles import series
+from decisioning.profiles.accounts import NO_ACCOUNTS, Accounts
 from decisioning.profiles.aggregates import Family, families_of
 from decisioning.profiles.measures import Buckets, Windows, measured
 from decisioning.profiles.profile import Profile
@@ -20,14 +21,19 @@ def facts(
     attributes: Iterable[str],
     aggregates: Iterable[AggregateSpec],
     now: float,
+    accounts: Accounts = NO_ACCOUNTS,
 ) -> dict[str, Value]:
     """Return the facts asked for, by attribute key and aggregate key; what is unknown is absent.
 
-    `now` is in epoch seconds. Of a person never seen counts, sums and distinct are 0.
+    `now` is in epoch seconds. Of a person never seen counts, sums and distinct are 0; of an account that they do not
+    belong to, everything is unknown.
     """
     known = profile or _NOBODY
     found: dict[str, Value] = {}
     for key in attributes:
+        if key in accounts.attributes:
+            _tell_account(found, accounts, key)
+            continue
         if key.startswith(MEMBER):
             _tell_membership(found, known, key, now)
             continue
@@ -35,10 +41,17 @@ def facts(
         if cell is not None and cell.value is not None:
             found[key] = cell.value
     for spec in aggregates:
-        value = aggregate_value(known, spec, now)
+        counted = accounts.profiles.get(spec.of) if spec.of else known
+        value = None if counted is None else aggregate_value(counted, spec, now)
         if value is not None:
             found[spec.key] = value
     return found
+
+
+def _tell_account(found: dict[str, Value], accounts: Accounts, key: str) -> None:
+    value = accounts.value(key)
+    if value is not None:
+        found[key] = value
 
 
 def _tell_membership(found: dict[str, Value], profile: Profile, key: str, now: float) -> None:

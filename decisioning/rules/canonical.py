@@ -14,6 +14,7 @@ from decisioning.specs import (
     ArmSpec,
     AttributeSpec,
     CampaignSpec,
+    CapSpec,
     ChannelSpec,
     EventTypeSpec,
     PlacementSpec,
@@ -26,6 +27,7 @@ from decisioning.specs import (
 FULL = 1  # the format that wrote defaults too, of every field but those that came later
 READABLE = frozenset({FULL, FORMAT})
 CAME_LATER: dict[type, frozenset[str]] = {
+    CapSpec: frozenset({"of"}),
     AttributeSpec: frozenset({"inferred", "sensitive", "sayable"}),
     ChannelSpec: frozenset({"quiet_hours", "time_zone"}),
     PlacementSpec: frozenset({"picture_width"}),

@@ -53,6 +53,7 @@ FUNCTIONS: Final[tuple[AggregateFunction, ...]] = (
 )  # fmt: skip
 LAST_SESSIONS: Final = re.compile(r"([1-9][0-9]?) sessions", re.ASCII)
 MAX_SESSIONS: Final = 20
+ACCOUNT_TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}", re.ASCII)
 FOR_EVER: Final = ("count", "since_first", "since_last")  # functions that need no window
 _TOO_DEEP: Final = _("its segments refer to each other too deep: refer to simpler segments")
 
@@ -92,7 +93,8 @@ def parse(condition: Any, catalogue: Catalogue) -> Node:
     of `FUNCTIONS` (``{"property": "total", "is": …}`` for those of `READS`; ``"sessions"``, the number of
     sessions with the event, has a window such as ``"within": "5 sessions"``), and
     ``{"event": "Cart Updated", "without": {"event": "Order Completed"}, "within": "2h"}``, or "then":
-    both events lie in the rolling window, or no later one does.
+    both events lie in the rolling window, or no later one does. With ``"of": "household"`` the events of all members
+    of the person's account of that type count, in a window of time.
 
     Raises:
         ConditionError: it names what is not in the catalogue, compares wrongly or passes a limit.
@@ -279,12 +281,13 @@ class _EventReader:
         if self.reader.catalogue.event is not None:
             raise _Wrong(self.path, _("compare properties of the event here, not other events"))
         event = self._event(self.json["event"], f"{self.path}/event")
+        of = self._of()
         for link in ("then", "without"):
             if link in self.json:
-                return self._sequence(event, link)
+                return self._sequence(event, link, of)
         for function in FUNCTIONS:
             if function in self.json:
-                return self._aggregate(event, function)
+                return self._aggregate(event, function, of)
         raise _Wrong(
             self.path,
             Filled(
@@ -307,8 +310,28 @@ class _EventReader:
             )
         return found
 
-    def _aggregate(self, event: EventTypeSpec, function: AggregateFunction) -> Leaf:
-        _only(self.json, {"event", function, "within", "where"}, self.path)
+    def _of(self) -> AggregateFields:
+        """Return whose events count: the person's own, or those of all members of an account."""
+        kind = self.json.get("of", "")
+        if kind == "":
+            return {}
+        if not isinstance(kind, str) or not ACCOUNT_TYPE.fullmatch(kind):
+            raise _Wrong(
+                f"{self.path}/of",
+                _("name the type of the account whose events count, such as account or household"),
+            )
+        within = self.json.get("within", "")
+        if within in ("page", "session") or "sessions" in self.json:
+            raise _Wrong(
+                f"{self.path}/within",
+                _("use a window of time, such as 30d: an account has no page views or sessions"),
+            )
+        return {"of": kind}
+
+    def _aggregate(
+        self, event: EventTypeSpec, function: AggregateFunction, of: AggregateFields
+    ) -> Leaf:
+        _only(self.json, {"event", "of", function, "within", "where"}, self.path)
         path = f"{self.path}/{function}"
         comparison = self.json[function]
         if not isinstance(comparison, Mapping):
@@ -318,6 +341,7 @@ class _EventReader:
         fields: AggregateFields = {
             "within": self._window(function),
             "where": self._where(event, self.json, self.path),
+            **of,
         }
         family: Family = "since" if function.startswith("since") else "aggregate"
         if reads:
@@ -328,23 +352,23 @@ class _EventReader:
         spec = make_aggregate(event.key, function, **fields)
         return _comparison(comparison, path, fact=spec.key, family=family, aggregate=spec)
 
-    def _sequence(self, event: EventTypeSpec, link: str) -> Leaf:
-        _only(self.json, {"event", "where", link, "within"}, self.path)
+    def _sequence(self, event: EventTypeSpec, link: str, of: AggregateFields) -> Leaf:
+        _only(self.json, {"event", "of", "where", link, "within"}, self.path)
         path = f"{self.path}/{link}"
         later = self.json[link]
         if not isinstance(later, Mapping):
             raise _Wrong(path, _('name the later event, such as {"event": "Order Completed"}'))
         _only(later, {"event", "where"}, path)
         then = self._event(later.get("event"), f"{path}/event")
-        spec = make_aggregate(
-            event.key,
-            "sequence",
-            within=self._within(needed=True),
-            where=self._where(event, self.json, self.path),
-            then=then.key,
-            then_where=self._where(then, later, path),
-            without=link == "without",
-        )
+        fields: AggregateFields = {
+            "within": self._within(needed=True),
+            "where": self._where(event, self.json, self.path),
+            "then": then.key,
+            "then_where": self._where(then, later, path),
+            "without": link == "without",
+            **of,
+        }
+        spec = make_aggregate(event.key, "sequence", **fields)
         return make_leaf(spec.key, "boolean", "eq", True, aggregate=spec)
 
     def _window(self, function: str) -> str:
@@ -391,7 +415,7 @@ class _EventReader:
     ) -> dict[str, Any] | None:
         if json.get("where") in (None, {}):
             return None
-        inner = _Reader(Catalogue.of_event(event), count=self.reader.count)
+        inner = _Reader(self.reader.catalogue.within(event), count=self.reader.count)
         try:
             tree = inner._node(json["where"], f"{path}/where", self.level)
         finally:

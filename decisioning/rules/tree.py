@@ -34,6 +34,7 @@ class AggregateFields(TypedDict, total=False):
     type: Literal["", "number", "text", "version", "date", "boolean"]
 
 
+    of: str
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One comparison of one fact with one value."""

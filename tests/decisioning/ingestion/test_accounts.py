@@ -26,7 +26,8 @@ ORDERS = make_aggregate("Order", "count", within="30d")
 
 
 @pytest.fixture
-def kept(redis, monkeypatch):
+def kept(redis, monkeypatch, settings):
+    settings.RTTS_PEPPER = PEPPER
     monkeypatch.setattr(drain_module, "BLOCK_MS", 5)
     announce(redis, [ORDERS])
     return redis
@@ -70,7 +71,7 @@ def test_a_group_call_makes_an_account_with_its_own_attributes(kept):
     assert listed == {person("user:ana")}
 
 
-def test_what_members_do_in_its_name_counts_for_it_once(kept):
+def test_what_members_do_counts_for_their_account_once(kept):
     events = read(
         group("ana", 1),
         order("ana", 2, groupId="c-7"),
@@ -83,7 +84,7 @@ def test_what_members_do_in_its_name_counts_for_it_once(kept):
 
     drain_all(make_drain(kept))
 
-    assert aggregate_value(told(kept, "c-7"), ORDERS, NOW_MS / 1000) == 2
+    assert aggregate_value(told(kept, "c-7"), ORDERS, NOW_MS / 1000) == 3  # ben is a member by then
     assert aggregate_value(told(kept, "household:h-1"), ORDERS, NOW_MS / 1000) == 1
     _, ben = load_profile(kept, person("user:ben"))
     assert aggregate_value(ben, ORDERS, NOW_MS / 1000) == 2
@@ -108,3 +109,44 @@ def test_what_names_nobody_makes_no_profile_and_is_told_to_its_account(kept):
 
     assert load_profile(kept, about_nobody.person)[1] is None
     assert aggregate_value(told(kept, "account:c-7"), ORDERS, NOW_MS / 1000) == 1
+
+
+def test_what_members_do_without_naming_it_counts_for_the_account_they_belong_to(kept):
+    accept(kept, read(order("ana", 1), group("ana", 2), order("ana", 3), order("ben", 4)))
+    drain = make_drain(kept)
+    drain_all(drain)
+    accept(kept, read(order("ana", 5), order("ana", 6, groupId="c-8")))
+    drain_all(drain)
+
+    assert aggregate_value(told(kept, "c-7"), ORDERS, NOW_MS / 1000) == 2
+    assert aggregate_value(told(kept, "c-8"), ORDERS, NOW_MS / 1000) == 1
+    assert set(told(kept, "c-7").members) == {person("user:ana")}
+
+
+def test_what_a_visitor_did_counts_once_for_the_account_of_whom_they_merged_into(kept):
+    drain = make_drain(kept)
+    accept(kept, [make_record(1, "user:ana", type="group", groups={"account": "c-7"}, account="")])
+    drain_all(drain)
+    joined = make_record(2, "user:ana", type="identify", joins=["anonymous:d-1"])
+    seen = make_record(3, "anonymous:d-1", event="Order")
+    accept(kept, [joined])
+    drain_all(drain)
+    accept(kept, [seen, seen])
+    drain_all(drain)
+    accept(kept, [seen])
+    drain_all(drain)
+
+    assert aggregate_value(told(kept, "c-7"), ORDERS, NOW_MS / 1000) == 1
+    assert load_profile(kept, person("anonymous:d-1"))[0] == person("user:ana")
+
+
+def test_an_event_from_before_somebody_belonged_does_not_count(kept):
+    belongs = make_record(
+        1, "user:ana", type="group", groups={"account": "c-7"}, account="", at_ms=NOW_MS
+    )
+    earlier = make_record(2, "user:ana", event="Order", at_ms=NOW_MS - 1)
+    accept(kept, [belongs, earlier, make_record(3, "user:ana", event="Order")])
+
+    drain_all(make_drain(kept))
+
+    assert aggregate_value(told(kept, "c-7"), ORDERS, NOW_MS / 1000) == 1

@@ -13,7 +13,7 @@ from decisioning.profiles.aggregates import Aggregates
 from decisioning.profiles.folding import fold
 from decisioning.profiles.profile import decode_profile, encode_profile
 from decisioning.rules.tree import make_aggregate
-from tests.decisioning.ingestion.people_and_records import NOW_MS, make_record, person
+from tests.decisioning.ingestion.people_and_records import NOW_MS, PEPPER, make_record, person
 
 KEPT = Aggregates.of([make_aggregate("Order", "count", within="30d")], version=1)
 USERS = ["user:ana", "user:ben", "user:cleo"]
@@ -43,7 +43,7 @@ class Stage:
         start = self.positions[partition]
         entries = self.streams[partition][start : start + count]
         named = {record.person: self.profiles.get(record.person) for _, record in entries}
-        made = plan(entries, profiles=named, aggregates=KEPT)
+        made = plan(entries, profiles=named, aggregates=KEPT, pepper=PEPPER)
         for who in made.changed:
             self.profiles[who] = decode_profile(encode_profile(made.profiles[who]))
         self.outbox += [one.record for one in made.deliveries if one.record is not None]
