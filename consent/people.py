@@ -1,10 +1,10 @@
 """Who a person is and where their keys live: identifiers, partition, key tag. The only builder of Redis keys."""
 
 import hashlib
-import hmac
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
+
+from msgspec import Struct
 
 PARTITIONS = 256
 Namespace = Literal["user", "anonymous", "email", "phone", "device", "crm", "account"]
@@ -20,8 +20,7 @@ NAMESPACES: tuple[Namespace, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Identifier:
+class Identifier(Struct, frozen=True):
     """A name that a channel knows a person by, e.g. ``Identifier("user", "c-42")``."""
 
     namespace: Namespace
@@ -50,10 +49,16 @@ def person_id(identifier: Identifier, *, pepper: bytes) -> str:
     The first four characters name the partition (``p042``); the rest is a keyed hash, so an id says nothing
     about the identifier. No store is asked: a merged person is found by the tombstone under their own id.
     """
-    keyed = _keyed(pepper).copy()
-    keyed.update(identifier.name.encode())
-    mac = keyed.digest()
-    return f"p{mac[0]:03d}{mac[1:11].hex()}"
+    inner_start, outer_start = _keyed(pepper)
+    inner = inner_start.copy()
+    inner.update(identifier.name.encode())
+    outer = outer_start.copy()
+    outer.update(inner.digest())
+    mac: bytes = outer.digest()
+    return _PREFIXES[mac[0]] + mac[1:11].hex()
+
+
+_PREFIXES = tuple(f"p{partition:03d}" for partition in range(PARTITIONS))
 
 
 def person_after(person: str, *, pepper: bytes) -> str:
@@ -62,9 +67,11 @@ def person_after(person: str, *, pepper: bytes) -> str:
 
 
 @lru_cache(maxsize=4)
-def _keyed(pepper: bytes) -> hmac.HMAC:
-    """Return the hash that has read its key; reading it is half of the work."""
-    return hmac.new(pepper, digestmod=hashlib.sha256)
+def _keyed(pepper: bytes) -> tuple[Any, Any]:
+    """Return the two hashes of HMAC-SHA256 that have read their key; copying those of `hmac` costs three times as much."""
+    key = (pepper if len(pepper) <= 64 else hashlib.sha256(pepper).digest()).ljust(64, b"\0")
+    inner, outer = (hashlib.sha256(bytes(one ^ pad for one in key)) for pad in (0x36, 0x5C))
+    return inner, outer
 
 
 def partition_of(person: str) -> int:
@@ -74,7 +81,10 @@ def partition_of(person: str) -> int:
 
 def tag(partition: int) -> str:
     """Return the key tag of a partition, e.g. ``{p042}``."""
-    return f"{{p{partition:03d}}}"
+    return _TAGS[partition]
+
+
+_TAGS = tuple(f"{{{prefix}}}" for prefix in _PREFIXES)
 
 
 def profile_key(person: str) -> str:

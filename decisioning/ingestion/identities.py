@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import phonenumbers
+from msgspec import Struct
 
-from consent.people import Identifier, Namespace, person_id
+from consent.people import NAMESPACES, Identifier, Namespace, person_id
 from decisioning.ingestion.records import CallType, Join
 from decisioning.ingestion.refusals import MAX_ID, NamesNobody, Refused, read_id
 from decisioning.specs import IDENTITY, IdentitySpec
@@ -43,12 +44,13 @@ class Rules:
     """What identifiers of each namespace may do, as the live release says."""
 
     def __init__(self, specs: tuple[IdentitySpec, ...]) -> None:
-        self._specs = {one.namespace: one for one in specs}
+        self._specs = {
+            one: IdentitySpec(namespace=one, identifies=False, joins=False) for one in NAMESPACES
+        } | {one.namespace: one for one in specs}
 
     def spec(self, namespace: Namespace) -> IdentitySpec:
         """Return the rule of a namespace; one that a release does not name does nothing."""
-        found = self._specs.get(namespace)
-        return found or IdentitySpec(namespace=namespace, identifies=False, joins=False)
+        return self._specs[namespace]
 
     def names_somebody(self, identifier: Identifier) -> bool:
         """Return whether a value is not among those that name nobody."""
@@ -74,8 +76,7 @@ class Named(Protocol):
     context: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(Struct, frozen=True):
     """Whom a message names."""
 
     identifiers: tuple[Identifier, ...]  # the first says whose it is
@@ -83,7 +84,7 @@ class Naming:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self.identifiers)
+        return tuple([one.name for one in self.identifiers])
 
 
 NOBODY: Final = Naming((), ())
@@ -115,7 +116,7 @@ def name_people(message: Named, *, call: CallType, trust: Trust) -> Naming:
         NamesNobody: and nothing else is wrong with that.
         Refused: it names somebody it may not name, or cannot be read.
     """
-    sent = [*_sent(message, trust)]
+    sent = _sent(message, trust)
     if not trust.is_browser:
         sent += _named_by_the_way(message)
     if len(sent) == 1 and call not in JOINING_CALLS and _names(sent[0], trust):
@@ -158,21 +159,22 @@ def account_named(text: str) -> Identifier:
     return Identifier("account", text if typed else f"{ACCOUNT}:{text}")
 
 
-def _sent(message: Named, trust: Trust) -> Iterator[Identifier]:
-    """Yield the ids that every message has a field for, the user first."""
+def _sent(message: Named, trust: Trust) -> list[Identifier]:
+    """Return the ids that every message has a field for, the user first."""
+    found: list[Identifier] = []
     user = read_id("/userId", message.user_id)
     if user is not None:
-        identifier = Identifier("user", user)
-        if trust.rules.names_somebody(identifier):
-            _check_proven(user, trust)
-        yield identifier
+        found.append(Identifier("user", user))
+        if trust.is_browser:
+            _check_proven(found[0], trust)
     anonymous = read_id("/anonymousId", message.anonymous_id)
     if anonymous is not None:
-        yield Identifier("anonymous", anonymous)
+        found.append(Identifier("anonymous", anonymous))
+    return found
 
 
-def _check_proven(user: str, trust: Trust) -> None:
-    if trust.is_browser and user not in trust.proven:
+def _check_proven(user: Identifier, trust: Trust) -> None:
+    if user.value not in trust.proven and trust.rules.names_somebody(user):
         raise Refused(
             "/userId",
             "A browser key may name a user only with a proof signed by the channel's server, in "

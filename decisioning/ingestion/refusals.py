@@ -85,6 +85,6 @@ def read_id(pointer: str, value: str | int | None) -> str | None:
     if value is None or value == "":
         return None
     text = str(value)
-    if len(text) > MAX_ID or _CONTROL.search(text):
+    if len(text) > MAX_ID or (not text.isprintable() and _CONTROL.search(text)):
         raise Refused(pointer, f"Send at most {MAX_ID} characters, no control characters.")
     return text

@@ -205,7 +205,9 @@ def record_of(
             kind="event" if naming.identifiers else "nobody",
             message_id=message_id,
             person=person_id(
-                next(iter(naming.identifiers), Identifier("anonymous", message_id)),
+                naming.identifiers[0]
+                if naming.identifiers
+                else Identifier("anonymous", message_id),
                 pepper=intake.pepper,
             ),
             identifiers=naming.names,
@@ -266,10 +268,9 @@ def check_packable(record: Record) -> None:
 def _call_type(message: Message, calls: tuple[CallType, ...]) -> CallType:
     """Return which call a message is: as it says, else the only one that its fields can mean."""
     said = message.type or message.action or _implied(message)
-    found = next((one for one in calls if one == said), None)
-    if found is None:
+    if said not in calls:
         raise Refused("/type", f"Send one of {', '.join(calls)}.")
-    return found
+    return said
 
 
 def _implied(message: Message) -> CallType | None:
