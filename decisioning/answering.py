@@ -18,6 +18,7 @@ from decisioning.arbitration.reserve import LOG_HARD_MARK, LastStep, Step, last_
 from decisioning.arbitration.totals import Credit, apply_command, close_command, grant_command
 from decisioning.decision_spool import DecisionSpool, Spooled
 from decisioning.decisions import decide
+from decisioning.enrichment.belonging import asking, note_belonging
 from decisioning.held import Held
 from decisioning.holder import Current
 from decisioning.ingestion.log import LogAway, LogFull, async_event_log
@@ -150,6 +151,9 @@ class Sitting:
         The profile was read before, so it cannot hold them yet.
         """
         records = list(self.call.records)
+        if found.redis:
+            for record in asking(records, self.held.kept_with_events):
+                note_belonging(record, found.profile, self.held.catalogue.segments)
         if not self.call.is_dry:
             try:
                 async with asyncio.timeout(max(0.001, self.budget.remaining)):

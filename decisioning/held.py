@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -16,10 +16,12 @@ from decisioning.profiles.accounts import Reads
 from decisioning.profiles.aggregates import Aggregates
 from decisioning.releases import Verified
 from decisioning.rules.artifact import Artifact, GroupKey
+from decisioning.rules.catalogue import with_moment
 from decisioning.rules.compiler import Arm, arm_rule, arm_trees
 from decisioning.rules.conditions import Catalogue, Node, parse
 from decisioning.rules.engine import Engine
 from decisioning.rules.membership import MEMBER
+from decisioning.rules.moment import kept_with_events
 from decisioning.rules.signals import events_read
 from decisioning.rules.tree import leaves
 from decisioning.rules.visibility import may_serve, sight_of, without_hidden
@@ -128,6 +130,7 @@ class Held:
     quiet: Mapping[str, QuietHours]  # by channel
     accounts: Reads  # what is read of the accounts that a person belongs to
     schemas: Schemas  # what events are judged by
+    kept_with_events: Mapping[str, frozenset[str]]  # events whose segments of then are asked for
 
     def content(self, chosen: Chosen, filled: Mapping[str, Json]) -> Json:
         """Return what an offer shows; `filled` are the contents that a decision filled in, by offer."""
@@ -192,7 +195,8 @@ def hold(verified: Verified) -> Held:
         fallbacks={one.key: layout.fallbacks(one) for one in release.placements},
         experiments=experiments_by_campaign(release.experiments),
         offers={one.key: one for one in release.offers},
-        attributes={one.key: one for one in release.attributes},
+        attributes=with_moment(release.attributes),
+        kept_with_events=kept_with_events(asdict(release)),
         needs=needs,
         arms={(one.key, arm.key): arm for one in release.experiments for arm in one.arms},
         arm_weights={
@@ -313,7 +317,7 @@ def weighed_terms(release: ReleaseSpec) -> dict[str, frozenset[str]]:
 
 def needs_by_group(release: ReleaseSpec, artifact: Artifact) -> dict[GroupKey, Needs]:
     """Return what each group of rules may see of a person."""
-    attributes = {one.key: one for one in release.attributes}
+    attributes = with_moment(release.attributes)
     aggregates = {one.key: one for one in artifact.aggregates}
     events = {one.key: one.purposes for one in release.event_types}
     memberships = _Memberships(release, attributes, events)

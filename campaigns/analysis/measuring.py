@@ -11,6 +11,7 @@ from campaigns.analysis.layout import Layout
 from campaigns.analysis.matching import Matched, People
 from campaigns.analysis.ranking import Rule, is_fixed, outlasts, ranks_above, score_range
 from campaigns.analysis.schedules import shared_span
+from decisioning.rules.catalogue import with_moment
 from decisioning.rules.compiler import arm_rule
 from decisioning.rules.conditions import attributes, parse
 from decisioning.specs import Condition, OfferSpec, PlacementSpec
@@ -52,7 +53,8 @@ class Measured:
 
     @cached_property
     def _context(self) -> set[str]:
-        return {one.key for one in self.layout.release.attributes if one.source == "context"}
+        known = with_moment(self.layout.release.attributes)
+        return {key for key, one in known.items() if one.source == "context"}
 
     @cached_property
     def rules(self) -> dict[str, list[Rule]]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from campaigns.demo.departments import DEPARTMENTS, OTHER
 from consent.policy import PurposeSpec
+from decisioning.rules.moment import DAYPARTS, DEVICES, WEEKDAYS
 from decisioning.specs import (
     AttributeSpec,
     ChannelSpec,
@@ -122,11 +123,11 @@ ATTRIBUTES: tuple[AttributeSpec, ...] = (
     _profile("member_since", "Member since", "date", purposes=(SERVICE, *SHOPPING)),
     _profile("email_opt_in", "Has asked for the newsletter", "boolean", purposes=(EMAIL,)),
     _profile("app_version", "Version of the app", "version", purposes=(SERVICE, *SHOPPING)),
-    _context("device_class", "Device", values=("desktop", "mobile", "tablet", "till")),
+    _context("device_class", "Device", values=(*DEVICES, "till")),
     _context("country", "Country", values=("US", "CA", "DE", "AT", "CH")),
     _context("language", "Language", values=("en", "de", "es", "fr")),
-    _context("daypart", "Time of day", values=("morning", "midday", "evening", "night")),
-    _context("weekday", "Day of the week", "number"),
+    _context("daypart", "Time of day", values=DAYPARTS),
+    _context("weekday", "Day of the week", values=WEEKDAYS),
     _context("basket_value", "Value of the basket now", "number"),
     _context("position", "Position now", "place"),
     _context("page_department", "Department of the page", values=DEPARTMENT_NAMES),

@@ -197,7 +197,12 @@ HOUSEHOLD_SEGMENTS = (
         "evening-on-the-phone",
         "On the phone in the evening",
         _is("device_class", "eq", "mobile"),
-        {"any": [_is("daypart", "any_of", ["evening", "night"]), _is("weekday", "gte", 6)]},
+        {
+            "any": [
+                _is("daypart", "any_of", ["evening", "night"]),
+                _is("weekday", "any_of", ["saturday", "sunday"]),
+            ]
+        },
     ),
     _segment(
         "thrifty-families",

@@ -24,6 +24,7 @@ from consent.people import Identifier, person_id
 from consent.policy import PolicySpec
 from consent.policy_store import live_policy
 from decisioning.messages import ConsentAsk, PlacementAsk
+from decisioning.rules.catalogue import with_moment
 from decisioning.rules.conditions import Catalogue, ConditionError, aggregates, parse
 from decisioning.specs import AggregateSpec, ReleaseSpec
 from rtts_site.foundation.language import told
@@ -135,7 +136,7 @@ class SimulatorForm(forms.Form):
 
     @cached_property
     def attributes(self) -> dict[str, Any]:
-        return {one.key: one for one in self.spec.attributes}
+        return {**with_moment(self.spec.attributes)}
 
     @cached_property
     def events(self) -> dict[str, AggregateSpec]:

@@ -28,6 +28,7 @@ from campaigns.rule_builder.suggestions import may_suggest
 from campaigns.rule_builder.translation import UNITS, Message
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import FOR_EVER, READS
+from decisioning.rules.moment import AT_EVENT
 from decisioning.rules.words import label_of
 from decisioning.specs import AttributeSpec
 from rtts_site.foundation.language import ACTIVE
@@ -75,15 +76,18 @@ class Menu:
 def menu_of(catalogue: Catalogue) -> Menu:
     """Return what a condition may be about: attributes, events, segments, or an event's properties."""
     if catalogue.event is not None:
-        names = [(f"attribute:{key}", catalogue.name_of(key)) for key in catalogue.attributes]
-        return Menu([(_("About {name}").format(name=catalogue.event.name), names)])
+        names = [(f"attribute:{key}", _name_of(catalogue, key)) for key in catalogue.attributes]
+        moment = [one for one in names if one[0].startswith(f"attribute:{AT_EVENT}")]
+        own = [one for one in names if one not in moment]
+        title = _("About {name}").format(name=catalogue.event.name)
+        return Menu([(title, own), (_("When it happened"), sorted(moment, key=lambda one: one[1]))])
     person: Choices = []
     visit: Choices = []
     behaviour: Choices = []
     for spec in catalogue.attributes.values():
         source = spec.source if isinstance(spec, AttributeSpec) else ""
         about = {"context": visit, "computed": behaviour}.get(source, person)
-        about.append((f"attribute:{spec.key}", catalogue.name_of(spec.key)))
+        about.append((f"attribute:{spec.key}", _name_of(catalogue, spec.key)))
     events = [(f"event:{one.key}", one.name) for one in catalogue.events.values()]
     segments = [("segment:", _("is in a segment"))] if catalogue.segments else []
     return Menu(
@@ -95,6 +99,13 @@ def menu_of(catalogue: Catalogue) -> Menu:
             (_("Segments"), segments),
         ]
     )
+
+
+def _name_of(catalogue: Catalogue, key: str) -> str:
+    """Return the name to choose by; those that are there from the start are in the reader's language."""
+    spec = catalogue.attributes[key]
+    built_in = isinstance(spec, AttributeSpec) and spec.source in ("context", "computed")
+    return _(catalogue.name_of(key)) if built_in else catalogue.name_of(key)
 
 
 @dataclass(slots=True)
@@ -160,7 +171,7 @@ class LeafRow:
 
     def _filter(self, child: Node) -> GroupRow:
         event = filtered_event(self.node, child.kind, self.catalogue)
-        return GroupRow(child, self.page, filter_catalogue(event), self.level + 1)
+        return GroupRow(child, self.page, filter_catalogue(event, self.catalogue), self.level + 1)
 
     @property
     def messages(self) -> list[Message]:

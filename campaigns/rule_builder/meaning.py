@@ -109,9 +109,9 @@ def _operator(family: Family | None, node: Node) -> Operator | None:
     return OPERATORS[family].get(node.text("is")) if family else None
 
 
-def filter_catalogue(event: EventTypeSpec | None) -> Catalogue:
+def filter_catalogue(event: EventTypeSpec | None, catalogue: Catalogue) -> Catalogue:
     """Return what a filter of this event may name; nothing where the event is not chosen."""
-    return Catalogue.of_event(event) if event else Catalogue()
+    return catalogue.within(event) if event else Catalogue()
 
 
 def filtered_event(leaf: Node, filter_kind: str, catalogue: Catalogue) -> EventTypeSpec | None:
@@ -128,7 +128,7 @@ def complete(node: Node, catalogue: Catalogue) -> None:
     for child in node.children:
         inner = catalogue
         if child.kind in ("where", "then_where"):
-            inner = filter_catalogue(filtered_event(node, child.kind, catalogue))
+            inner = filter_catalogue(filtered_event(node, child.kind, catalogue), catalogue)
         complete(child, inner)
 
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 import redis
 
 from campaigns.sampling import HISTORY_SAMPLE, load_sample
-from decisioning.ingestion.records import decode_record
+from decisioning.ingestion.records import Record, decode_record
 from decisioning.models import EventRecord
+from decisioning.rules.moment import AT_EVENT, read_moment
 from decisioning.specs import AttributeSpec, PropertySpec
 
 SHOWN: Final = 50  # values
@@ -26,7 +27,7 @@ def may_suggest(spec: AttributeSpec | PropertySpec) -> bool:
     """Say whether values of people may be shown: texts of a profile or an event that are not sensitive."""
     if spec.type not in _TYPES:
         return False
-    if isinstance(spec, PropertySpec):
+    if isinstance(spec, PropertySpec) or spec.key.startswith(AT_EVENT):
         return True
     return spec.source == "profile" and not spec.sensitive
 
@@ -38,7 +39,7 @@ def seen_in_profiles(client: redis.Redis, attribute: str) -> Seen:
 
 
 def seen_in_events(client: redis.Redis, event: str, key: str, *, now: datetime) -> Seen:
-    """Return the values of a property in the last month's events of some people; one query."""
+    """Return the values of a property, or of the moment, in the last month's events of some people; one query."""
     people = load_sample(client, most=HISTORY_SAMPLE).profiles
     rows = EventRecord.objects.filter(
         person_id__in=list(people),
@@ -48,9 +49,15 @@ def seen_in_events(client: redis.Redis, event: str, key: str, *, now: datetime) 
     ).values_list("person_id", "body")[:_EVENTS]
     values: dict[str, set[str]] = {}
     for person, body in rows:
-        found = decode_record(bytes(body)).properties.get(key)
+        found = _said(decode_record(bytes(body)), key)
         values.setdefault(person, set()).update(_texts(found))
     return _counted(values.values())
+
+
+def _said(record: Record, key: str) -> Any:
+    if key.startswith(AT_EVENT):
+        return read_moment(record.context, key.removeprefix(AT_EVENT))
+    return record.properties.get(key)
 
 
 def _counted(by_person: Iterable[set[str]]) -> Seen:

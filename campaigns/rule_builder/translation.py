@@ -134,7 +134,7 @@ def _write_filter(
     group = node.child(kind)
     if group is None:
         return
-    inner = filter_catalogue(filtered_event(node, kind, catalogue))
+    inner = filter_catalogue(filtered_event(node, kind, catalogue), catalogue)
     single = group.match == "all" and len(group.children) == 1
     into["where"] = _write(group.children[0] if single else group, f"{path}/where", inner, written)
 

@@ -39,7 +39,7 @@ def _seen(request: HttpRequest, catalogue: Catalogue) -> tuple[Seen, bool]:
     """Return the values, and whether the store did not answer."""
     event = request.GET.get("event", "")
     known = catalogue.events.get(event) if event else None
-    inside = Catalogue.of_event(known) if known else Catalogue()
+    inside = catalogue.within(known) if known else Catalogue()
     spec = (inside if event else catalogue).attributes.get(request.GET.get("key", ""))
     if spec is None or not may_suggest(spec):
         raise Http404(_("No values are shown of this."))

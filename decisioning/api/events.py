@@ -17,7 +17,7 @@ from decisioning.api.http import (
     decode,
     route,
 )
-from decisioning.api.located import visits_of
+from decisioning.api.located import note_belongings, visits_of
 from decisioning.api.presented import in_segment
 from decisioning.api.process import this_process
 from decisioning.enrichment.surroundings import NOTHING, of_browser
@@ -195,6 +195,7 @@ async def take(
     held = this_process().holder.current.held
     judged = judge(records, refusals, held.schemas if held is not None else NO_SCHEMAS)
     records, refusals = judged.records, judged.refusals
+    await note_belongings(records, held)
     told = await visits_of(records)
     # First what was told: a retry after half of it would find the state changed and tell nothing.
     results = (await append([*told, *records], refusals, mark=mark))[len(told) :]

@@ -1,7 +1,7 @@
 """The only place where rows of imports, polls and webhooks take the road of the API's messages."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from django.conf import settings
 from decisioning.connections.casting import Unusable, plain
 from decisioning.connections.lines import Line
 from decisioning.connections.mapping import Json, Mapping, RowRefusal, apply, content_digest
+from decisioning.enrichment.belonging import asking, note_belonging
 from decisioning.enrichment.holding import IntakeHolder
 from decisioning.ingestion.identities import RULES, rules_of
 from decisioning.ingestion.log import SOFT_MARK, event_log
@@ -19,7 +20,9 @@ from decisioning.ingestion.records import Record
 from decisioning.ingestion.refusals import Refusal
 from decisioning.ingestion.wire import Intake, read_messages
 from decisioning.observing.schemas import Schemas, judge
+from decisioning.profiles.store import load_profile
 from decisioning.releases import load_live
+from decisioning.rules.moment import kept_with_events
 from rtts_site.foundation import metrics
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -72,10 +75,12 @@ class Reading:
 
     intake: Intake
     schemas: Schemas
+    segments: Collection[str] = ()
+    kept_with_events: Collection[str] = ()  # events that keep the segments of their people
 
     def at(self, now_ms: int) -> "Reading":
         """Return the same for what comes in at another moment."""
-        return Reading(replace(self.intake, received_at_ms=now_ms), self.schemas)
+        return replace(self, intake=replace(self.intake, received_at_ms=now_ms))
 
 
 def reading_for(client: "redis.Redis", *, source: str, now_ms: int = 0) -> Reading:
@@ -97,7 +102,14 @@ def reading_for(client: "redis.Redis", *, source: str, now_ms: int = 0) -> Readi
         rules=rules_of(release.identity) if release is not None else RULES,
         prepare=terms.preparing(attributes, release.event_types if release is not None else ()),
     )
-    return Reading(intake, Schemas(release.event_types) if release is not None else Schemas())
+    if release is None:
+        return Reading(intake, Schemas())
+    return Reading(
+        intake,
+        Schemas(release.event_types),
+        segments=frozenset(one.key for one in release.segments),
+        kept_with_events=kept_with_events(asdict(release)).keys(),
+    )
 
 
 @cache
@@ -155,13 +167,17 @@ def column_of(mapping: Mapping, pointer: str) -> str:
     return next((rule.column for rule in mapping.rules if rule.target == target), "")
 
 
-def take(client: "redis.Redis", records: Sequence[Record], *, mark: int = MARK) -> Taken:
+def take(
+    client: "redis.Redis", records: Sequence[Record], *, reading: Reading, mark: int = MARK
+) -> Taken:
     """Append records to the log, each message once, and count them.
 
     Raises:
         LogFull: come back later; what was appended already is a repeat then.
         redis.RedisError: the outcome is unknown; take the same records again.
     """
+    for record in asking(records, reading.kept_with_events):
+        note_belonging(record, load_profile(client, record.person)[1], reading.segments)
     results = event_log(client).accept(records, mark=mark)
     repeats = results.count("duplicate")
     metrics.EVENTS.labels("accepted").inc(len(results) - repeats)

@@ -239,7 +239,7 @@ class _Turn:
         told = understand(
             self._mapping, chunk, reading=self._reading.at(now_ms), unique=self._unique
         )
-        taken = take(self._client, told.records)
+        taken = take(self._client, told.records, reading=self._reading)
         if self._redone:  # rows that a killed worker appended are not repeats of others
             taken = Taken(taken.accepted + taken.repeats, 0)
         return taken, told

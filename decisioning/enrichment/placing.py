@@ -46,7 +46,7 @@ def cell_of(point: Point) -> str:
 
 
 def read_provided(record: Record, around: Surroundings, known: "Known") -> None:
-    """Note what providers said of the cell; what is stale is unknown. The value stays in the record."""
+    """Note what providers said of the cell, such as `weather_condition`; what is stale is unknown."""
     if not known.provided:
         return
     point = point_of(record)
@@ -56,7 +56,8 @@ def read_provided(record: Record, around: Surroundings, known: "Known") -> None:
     for provider, cells in known.provided.items():
         values, until_ms = cells.get(cell, ({}, 0))
         if values and until_ms > record.received_at_ms:
-            record.context[provider] = dict(values)
+            for name, value in values.items():
+                record.context[f"{provider}_{name}"] = value
 
 
 def read_fences(record: Record, around: Surroundings, known: "Known") -> None:

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 from decisioning.enrichment.agents import UNKNOWN, by_hints, read_agent
 from decisioning.enrichment.surroundings import Surroundings
 from decisioning.ingestion.records import Record
+from decisioning.rules.moment import DAYPARTS, WEEKDAYS
 
 if TYPE_CHECKING:
     from decisioning.enrichment.steps import Known
 
-WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UTM: Final = {
     "utm_source": "source",
     "utm_medium": "medium",
@@ -55,6 +55,18 @@ def read_region(record: Record, around: Surroundings, known: "Known") -> None:
         record.context.setdefault("country", country)
     if region:
         record.context.setdefault("region", region)
+
+
+def read_wishes(record: Record, around: Surroundings, known: "Known") -> None:
+    """Say in which language somebody reads, and over what network; of a language the first part, "de"."""
+    context = record.context
+    spoken = text_of(context.get("locale")) or around.language
+    language = spoken.replace("_", "-").partition("-")[0].lower()
+    if language.isalpha() and len(language) <= 3:
+        context.setdefault("language", language)
+    if (around.saves_data or around.network) and "network" not in context:
+        network = {"effectiveType": around.network} if around.network else {}
+        context["network"] = {**network, "saveData": around.saves_data}
 
 
 def read_campaign(record: Record, around: Surroundings, known: "Known") -> None:
@@ -127,11 +139,7 @@ def daypart(hour: int) -> str:
     >>> [daypart(hour) for hour in (2, 8, 13, 20)]
     ['night', 'morning', 'afternoon', 'evening']
     """
-    if hour < 6:
-        return "night"
-    if hour < 12:
-        return "morning"
-    return "afternoon" if hour < 18 else "evening"
+    return DAYPARTS[hour // 6]
 
 
 def text_of(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_noop as _  # pages translate
 
-from decisioning.enrichment import placing, privacy, readings
+from decisioning.enrichment import belonging, placing, privacy, readings
 from decisioning.enrichment.surroundings import NOTHING, Surroundings
 from decisioning.enrichment.terms import DEFAULT, Terms
 from decisioning.ingestion.records import Record
@@ -59,6 +59,12 @@ STEPS: Final[tuple[Step, ...]] = (
         readings.read_region,
     ),
     Step(
+        "wishes",
+        _("Language and network"),
+        _("Language, network speed and the wish to save data, as the browser tells them."),
+        readings.read_wishes,
+    ),
+    Step(
         "campaign",
         _("Campaign"),
         _("utm_ parameters and the referring site from the page's address."),
@@ -87,6 +93,15 @@ STEPS: Final[tuple[Step, ...]] = (
         _("Geofences"),
         _("The named places that the event is in."),
         placing.read_fences,
+    ),
+    Step(
+        "segments",
+        _("Segments and cluster"),
+        _(
+            "Those that the person is in, where a condition asks for them; what a sender says of them is dropped."
+        ),
+        belonging.drop_claims,
+        is_fixed=True,
     ),
     Step(
         "place",
@@ -136,12 +151,34 @@ def in_order(terms: Terms) -> tuple[Step, ...]:
     return (*on, *(step for step in STEPS if step.is_fixed))
 
 
+# The steps that say what a moment is like, of an event or of a request.
+_OF_MOMENTS: Final = frozenset(
+    {"device", "region", "wishes", "campaign", "local_time", "surroundings"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Preparing:
     """The steps that are done now, with what they look things up in."""
 
     steps: tuple[Step, ...]
     known: Known
+
+    def moment(
+        self, context: Mapping[str, Any], around: Surroundings, *, now_ms: int
+    ) -> dict[str, Any]:
+        """Return the context of a request with what the same steps say of it as of an event."""
+        asked = Record(
+            message_id="",
+            person="",
+            context=dict(context),
+            event_time_ms=now_ms,
+            received_at_ms=now_ms,
+        )
+        for step in self.steps:
+            if step.key in _OF_MOMENTS:
+                step.apply(asked, around, self.known)
+        return asked.context
 
     @classmethod
     def by(cls, known: Known) -> "Preparing":

@@ -35,6 +35,7 @@ class Surroundings:
     region: str = ""  # "BY"
     language: str = ""  # "de-DE"
     saves_data: bool = False
+    network: str = ""  # client hint: "4g"
 
 
 NOTHING: Final = Surroundings()
@@ -52,6 +53,7 @@ def of_browser(headers: Mapping[str, str]) -> Surroundings:
         region=_first(headers, _REGION).upper()[:6],
         language=headers.get("accept-language", "").partition(",")[0].partition(";")[0][:20],
         saves_data=headers.get("save-data") == "on",
+        network=headers.get("ect", "")[:10],
     )
 
 

@@ -1,7 +1,7 @@
 """The only place that knows which event aggregates are kept, and in which families of buckets."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -62,11 +62,14 @@ class Family:
     stored: Kind  # of what the series holds
     step_ms: int  # how far time goes on before something is dropped
 
-    def takes(self, properties: dict[str, Any], *, at: float) -> bool:
-        """Return whether an event with these properties, at this epoch second, passes the filter."""
+    def takes(
+        self, properties: Mapping[str, Any], context: Mapping[str, Any], *, at: float
+    ) -> bool:
+        """Return whether an event that says this, at this epoch second, passes the filter."""
         if self.where is None:
             return True
-        return evaluate(self.where, property_facts(self.where, properties), at) is Truth.TRUE
+        known = property_facts(self.where, properties, context)
+        return evaluate(self.where, known, at) is Truth.TRUE
 
     def index(self, at_ms: int) -> int:
         """Return the bucket of a moment."""

@@ -286,7 +286,7 @@ def _keep_last(members: dict[str, int]) -> None:
 
 def _value(family: Family, record: Record) -> Any:
     """Return what an event adds; None where it is filtered out, or has no such property."""
-    if not family.takes(record.properties, at=record.event_time_ms / 1000):
+    if not family.takes(record.properties, record.context, at=record.event_time_ms / 1000):
         return None
     if family.kind == "tally":
         return 1

@@ -4,9 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from decisioning.rules.moment import CLUSTER, MOMENT, at_event
 from decisioning.rules.signals import SIGNALS
 from decisioning.rules.tree import Node
 from decisioning.specs import AttributeSpec, EventTypeSpec, PropertySpec, SegmentSpec
+
+
+def with_moment(attributes: Iterable[AttributeSpec]) -> dict[str, AttributeSpec]:
+    """Return attributes by key, with those of the moment that are there from the start; they may be replaced."""
+    return MOMENT | {one.key: one for one in attributes}
 
 
 class HasCatalogue(Protocol):
@@ -50,15 +56,18 @@ class Catalogue:
             key: one.attribute for key, one in SIGNALS.items()
         }
         return cls(
-            built_in | {one.key: one for one in attributes},
+            {**built_in, **with_moment(attributes)},
             {one.key: one for one in event_types},
             {one.key: one for one in segments},
         )
 
-    @classmethod
-    def of_event(cls, event: EventTypeSpec) -> "Catalogue":
-        """Return what the filter of an event condition may name: the event's properties."""
-        return cls({one.key: one for one in event.properties}, event=event)
+    def within(self, event: EventTypeSpec) -> "Catalogue":
+        """Return what the filter of an event condition may name: its properties, and the moment it happened at."""
+        moment = at_event(
+            self.attributes.values(), segments=self.segments, has_cluster=CLUSTER in self.attributes
+        )
+        own: dict[str, AttributeSpec | PropertySpec] = {one.key: one for one in event.properties}
+        return Catalogue(own | {one.key: one for one in moment}, event=event)
 
     def name_of(self, key: str) -> str:
         """Return the name that people read for an attribute or property key."""

@@ -105,6 +105,8 @@ class Speaker:
         spec = self.catalogue.attributes.get(leaf.fact)
         unit = spec.unit if isinstance(spec, AttributeSpec) else ""
         name = self.catalogue.name_of(leaf.fact)
+        if isinstance(spec, AttributeSpec) and spec.source == "context":
+            name = self.phrases.gettext(name)  # most are built in
         return self._compared(leaf, name, unit=unit, denied=denied)
 
     def _membership(self, leaf: Leaf, *, denied: bool) -> str:
@@ -312,7 +314,7 @@ class Speaker:
 
     def _where(self, event: str, where: Condition) -> str:
         found = self.catalogue.events.get(event)
-        return self.tell(load(where), Catalogue.of_event(found) if found else Catalogue())
+        return self.tell(load(where), self.catalogue.within(found) if found else Catalogue())
 
     def _period(self, within: str) -> str:
         match within:

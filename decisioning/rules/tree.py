@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypedDict, Unpack
 
 import rfc8785
 
+from decisioning.rules.moment import AT_EVENT, read_moment
 from decisioning.rules.operators.operator import Family, Operator
 from decisioning.rules.operators.registry import OPERATORS, TYPE_OF
 from decisioning.rules.properties import read_property
@@ -19,6 +20,7 @@ AggregateFunction = Literal[
     "recent_average", "first", "last", "sessions", "share", "days_since", "session_number",
     "session_duration", "session_intent", "cart_value", "cart_age",
 ]  # fmt: skip
+_NO_CONTEXT: Final[Mapping[str, Any]] = {}
 GROUPS: Final[tuple[GroupKind, ...]] = ("all", "any", "none")
 
 
@@ -180,11 +182,17 @@ def load(plain: Condition) -> Node:
     return make_leaf(plain["attribute"], plain["family"], plain["is"], plain.get("value"))
 
 
-def property_facts(node: Node, properties: Mapping[str, Any]) -> Facts:
-    """Return those JSON properties of an event that a ``where`` tree reads, as typed facts."""
+def property_facts(
+    node: Node, properties: Mapping[str, Any], context: Mapping[str, Any] = _NO_CONTEXT
+) -> Facts:
+    """Return what a ``where`` tree reads of an event's JSON properties and context, as typed facts."""
     facts = {}
     for leaf in leaves(node):
-        value = conform(read_property(properties, leaf.fact), TYPE_OF[leaf.family])
+        if leaf.fact.startswith(AT_EVENT):
+            told = read_moment(context, leaf.fact.removeprefix(AT_EVENT))
+        else:
+            told = read_property(properties, leaf.fact)
+        value = conform(told, TYPE_OF[leaf.family])
         if value is not None:
             facts[leaf.fact] = value
     return facts

@@ -16,7 +16,7 @@ def filter_of(event: str, where: Condition, catalogue: Catalogue) -> Node | None
     found = catalogue.events.get(event)
     if found is None:
         raise ConditionError((Fault("/event", _("choose an event of the catalogue")),))
-    return parse(where, Catalogue.of_event(found)) if where else None
+    return parse(where, catalogue.within(found)) if where else None
 
 
 def awaited(spec: TriggerSpec, catalogue: Catalogue) -> tuple[AggregateSpec, AggregateSpec]:

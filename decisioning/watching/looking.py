@@ -203,7 +203,7 @@ class _Looking:
 def _takes(trigger: Trigger, record: Record) -> bool:
     if trigger.where is None:
         return True
-    known = property_facts(trigger.where, record.properties)
+    known = property_facts(trigger.where, record.properties, record.context)
     return evaluate(trigger.where, known, record.event_time_ms / 1000) is Truth.TRUE
 
 

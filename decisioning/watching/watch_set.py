@@ -1,7 +1,7 @@
 """The only place that says which segments and triggers of a release workers watch; pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +10,7 @@ from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import Node, aggregates, load, parse, to_plain
 from decisioning.rules.durations import parse_duration
 from decisioning.rules.membership import MEMBER, meaning, member_fact, remembers
+from decisioning.rules.moment import kept_with_events
 from decisioning.rules.signals import events_read
 from decisioning.rules.tree import Leaf, leaves
 from decisioning.rules.triggers import awaited, filter_of
@@ -59,6 +60,7 @@ def watch_set(
     """
     catalogue = Catalogue.of(release)
     wanted = {one.segment for one in release.triggers if one.segment} | set(named)
+    wanted |= frozenset().union(*kept_with_events(asdict(release)).values())
     trees = {
         one.key: parse(meaning(one), catalogue)
         for one in release.segments

@@ -220,12 +220,10 @@
     referrer: document.referrer.split(/[?#]/)[0],
   });
 
-  function context() {
+  function moment() {
     const utm = [...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("utm_"));
     const { effectiveType, saveData } = navigator.connection || {};
     return {
-      library: { name: "rtts.js", version: "1" },
-      view: { id: view.id, sequence: ++view.sequence },
       locale: navigator.language,
       timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       page: { ...here(), url: location.origin + location.pathname },
@@ -242,7 +240,12 @@
       anonymousId: state.id,
       timestamp: today(),
       ...more,
-      context: { ...context(), ...more.context },
+      context: {
+        library: { name: "rtts.js", version: "1" },
+        view: { id: view.id, sequence: ++view.sequence },
+        ...moment(),
+        ...more.context,
+      },
     };
     emit("event", one);
     send("/v1/batch", one);
@@ -362,10 +365,10 @@
    * @param {{ context?: object, timeout?: number }} options
    * @returns {Promise<object | null>} placement -> { status, offers }; null without consent, in time or on an error
    */
-  async function decide(placements, { context = {}, timeout = settings.timeout } = {}) {
+  async function decide(placements, { context, timeout = settings.timeout } = {}) {
     if (!running || !placements.length) return null;
     const asked = placements.map((one) => (one.key ? one : { key: one }));
-    const body = { person: person(), placements: asked, context, consent: { gpc } };
+    const body = { person: person(), placements: asked, context: { ...moment(), ...context }, consent: { gpc } };
     const answer = await post("/v1/decisions", body, {}, { signal: AbortSignal.timeout(timeout) });
     const said = answer?.ok && (await answer.json().catch(() => null));
     if (!said || !running) return null;

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisioning.enrichment import agents
+from decisioning.enrichment.belonging import asking, note_belonging
 from decisioning.enrichment.fences import Fence, distance_m
 from decisioning.enrichment.placing import cell_of
 from decisioning.enrichment.privacy import network_of
@@ -14,6 +15,8 @@ from decisioning.enrichment.steps import STEPS, Known, Preparing, in_order
 from decisioning.enrichment.surroundings import NOTHING, of_browser
 from decisioning.enrichment.terms import Provider, Terms, TermsRefused, packed, read_terms
 from decisioning.ingestion.records import Record, encode_record
+from decisioning.profiles.profile import Profile
+from decisioning.rules.moment import MOMENT, read_moment
 from decisioning.specs import AttributeSpec
 from tests.decisioning.ingestion.people_and_records import NOW_MS, person
 
@@ -183,10 +186,50 @@ def test_what_a_provider_said_is_used_until_it_is_stale():
     fresh = Known(terms=terms, provided={"weather": {cell: ({"condition": "rain"}, NOW_MS + 1)}})
     stale = Known(terms=terms, provided={"weather": {cell: ({"condition": "rain"}, NOW_MS)}})
 
-    assert prepared(known=fresh, context={"location": location}).context["weather"] == {
-        "condition": "rain"
+    assert prepared(known=fresh, context={"location": location}).context == {
+        "weather_condition": "rain",
+        "location": {},
     }
-    assert "weather" not in prepared(known=stale, context={"location": location}).context
+    assert prepared(known=stale, context={"location": location}).context == {"location": {}}
+
+
+def test_a_moment_is_told_in_the_same_words_as_an_event():
+    hints = {"user-agent": IPHONE, "accept-language": "de-AT,de;q=0.9", "save-data": "on"}
+    context = {
+        "timezone": "Asia/Tokyo",
+        "page": {"url": "https://shop.example/?utm_campaign=spring", "referrer": ""},
+    }
+    winter = 1_768_518_000_000  # Thursday 2026-01-15T23:00Z
+
+    told = Preparing.by(Known()).moment(context, of_browser(hints), now_ms=winter)
+
+    read = {key: read_moment(told, key) for key in MOMENT}
+    assert {key: value for key, value in read.items() if value is not None} == {
+        "device_class": "mobile",
+        "os": "iOS",
+        "browser": "Mobile Safari",
+        "language": "de",
+        "local_hour": 8,
+        "weekday": "friday",
+        "daypart": "morning",
+        "save_data": True,
+        "utm_campaign": "spring",
+    }
+    assert context.keys() == {"timezone", "page"}  # the request's own stays as it was
+
+
+def test_segments_are_written_down_for_events_that_are_asked_about():
+    late = record(context={}, event_time_ms=NOW_MS - 600_000)
+    claimed = prepared(context={"segments": ["vip"], "cluster": "c9"})
+    profile = Profile(member_of={"loyal": NOW_MS - 5, "new": NOW_MS + 5, "trigger:t": -NOW_MS})
+
+    asked = asking([claimed, late], {"Viewed": frozenset()})
+    for one in asked:
+        note_belonging(one, profile, {"loyal", "new", "trigger:t"})
+
+    assert asked == [claimed]
+    assert claimed.context == {"segments": ["loyal"]}
+    assert asking([claimed], {}) == []
 
 
 def test_attributes_without_a_purpose_are_dropped_or_hashed():
