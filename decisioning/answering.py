@@ -195,10 +195,6 @@ class Sitting:
         )
 
     async def take_last_step(self, made: Made) -> LastStep:
-        """Reserve and log in one script; for a total without credit ask its slot for some."""
-        step = last_step(
-            made.person,
-            made.decision,
         """Claim what accounts limit, then reserve and log in one script; a claim is given back where that fails."""
         now_ms, nonce = self.call.now_ms, made.nonce
         claims = claims_of(made.decision, self.held.offers, made.state.belongs, now_ms=now_ms)
@@ -219,6 +215,10 @@ class Sitting:
         return step
 
     async def reserve(self, made: Made) -> LastStep:
+        """Reserve and log in one script; for a total without credit ask its slot for some."""
+        step = last_step(
+            made.person,
+            made.decision,
             offers=self.held.offers,
             view=made.state.consent,
             now_ms=self.call.now_ms,

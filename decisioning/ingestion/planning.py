@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import msgspec
 
-from decisioning.ingestion.for_accounts import told_to_accounts
-
 from decisioning.ingestion.closing import closed, is_turned_away
+from decisioning.ingestion.for_accounts import told_to_accounts
 from decisioning.ingestion.merging import (
     answer,
     awaiting,
@@ -30,7 +28,6 @@ from decisioning.profiles.folding import fold
 from decisioning.profiles.profile import Profile, encode_profile
 
 Entry = tuple[str, Record]  # stream id, record
-_REGROUPING: Final = frozenset({"merge_in", "erase"})
 
 
 class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -104,15 +101,18 @@ class _Planner:
         elif sent_back(profile, record)[0]:
             self._send_back(record, sent_back(profile, record)[0])
         else:
-            self._waiting.setdefault(record.person, []).append((stream_id, record))
-            if record.groups or record.kind in _REGROUPING:
-                self._regrouped.add(record.person)
-            self._tell_accounts(record, self._groups_of(record.person))
-            if record.joins:
-                self._fold_person(record.person)
-                self._ask_to_join(record)
-            elif record.kind == "merge_in":
-                self._settle(record)
+            self._take_in(stream_id, record)
+
+    def _take_in(self, stream_id: str, record: Record) -> None:
+        self._waiting.setdefault(record.person, []).append((stream_id, record))
+        if record.groups or record.kind == "merge_in":
+            self._regrouped.add(record.person)
+        self._tell_accounts(record, self._groups_of(record.person))
+        if record.joins:
+            self._fold_person(record.person)
+            self._ask_to_join(record)
+        elif record.kind == "merge_in":
+            self._settle(record)
 
     def _tell_accounts(self, record: Record, groups: Mapping[str, Cell]) -> None:
         for _kind, told in told_to_accounts(record, groups, pepper=self._pepper):

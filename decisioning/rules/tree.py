@@ -34,9 +34,9 @@ class AggregateFields(TypedDict, total=False):
     then_where: Condition | None
     without: bool
     type: Literal["", "number", "text", "version", "date", "boolean"]
-
-
     of: str
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One comparison of one fact with one value."""
