@@ -19,6 +19,7 @@ from consent.forms import ConsentRequest, ConsentStanding, RecordedAnswer, parse
 from consent.identities import link_identity
 from consent.models import Person
 from consent.policy import GRANTING, PolicySpec
+from consent.rights.closing import StaysClosedError
 from consent.standing import load_view_of_record, standings
 from rtts_site.foundation.api_access import KeyedView
 from rtts_site.foundation.idempotency import Answer, Repeatable, answer_once
@@ -90,6 +91,8 @@ class ConsentsView(KeyedView):
                 now=now,
                 idempotency_key=_ledger_key(repeatable),
             )
+        except StaysClosedError as error:
+            raise Problem(410, "Erased", str(error)) from error
         except ledger.StoreUnavailableError as error:
             raise Problem(503, "Not recorded", str(error), extra={"recorded": False}) from error
         return _answer(recorded, refused)

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -20,6 +21,7 @@ from consent.models import ConsentChange as ChangeRow
 from consent.models import ConsentEvent, Person
 from consent.person_keys import PersonCipher, person_ciphers
 from consent.projection import States, load_states, save_states_of
+from consent.rights.closing import StaysClosedError
 from rtts_site.foundation.redis_clients import redis_client
 
 CHUNK = 100  # people in one transaction
@@ -55,14 +57,15 @@ def import_changes(said: Said, *, source: Import, now: datetime) -> Iterator[int
         left = _not_recorded(chunk, source)
         moved = _import_chunk(client, {one: said[one] for one in left}, source=source, now=now)
         for person in moved:
-            record_change(
-                person,
-                said[person],
-                evidence=source.evidence,
-                actor=source.actor,
-                now=now,
-                idempotency_key=source.key(person),
-            )
+            with suppress(StaysClosedError):  # erased: an import does not bring them back
+                record_change(
+                    person,
+                    said[person],
+                    evidence=source.evidence,
+                    actor=source.actor,
+                    now=now,
+                    idempotency_key=source.key(person),
+                )
         yield len(chunk)
 
 
@@ -84,8 +87,8 @@ def _import_chunk(client: redis.Redis, said: Said, *, source: Import, now: datet
     ciphers = person_ciphers(list(said), now=now)
     with transaction.atomic(durable=True):
         rows = _lock(sorted(said), now=now)
-        moved = [row.id for row in rows if row.merged_into]
-        mine = [row for row in rows if not row.merged_into]
+        moved = [row.id for row in rows if row.merged_into or row.id not in ciphers]  # or erased
+        mine = [row for row in rows if row.id not in moved]
         states = _write(mine, said, ciphers, source=source, now=now)
         ChangeRow.objects.bulk_create(_outbox(mine, states, tokens, source=source, now=now))
     for row in mine:

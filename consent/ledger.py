@@ -8,6 +8,7 @@ Whatever breaks off in between is finished by `consent.relay`.
 import logging
 import uuid
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,7 +23,7 @@ from consent.entries import Entry, make_entry, seal_entry
 from consent.ids import uuid7
 from consent.models import ConsentChange as ChangeRow
 from consent.models import ConsentEvent, Parting, Person
-from consent.person_keys import PersonCipher, person_cipher
+from consent.person_keys import KeyDestroyedError, PersonCipher, person_cipher
 from consent.policy import State
 from consent.projection import (
     States,
@@ -32,6 +33,7 @@ from consent.projection import (
     put_in_force,
     save_states,
 )
+from consent.rights.closing import open_to_them
 from rtts_site.foundation.metrics import CONSENT_CHANGES
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -91,6 +93,7 @@ def record_change(
 
     Raises:
         StoreUnavailableError: PostgreSQL is away, or the person changes too fast; a repeat is safe.
+        StaysClosedError: the person was erased, and this is no new opt-in of theirs.
     """
     client = redis_client(timeout_ms=REDIS_TIMEOUT_MS)
     said = _Said(changes, evidence, actor, idempotency_key, person)
@@ -116,7 +119,8 @@ def merge_people(source: str, target: str, *, now: datetime) -> None:
     try:
         owner = current_person(target)
         if current_person(source) != owner and not _are_apart(source, {target, owner}):
-            _commit_merge(source, owner, now=now)
+            with suppress(KeyDestroyedError):  # somebody erased gets nothing of anybody
+                _commit_merge(source, owner, now=now)
         put_in_force(client, source)
         put_in_force(client, owner, tokens=[token])
         state.remove_fence(client, target, token)
@@ -156,7 +160,12 @@ def _record(client: redis.Redis, person: str, said: _Said, *, now: datetime) -> 
         owner = current_person(person)
         token = said.key if said.key.startswith(state.EVENT) else f"{state.CHANGE}{uuid7(now)}"
         _raise_fence(client, owner, token, now=now)
-        row = _try(client, owner, token, said, now=now)
+        try:
+            row = _try(client, owner, token, said, now=now)
+        except KeyDestroyedError:
+            if not open_to_them(owner, said.changes, said.actor, now=now):
+                return Recorded(person=owner, version=0, events=(), recorded_at=now, in_force=True)
+            continue
         if row is not None:
             return _finish(client, row, now=now, sent_for=person)
         earlier = _recorded(said.key)
