@@ -8,6 +8,9 @@ UV = $(shell command -v uv || echo $(RUN) -m uv)
 COMPILE = $(UV) pip compile pyproject.toml --universal --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --quiet
 
+# Six processes make up the product: they read what the first has compiled.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: up down check test bench verify lint format lock messages pictures clean
 
 up: .venv/run.stamp ## Start everything; Ctrl-C stops it

@@ -56,7 +56,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
     explain: Explain = "none"
     dry_run: bool = False
-    deadline_ms: Annotated[int, Meta(ge=1, le=10_000)] = 80
+    deadline_ms: Annotated[int, Meta(ge=1, le=10_000)] | None = None  # None: RTTS_DEADLINE_MS
     now: Annotated[datetime, Meta(tz=True)] | None = None
     preview: Annotated[str, Meta(max_length=200)] = ""  # token of a preview: shows its change
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import django
@@ -21,7 +22,13 @@ NOT_FOUND = (
     b'"detail":"This process serves the decision and event paths only."}'
 )
 
-_pages = get_asgi_application() if settings.RTTS_ROLE == "all" else None
+
+def _load_pages() -> Any:
+    import_module(settings.ROOT_URLCONF)  # now, so that no page's first request holds up a decision
+    return get_asgi_application()
+
+
+_pages = _load_pages() if settings.RTTS_ROLE == "all" else None
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

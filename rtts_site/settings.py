@@ -54,6 +54,7 @@ RTTS_BROKER_URL = env.str("RTTS_BROKER_URL", default="") or (
     embedded.broker_url(RTTS_VAR) if RTTS_EMBEDDED_REDIS else REDIS_URL
 )
 RTTS_REDIS_TIMEOUT_MS = env.int("RTTS_REDIS_TIMEOUT_MS", default=20)
+RTTS_DEADLINE_MS = env.int("RTTS_DEADLINE_MS", default=80)
 RTTS_REDIS_CLUSTER = env.bool("RTTS_REDIS_CLUSTER", default=False)  # each script keeps to one slot
 RTTS_EVENT_LOG = env.str("RTTS_EVENT_LOG", default="redis")  # or "kafka"
 RTTS_KAFKA_SERVERS = env.str("RTTS_KAFKA_SERVERS", default="")  # "kafka-1:9092,kafka-2:9092"

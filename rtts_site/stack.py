@@ -95,7 +95,8 @@ def beat_service() -> Service:
 
 
 def _celery() -> tuple[str, ...]:
-    return (sys.executable, "-m", "celery", "--quiet", "-A", "rtts_site.celery")
+    # The checks would import every page; `manage.py up` and the web process have them.
+    return (sys.executable, "-m", "celery", "--quiet", "--skip-checks", "-A", "rtts_site.celery")
 
 
 def services() -> tuple[Service, ...]:

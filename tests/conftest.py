@@ -18,7 +18,9 @@ os.environ |= {
     "RTTS_VAR": str(VAR),
     "RTTS_SECRET_KEY": "for tests only, and long enough to be taken for a real secret key",
     "RTTS_HTTPS": "0",
-    "RTTS_REDIS_TIMEOUT_MS": "500",
+    "RTTS_REDIS_TIMEOUT_MS": "5000",  # a busy machine may hold a process up for seconds
+    "RTTS_DEADLINE_MS": "10000",
+    "PYTHONDONTWRITEBYTECODE": "",  # a product's processes read what the first has compiled
     "RTTS_ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
 }
 

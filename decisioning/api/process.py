@@ -79,7 +79,8 @@ class Process:
     def budget(self, *, deadline_ms: int | None = None) -> Budget:
         """Return the time that one decision may wait for Redis."""
         line = self._of_this_loop().decisions
-        return Budget(line, timeout_ms=settings.RTTS_REDIS_TIMEOUT_MS, deadline_ms=deadline_ms)
+        in_all = deadline_ms or settings.RTTS_DEADLINE_MS
+        return Budget(line, timeout_ms=settings.RTTS_REDIS_TIMEOUT_MS, deadline_ms=in_all)
 
     async def ask_for_events(self, commands: Sequence[Command]) -> Replies:
         """Do as `HotLine.ask`, with connections and a breaker apart from the decisions'."""

@@ -8,6 +8,7 @@ from django.urls import NoReverseMatch, reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rtts_site import urls  # noqa: F401 - registers the pages
 from tests.fuzz.hostile import texts, values
 
 pytestmark = pytest.mark.fuzz
