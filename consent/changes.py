@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from consent.policy import EVERY_CHANNEL, GRANTING, State, Status
+from consent.policy import EVENT_TYPES, EVERY_CHANNEL, GRANTING, EventType, State, Status
 
 MAX_SKEW = timedelta(minutes=5)  # of a sender's clock ahead of ours
 NEUTRAL = frozenset({Status.UNKNOWN, Status.REQUESTED, Status.DEFERRED})
@@ -24,7 +24,11 @@ class ConsentChange:
     event_time: datetime  # when they said it, by the sender's clock
     channel: str = EVERY_CHANNEL  # "*" speaks for every channel
     expires_at: datetime | None = None
+    event_type: EventType = "expressed"  # how clearly they said it
     event_id: str = ""  # given by the ledger
+    by_guardian: bool = False  # these three are taken from actor and evidence
+    over_gpc: bool = False
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,11 @@ class Evidence:
     jurisdiction: str = ""  # ISO 3166-2 of the person, or "unknown"
     service: str = ""
     source: str = ""  # the system that sends the change
+    legal_basis: str = ""  # as the policy had it, e.g. "eu-gdpr:A6-1-a"
+    policy: int = 0  # the version of the policy that was in force
+    notice_sha256: str = ""  # of the very bytes that were shown, where they are kept
+    workflow_version: str = ""  # of the page that showed them
+    age_bracket: str = ""  # as it was said then
     gpc: bool = False
     tcf: str = ""
     gpp: str = ""
@@ -57,6 +66,7 @@ class Evidence:
 
 
 NEEDED_TO_GRANT = ("controller", "collection_method", "notice_version", "language", "jurisdiction")
+UNKNOWN_PLACE = "unknown"  # what evidence says of a jurisdiction that the sender does not know
 
 
 def missing_evidence(change: ConsentChange, evidence: Evidence) -> list[str]:
@@ -64,6 +74,23 @@ def missing_evidence(change: ConsentChange, evidence: Evidence) -> list[str]:
     if change.status not in GRANTING:
         return []
     return [name for name in NEEDED_TO_GRANT if not getattr(evidence, name)]
+
+
+def as_evidenced(change: ConsentChange, evidence: Evidence, actor: Actor) -> ConsentChange:
+    """Return a change with what follows from who said it and what they were shown.
+
+    A grant that nothing proves is none, by whichever door it comes.
+    """
+    proven = not missing_evidence(change, evidence)
+    grants = proven and change.status in GRANTING
+    return replace(
+        change,
+        status=change.status if proven else Status.UNKNOWN,
+        by_guardian=actor.kind == "guardian",
+        # Chosen in spite of a browser that says no, and knowing that it does.
+        over_gpc=grants and evidence.gpc and change.event_type == "explicit",
+        notice=evidence.notice_version,
+    )
 
 
 def comes_too_early(change: ConsentChange, *, now: datetime) -> bool:
@@ -95,6 +122,10 @@ def _stated(change: ConsentChange, *, now: datetime) -> State:
         min(change.event_time, now).timestamp(),
         change.expires_at.timestamp() if change.expires_at else None,
         change.event_id,
+        change.event_type,
+        change.by_guardian,
+        change.over_gpc,
+        change.notice,
     )
 
 
@@ -124,7 +155,7 @@ def settle(standing: State | None, said: State) -> State:
 def strictest(one: States, other: States) -> dict[tuple[str, str], State]:
     """Return the states of two people who turn out to be one: on each purpose and channel the stricter.
 
-    Where only one has said something, that holds; between two grants the one that lapses first.
+    Where only one has said something, that holds; two grants hold together as far as both do.
     """
     joined: dict[tuple[str, str], State] = {}
     for purpose, channel in sorted({*one, *other}):
@@ -133,8 +164,23 @@ def strictest(one: States, other: States) -> dict[tuple[str, str], State]:
             for states in (one, other)
             if (state := states.get((purpose, channel)) or states.get((purpose, EVERY_CHANNEL)))
         ]
-        joined[purpose, channel] = max(said, key=_strictness)
+        stricter = max(said, key=_strictness)
+        both = len(said) == 2 and all(state.status in GRANTING for state in said)
+        joined[purpose, channel] = _together(stricter, *said) if both else stricter
     return joined
+
+
+def _together(stricter: State, one: State, other: State) -> State:
+    """Return two grants as one that says no more than either."""
+    if one.by_guardian is not other.by_guardian:
+        # Which of them counts depends on an age that only one of them can have: ask again.
+        return State(Status.UNKNOWN, max(one.since, other.since), None, stricter.record)
+    return replace(
+        stricter,
+        event_type=min(one.event_type, other.event_type, key=EVENT_TYPES.index),
+        over_gpc=one.over_gpc and other.over_gpc,
+        notice=one.notice if one.notice == other.notice else "",
+    )
 
 
 def _strictness(state: State) -> tuple[int, float, float]:

@@ -9,6 +9,7 @@ import msgspec
 from consent.changes import Actor, ConsentChange, Evidence
 from consent.models import ConsentEvent, PersonKey
 from consent.person_keys import CipherError, PersonCipher, load_cipher
+from consent.policy import EventType
 from consent.proof.leaves import Heading, leaf_of_body
 
 SCHEMA_VERSION = 2  # 1: the leaf covers the body itself, and no time
@@ -31,6 +32,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     merged_from: str = ""  # the person whose consent came along in a merge
     sent_for: str = ""  # the person of the identifier that it was said with; "" in older entries
+    event_type: EventType = "expressed"
+    by_guardian: bool = False
+    over_gpc: bool = False
+    notice: str = ""  # that the grant rests on; of a merge, where both saw the same
 
 
 def make_entry(
@@ -57,6 +62,10 @@ def make_entry(
         actor_id=actor.id,
         evidence=evidence,
         sent_for=sent_for or person,
+        event_type=change.event_type,
+        by_guardian=change.by_guardian,
+        over_gpc=change.over_gpc,
+        notice=change.notice,
     )
 
 

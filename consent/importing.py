@@ -12,15 +12,15 @@ import redis
 from django.db import transaction
 from django.db.models.functions import Now
 
-from consent import people, state
-from consent.changes import Actor, ConsentChange, Evidence, apply_changes
+from consent import knowing, people, state
+from consent.changes import Actor, ConsentChange, Evidence, apply_changes, as_evidenced
 from consent.entries import make_entry, seal_entry
 from consent.ids import uuid7
 from consent.ledger import record_change
 from consent.models import ConsentChange as ChangeRow
 from consent.models import ConsentEvent, Person
 from consent.person_keys import PersonCipher, person_ciphers
-from consent.projection import States, load_states, save_states_of
+from consent.projection import States, known_of, load_states, save_states_of
 from consent.rights.closing import StaysClosedError
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -92,7 +92,7 @@ def _import_chunk(client: redis.Redis, said: Said, *, source: Import, now: datet
         states = _write(mine, said, ciphers, source=source, now=now)
         ChangeRow.objects.bulk_create(_outbox(mine, states, tokens, source=source, now=now))
     for row in mine:
-        packed = state.pack_states(states[row.id], restricted=row.restricted)
+        packed = state.pack_states(states[row.id], known_of(row))
         state.write_state_if_newer(client, row.id, row.version, packed, tokens=[tokens[row.id]])
     settled = [tokens[row.id] for row in mine]
     ChangeRow.objects.filter(token__in=settled, settled_at=None).update(settled_at=now)
@@ -123,7 +123,10 @@ def _write(
     after: dict[str, States] = {}
     events: list[ConsentEvent] = []
     for row in rows:
-        changes = [replace(change, event_id=str(uuid7(now))) for change in said[row.id]]
+        changes = [
+            replace(as_evidenced(change, source.evidence, source.actor), event_id=str(uuid7(now)))
+            for change in said[row.id]
+        ]
         after[row.id] = apply_changes(before.get(row.id, {}), changes, now=now)
         for change in changes:
             entry = make_entry(
@@ -132,9 +135,10 @@ def _write(
             events.append(seal_entry(entry, ciphers[row.id]))
         row.version += 1
         row.changed_at = Now()
+        knowing.learn(row, source.evidence, source.actor)
     ConsentEvent.objects.bulk_create(events)
     save_states_of(after)
-    Person.objects.bulk_update(rows, ["version", "changed_at"])
+    Person.objects.bulk_update(rows, ["version", "changed_at", *knowing.FIELDS])
     return after
 
 

@@ -17,8 +17,15 @@ import redis
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 
-from consent import state
-from consent.changes import Actor, ConsentChange, Evidence, apply_changes, strictest
+from consent import knowing, state
+from consent.changes import (
+    Actor,
+    ConsentChange,
+    Evidence,
+    apply_changes,
+    as_evidenced,
+    strictest,
+)
 from consent.entries import Entry, make_entry, seal_entry
 from consent.ids import uuid7
 from consent.models import ConsentChange as ChangeRow
@@ -207,7 +214,10 @@ def _try(
 
 def _commit(person: str, token: str, said: _Said, *, now: datetime) -> ChangeRow:
     cipher = person_cipher(person, now=now)
-    changes = [replace(change, event_id=str(uuid7(now))) for change in said.changes]
+    changes = [
+        replace(as_evidenced(change, said.evidence, said.actor), event_id=str(uuid7(now)))
+        for change in said.changes
+    ]
     with transaction.atomic(durable=True):
         row = lock_person(person, now=now)
         if row.merged_into:
@@ -225,6 +235,7 @@ def _commit(person: str, token: str, said: _Said, *, now: datetime) -> ChangeRow
             )
             for change in changes
         ]
+        knowing.learn(row, said.evidence, said.actor)
         _write(row, cipher, entries, _difference(before, after))
         return ChangeRow.objects.create(
             token=token,
@@ -250,7 +261,7 @@ def _write(
     save_states(row.id, states)
     row.version += 1
     row.changed_at = Now()
-    row.save(update_fields=["version", "changed_at", "merged_into", "restricted"])
+    row.save(update_fields=["version", "changed_at", "merged_into", "restricted", *knowing.FIELDS])
 
 
 def _finish(client: redis.Redis, row: ChangeRow, *, now: datetime, sent_for: str = "") -> Recorded:
@@ -294,6 +305,7 @@ def _commit_merge(source: str, target: str, *, now: datetime) -> None:
             for key, what in stamped.items()
         ]
         rows[source].merged_into, rows[source].restricted = target, True
+        knowing.join(rows[target], rows[source])
         _write(rows[source], cipher, [], {})
         _write(rows[target], cipher, entries, stamped)
 
@@ -308,6 +320,10 @@ def _merge_entry(
         event_time=moment(what.since),
         expires_at=moment(what.expires_at) if what.expires_at is not None else None,
         event_id=what.record,
+        event_type=what.event_type,
+        by_guardian=what.by_guardian,
+        over_gpc=what.over_gpc,
+        notice=what.notice,
     )
     actor = Actor(kind="system", id="merge")
     entry = make_entry(target, change, evidence=Evidence(source="merge"), actor=actor, now=now)

@@ -10,11 +10,12 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from consent.policy import Status
+from consent.policy import AGES, EVENT_TYPES, Status
 from consent.proof import tables  # noqa: F401 - Django looks for tables here
 from consent.rights.models import CapsuleOpening, LegalHold, RightsRequest, Suppression
 
 STATUSES = [(str(status), str(status)) for status in Status]
+BRACKETS = [(bracket, bracket) for bracket in AGES]
 
 __all__ = [
     "CapsuleOpening",
@@ -50,6 +51,30 @@ class PolicyVersion(models.Model):
         return _("policy {version}").format(version=self.version)
 
 
+class NoticeText(models.Model):
+    """A notice in one version and language, as the bytes that people are shown; never altered."""
+
+    notice = models.CharField(max_length=100)
+    version = models.PositiveIntegerField()
+    language = models.CharField(max_length=35)  # BCP 47
+    media_type = models.CharField(max_length=100)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=71)  # "sha256:…" of the content
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = gettext_lazy("text of a notice")
+        verbose_name_plural = gettext_lazy("texts of notices")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["notice", "version", "language"], name="notice_text_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notice}@{self.version} ({self.language})"
+
+
 class Person(models.Model):
     """A person as consent knows them."""
 
@@ -58,6 +83,14 @@ class Person(models.Model):
     version = models.PositiveBigIntegerField(default=0)  # one more with every change
     merged_into = models.CharField(max_length=24, blank=True, default="")
     restricted = models.BooleanField(default=False)
+    erased_at = models.DateTimeField(null=True, blank=True)
+    age_bracket = models.CharField(max_length=8, choices=BRACKETS, default="unknown")
+    age_known_by = models.CharField(max_length=20, blank=True, default="")  # "stated", "staff"
+    age_turns_at = models.DateTimeField(null=True, blank=True)  # they enter the next bracket
+    # ISO 3166-2; several, sorted, while it is not known for certain: the strictest holds.
+    jurisdiction = models.CharField(max_length=80, blank=True, default="")
+    jurisdiction_known_by = models.CharField(max_length=20, blank=True, default="")  # "residence"
+    suppressed = ArrayField(models.CharField(max_length=100), default=list, blank=True)  # channels
     changed_at = models.DateTimeField()  # by the database's clock, when the transaction began
 
     class Meta:
@@ -171,6 +204,12 @@ class ConsentState(models.Model):
     since = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     event_id = models.UUIDField()
+    event_type = models.CharField(
+        max_length=9, choices=[(kind, kind) for kind in EVENT_TYPES], default="expressed"
+    )
+    by_guardian = models.BooleanField(default=False)
+    over_gpc = models.BooleanField(default=False)
+    notice = models.CharField(max_length=100, blank=True, default="")  # "privacy@3"
 
     class Meta:
         constraints = [

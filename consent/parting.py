@@ -143,7 +143,16 @@ def _is_theirs(entry: Entry, theirs: set[str], *, since: datetime) -> bool:
 
 def _said(entry: Entry) -> States:
     lapse = entry.expires_at.timestamp() if entry.expires_at else None
-    told = State(Status(entry.event_state), entry.event_time.timestamp(), lapse, entry.event_id)
+    told = State(
+        Status(entry.event_state),
+        entry.event_time.timestamp(),
+        lapse,
+        entry.event_id,
+        entry.event_type,
+        entry.by_guardian,
+        entry.over_gpc,
+        entry.notice,
+    )
     return {(entry.purpose, entry.channel): told}
 
 
@@ -155,6 +164,10 @@ def _change(entry: Entry) -> ConsentChange:
         event_time=entry.event_time,
         expires_at=entry.expires_at,
         event_id=entry.event_id,
+        event_type=entry.event_type,
+        by_guardian=entry.by_guardian,
+        over_gpc=entry.over_gpc,
+        notice=entry.notice,
     )
 
 
@@ -168,8 +181,8 @@ def _difference(before: States, after: States, *, now: datetime) -> States:
     return {key: replace(what, record=str(uuid7(now))) for key, what in changed.items()}
 
 
-def _content(said: State | None) -> tuple[object, ...]:
-    return (said.status, said.since, said.expires_at) if said is not None else ()
+def _content(said: State | None) -> State | None:
+    return replace(said, record="") if said is not None else None
 
 
 def _entry(person: str, key: tuple[str, str], what: State, *, now: datetime) -> Entry:
@@ -180,6 +193,10 @@ def _entry(person: str, key: tuple[str, str], what: State, *, now: datetime) -> 
         event_time=moment(what.since),
         expires_at=moment(what.expires_at) if what.expires_at is not None else None,
         event_id=what.record,
+        event_type=what.event_type,
+        by_guardian=what.by_guardian,
+        over_gpc=what.over_gpc,
+        notice=what.notice,
     )
     actor = Actor(kind="system", id=PARTED)
     return make_entry(person, change, evidence=Evidence(source=PARTED), actor=actor, now=now)

@@ -4,15 +4,21 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import cast
 
 import redis
 
 from consent import people, state
 from consent.models import ConsentState, Person
-from consent.policy import State, Status
+from consent.policy import AgeBracket, EventType, State, Status
 
 States = dict[tuple[str, str], State]
 CHUNK = 500  # people in one round trip
+RESIDENCE = "residence"  # how it is known where somebody lives, where that is certain
+SAID = [
+    *("status", "since", "expires_at", "event_id"),
+    *("event_type", "by_guardian", "over_gpc", "notice"),
+]
 
 
 def lock_person(person: str, *, now: datetime) -> Person:
@@ -35,8 +41,26 @@ def load_states(persons: Collection[str]) -> dict[str, States]:
             row.since.timestamp(),
             row.expires_at.timestamp() if row.expires_at else None,
             str(row.event_id),
+            cast("EventType", row.event_type),
+            row.by_guardian,
+            row.over_gpc,
+            row.notice,
         )
     return found
+
+
+def known_of(row: Person | None) -> state.Known:
+    """Return what is known of a person beside what they said."""
+    if row is None:
+        return state.NOTHING_KNOWN
+    return state.Known(
+        restricted=row.restricted,
+        age=cast("AgeBracket", row.age_bracket),
+        age_turns_at=row.age_turns_at.timestamp() if row.age_turns_at else None,
+        jurisdiction=row.jurisdiction,
+        resident=row.jurisdiction_known_by == RESIDENCE,
+        suppressed=tuple(row.suppressed),
+    )
 
 
 def save_states(person: str, states: Mapping[tuple[str, str], State]) -> None:
@@ -55,6 +79,10 @@ def save_states_of(states_of: Mapping[str, Mapping[tuple[str, str], State]]) -> 
             since=moment(said.since),
             expires_at=moment(said.expires_at) if said.expires_at is not None else None,
             event_id=uuid.UUID(said.record),
+            event_type=said.event_type,
+            by_guardian=said.by_guardian,
+            over_gpc=said.over_gpc,
+            notice=said.notice,
         )
         for person, states in states_of.items()
         for (purpose, channel), said in states.items()
@@ -63,7 +91,7 @@ def save_states_of(states_of: Mapping[str, Mapping[tuple[str, str], State]]) -> 
         rows,
         update_conflicts=True,
         unique_fields=["person", "purpose", "channel"],
-        update_fields=["status", "since", "expires_at", "event_id"],
+        update_fields=SAID,
     )
 
 
@@ -76,7 +104,7 @@ def put_in_force(client: redis.Redis, person: str, *, tokens: Iterable[str] = ()
     row = Person.objects.filter(id=person).first()
     states = load_states([person]).get(person, {})
     version = row.version if row else 0
-    packed = state.pack_states(states, restricted=row.restricted if row else False)
+    packed = state.pack_states(states, known_of(row))
     state.write_state_if_newer(client, person, version, packed, tokens=tokens)
     return version
 
@@ -106,7 +134,7 @@ def put_all_in_force(
             (
                 row.id,
                 row.version,
-                state.pack_states(states.get(row.id, {}), restricted=row.restricted),
+                state.pack_states(states.get(row.id, {}), known_of(row)),
             )
             for row in chunk
         ]

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from consent import state
 from consent.models import Person
 from consent.policy import EVERY_CHANNEL, ConsentView, PolicySpec, permits
-from consent.projection import load_states, moment
+from consent.projection import known_of, load_states, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +28,8 @@ class Standing:
 def load_view_of_record(person: str) -> ConsentView:
     """Return a person's consent from PostgreSQL, which has all that was ever acknowledged; two queries."""
     row = Person.objects.filter(id=person).first()
-    return ConsentView(
-        version=row.version if row else 0,
-        fenced=False,
-        trusted=True,
-        restricted=row.restricted if row else False,
-        states=load_states([person]).get(person, {}),
-    )
+    states = load_states([person]).get(person, {})
+    return state.make_view(known_of(row), states, version=row.version if row else 0)
 
 
 def standings(policy: PolicySpec, view: ConsentView, *, now: datetime) -> list[Standing]:

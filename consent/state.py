@@ -7,26 +7,61 @@ Anything odd in what is read is unknown too, and unknown denies.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
 import redis
 
 from consent import people
-from consent.policy import UNAVAILABLE, ConsentView, State, Status
+from consent.policy import UNAVAILABLE, AgeBracket, ConsentView, EventType, State, Status
 
 CHANGE, EVENT, MERGE = "change:", "event:", "merge:"  # kinds of fence token
 Command = tuple[str | bytes, ...]
 
 
+Row = tuple[str, str, str, float, float | None, str, EventType, int, str]
+BY_GUARDIAN, OVER_GPC = 1, 2  # flags of a row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a person beside what they said."""
+
+    restricted: bool = False
+    age: AgeBracket = "unknown"
+    age_turns_at: float | None = None
+    jurisdiction: str = ""
+    resident: bool = False
+    suppressed: tuple[str, ...] = ()
+
+
+NOTHING_KNOWN = Known()
+
+
 class _Packed(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    format: int
+    restricted: bool
+    rows: list[Row]
+    age: AgeBracket
+    age_turns_at: float | None
+    jurisdiction: str
+    resident: bool
+    suppressed: tuple[str, ...]
+
+
+class _PackedBefore(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """Format 1, as it may still stand in Redis."""
+
     format: int
     restricted: bool
     rows: list[tuple[str, str, str, float, float | None, str]]
 
 
-FORMAT = 1
+FORMAT = 2
 _decoder = msgspec.msgpack.Decoder(_Packed)
+_decoder_before = msgspec.msgpack.Decoder(_PackedBefore)
+_BEFORE = b"\x93\x01"  # how what format 1 packed begins
 
 
 def read_commands(person: str) -> tuple[Command, ...]:
@@ -60,14 +95,31 @@ def _parse(run_id: str, trusted_run: Any, fences: Any, packed: Any) -> ConsentVi
     version, body = packed
     if version is None and body is None:
         return ConsentView(version=0, fenced=fences > 0, trusted=True, run_id=run_id)
-    restricted, states = unpack_states(body)
+    known, states = unpack_states(body)
+    return make_view(known, states, version=int(version), fenced=fences > 0, run_id=run_id)
+
+
+def make_view(
+    known: Known,
+    states: Mapping[tuple[str, str], State],
+    *,
+    version: int,
+    fenced: bool = False,
+    run_id: str = "",
+) -> ConsentView:
+    """Return the view of a store that has every change."""
     return ConsentView(
-        version=int(version),
-        fenced=fences > 0,
+        version=version,
+        fenced=fenced,
         trusted=True,
         states=states,
-        restricted=restricted,
         run_id=run_id,
+        restricted=known.restricted,
+        age=known.age,
+        age_turns_at=known.age_turns_at,
+        jurisdiction=known.jurisdiction,
+        resident=known.resident,
+        suppressed=known.suppressed,
     )
 
 
@@ -80,29 +132,66 @@ def run_id_of(info: Any) -> str:
     return info.partition(b"run_id:")[2][:40].decode("ascii", "replace").strip()
 
 
-def pack_states(states: Mapping[tuple[str, str], State], *, restricted: bool = False) -> bytes:
+def pack_states(states: Mapping[tuple[str, str], State], known: Known = NOTHING_KNOWN) -> bytes:
     """Return states as they are kept in Redis; equal states give equal bytes."""
-    rows = [
-        (purpose, channel, str(state.status), state.since, state.expires_at, state.record)
-        for (purpose, channel), state in sorted(states.items())
-    ]
-    return msgspec.msgpack.encode(_Packed(FORMAT, restricted, rows))
+    rows = [_row(*key, state) for key, state in sorted(states.items())]
+    packed = _Packed(
+        FORMAT,
+        known.restricted,
+        rows,
+        known.age,
+        known.age_turns_at,
+        known.jurisdiction,
+        known.resident,
+        known.suppressed,
+    )
+    return msgspec.msgpack.encode(packed)
 
 
-def unpack_states(body: bytes) -> tuple[bool, dict[tuple[str, str], State]]:
-    """Return (restricted, states) of what `pack_states` made.
+def _row(purpose: str, channel: str, state: State) -> Row:
+    said = purpose, channel, str(state.status), state.since, state.expires_at, state.record
+    flags = BY_GUARDIAN * state.by_guardian | OVER_GPC * state.over_gpc
+    return *said, state.event_type, flags, state.notice
+
+
+def unpack_states(body: bytes) -> tuple[Known, dict[tuple[str, str], State]]:
+    """Return what is known and the states, of what `pack_states` made.
 
     Raises:
         ValueError, msgspec.DecodeError: anything else.
     """
+    if body[:2] == _BEFORE:
+        before = _decoder_before.decode(body)
+        return Known(restricted=before.restricted), {
+            (purpose, channel): State(Status(status), since, expires_at, record)
+            for purpose, channel, status, since, expires_at, record in before.rows
+        }
     packed = _decoder.decode(body)
     if packed.format != FORMAT:
         raise ValueError(f"consent state of format {packed.format}")
-    states = {
-        (purpose, channel): State(Status(status), since, expires_at, record)
-        for purpose, channel, status, since, expires_at, record in packed.rows
-    }
-    return packed.restricted, states
+    known = Known(
+        restricted=packed.restricted,
+        age=packed.age,
+        age_turns_at=packed.age_turns_at,
+        jurisdiction=packed.jurisdiction,
+        resident=packed.resident,
+        suppressed=packed.suppressed,
+    )
+    return known, {row[:2]: _state(row) for row in packed.rows}
+
+
+def _state(row: Row) -> State:
+    _purpose, _channel, status, since, expires_at, record, event_type, flags, notice = row
+    return State(
+        Status(status),
+        since,
+        expires_at,
+        record,
+        event_type,
+        bool(flags & BY_GUARDIAN),
+        bool(flags & OVER_GPC),
+        notice,
+    )
 
 
 # Fragments for scripts of others that run under the person's tag.

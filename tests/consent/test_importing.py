@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,9 +10,12 @@ from consent.models import ConsentChange as ChangeRow
 from consent.models import ConsentEvent, ConsentState
 from consent.people import PARTITIONS
 from consent.policy import Status
+from tests.consent.builders import EVIDENCE
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SOURCE = Import(name="test", evidence=Evidence(source="crm"), actor=Actor(kind="system"))
+SOURCE = Import(
+    name="test", evidence=replace(EVIDENCE, source="crm"), actor=Actor(kind="system")
+)
 ANA, BEN, CLEO = ("p001" + letter * 20 for letter in "abc")
 
 
@@ -35,7 +39,7 @@ def record(person, status, *, hours_ago=1):
     ledger.record_change(
         person,
         [said(status, hours_ago=hours_ago)],
-        evidence=Evidence(),
+        evidence=EVIDENCE,
         actor=Actor(kind="subject"),
         now=NOW,
     )
@@ -93,3 +97,12 @@ def test_counts_everybody_once(db, redis, count):
 
     assert sum(bring(people)) == count
     assert ConsentState.objects.filter(person__in=people, status="refused").count() == count
+
+
+def test_r33_an_imported_consent_without_evidence_is_unknown_and_never_given(db, redis):
+    unproven = Import(name="old", evidence=Evidence(source="crm"), actor=Actor(kind="system"))
+
+    bring({ANA: [said(Status.GIVEN)], BEN: [said(Status.WITHDRAWN)]}, source=unproven)
+
+    assert status_of(redis, ANA) is Status.UNKNOWN
+    assert status_of(redis, BEN) is Status.WITHDRAWN

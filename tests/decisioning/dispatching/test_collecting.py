@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from consent.changes import Actor, ConsentChange, Evidence
+from consent.changes import Actor, ConsentChange
 from consent.ledger import record_change
 from consent.models import ConsentChange as Change
 from consent.policy import UNAVAILABLE, Status
@@ -17,6 +17,7 @@ from decisioning.messages import Ask, Chosen, Decision, LogRow, PersonState, Pla
 from decisioning.models import Sending
 from decisioning.specs import TriggerSpec
 from decisioning.watching.dispatches import Dispatch
+from tests.consent.builders import EVIDENCE
 from tests.decisioning import making
 from tests.decisioning.dispatching.test_sending import noticed
 from tests.receiver import receiver
@@ -77,7 +78,7 @@ def test_a_change_of_consent_is_told_once(kept):
         purpose="personalised_ads", status=Status.WITHDRAWN, event_time=timezone.now()
     )
     record_change(
-        PERSON, [change], evidence=Evidence(), actor=Actor(kind="subject"), now=timezone.now()
+        PERSON, [change], evidence=EVIDENCE, actor=Actor(kind="subject"), now=timezone.now()
     )
 
     for _ in range(3):

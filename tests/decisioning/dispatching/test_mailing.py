@@ -13,7 +13,7 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from consent import people
-from consent.changes import Actor, ConsentChange, Evidence
+from consent.changes import Actor, ConsentChange
 from consent.ledger import record_change
 from consent.models import ConsentState
 from consent.policy import Status
@@ -24,6 +24,7 @@ from decisioning.dispatching.unsubscribing import Link, unsubscribe
 from decisioning.models import Destination, Sending
 from decisioning.specs import AttributeSpec, CapSpec, ChannelSpec, HoursSpec, TriggerSpec
 from decisioning.watching.dispatches import Dispatch
+from tests.consent.builders import EVIDENCE
 from tests.decisioning import making
 from tests.receiver import receiver
 
@@ -282,7 +283,7 @@ def test_the_link_of_one_e_mail_withdraws_again_after_a_new_consent(db):
         given = ConsentChange(
             purpose=making.ADS[0], status=Status.GIVEN, event_time=moment, channel="email"
         )
-        record_change(person, [given], evidence=Evidence(), actor=Actor(kind="subject"), now=moment)
+        record_change(person, [given], evidence=EVIDENCE, actor=Actor(kind="subject"), now=moment)
         for _ in range(2):
             unsubscribe(link, now=moment + timedelta(minutes=1))
         assert ConsentState.objects.get(person=person).status == "withdrawn"

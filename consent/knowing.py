@@ -1,0 +1,75 @@
+"""The only place that learns how old people are and where they live, always to their protection where it is in doubt."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from consent.changes import UNKNOWN_PLACE, Actor, Evidence
+from consent.models import Person
+from consent.policy import AGES, AgeBracket
+from consent.projection import RESIDENCE
+
+FIELDS: Final = [
+    *("age_bracket", "age_known_by", "age_turns_at"),
+    *("jurisdiction", "jurisdiction_known_by", "suppressed"),
+]
+SURE: Final = frozenset({"staff", "system"})  # whose word may make somebody older
+MAX_PLACES: Final = 8  # that somebody may live in; with more of them it is not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What somebody says of a person; what is left out stays."""
+
+    age: AgeBracket | None = None
+    age_turns_at: datetime | None = None  # when they enter the next bracket
+    jurisdiction: str = ""
+    resident: bool = False  # it is certain that they live there
+    by: str = ""  # how it is known: "stated", "staff", "guardian", an import
+
+
+def learn(row: Person, evidence: Evidence, actor: Actor) -> None:
+    """Take from a change of consent what it says of age and place; the row is not saved."""
+    said = next((age for age in AGES if age == evidence.age_bracket), None)
+    know(row, Facts(age=said, jurisdiction=evidence.jurisdiction, by=actor.kind))
+
+
+def know(row: Person, facts: Facts) -> None:
+    """Take facts over: whoever is younger is protected at once, older only by who is sure of it. Nothing is saved."""
+    if facts.age is not None and facts.age != "unknown":
+        _know_age(row, facts)
+    if facts.jurisdiction and facts.jurisdiction != UNKNOWN_PLACE:
+        _know_place(row, facts)
+
+
+def _know_age(row: Person, facts: Facts) -> None:
+    age = facts.age or "unknown"
+    older = AGES.index(age) >= AGES.index(row.age_bracket)
+    if row.age_bracket != "unknown" and older and facts.by not in SURE:
+        return
+    row.age_bracket, row.age_known_by = age, facts.by
+    row.age_turns_at = facts.age_turns_at
+
+
+def _know_place(row: Person, facts: Facts) -> None:
+    if facts.resident:
+        row.jurisdiction, row.jurisdiction_known_by = facts.jurisdiction, RESIDENCE
+    elif row.jurisdiction_known_by != RESIDENCE:
+        places = sorted({*row.jurisdiction.split(), facts.jurisdiction})
+        row.jurisdiction = " ".join(places) if len(places) <= MAX_PLACES else ""
+        row.jurisdiction_known_by = facts.by
+
+
+def join(target: Person, source: Person) -> None:
+    """Let the stricter of two people who turn out to be one hold for both; the row is not saved."""
+    if AGES.index(source.age_bracket) and (
+        target.age_bracket == "unknown"
+        or AGES.index(source.age_bracket) < AGES.index(target.age_bracket)
+    ):
+        target.age_bracket, target.age_turns_at = source.age_bracket, source.age_turns_at
+        target.age_known_by = "merge"
+    places = sorted({*target.jurisdiction.split(), *source.jurisdiction.split()})
+    if target.jurisdiction_known_by != RESIDENCE or target.jurisdiction != source.jurisdiction:
+        target.jurisdiction = " ".join(places[:MAX_PLACES])
+        target.jurisdiction_known_by = "merge" if places else ""
+    target.suppressed = sorted({*target.suppressed, *source.suppressed})
