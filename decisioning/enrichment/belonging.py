@@ -16,12 +16,13 @@ from decisioning.rules.moment import CLUSTER, SEGMENTS
 if TYPE_CHECKING:
     from decisioning.enrichment.steps import Known
 
+CLAIMS: Final = frozenset({SEGMENTS, CLUSTER})
 LATEST_MS: Final = 5 * 60_000  # an event that comes later happened in a past that nobody knows
 
 
 def drop_claims(record: Record, around: Surroundings, known: "Known") -> None:
     """Drop what a sender says of segments and cluster."""
-    for key in (SEGMENTS, CLUSTER):
+    for key in CLAIMS:
         record.context.pop(key, None)
 
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 FENCES_ATTRIBUTE: Final = "geofences"  # list: the fences that the person was last seen in
 CELLS_PER_DEGREE: Final = 2  # a cell is half a degree, some 50 km
+LOCATION: Final = frozenset({"location"})  # where a context has its point
 _POINT_NAMES: Final = (("latitude", "longitude"), ("lat", "lon"), ("lat", "lng"))
-_POINT: Final = frozenset(
+POINT: Final = frozenset(
     {
         *("latitude", "longitude", "lat", "lon", "lng"),
         *("$geoip_latitude", "$geoip_longitude", "latitudeLongitudeAccuracy"),
@@ -83,7 +84,7 @@ def drop_point(record: Record, around: Surroundings, known: "Known") -> None:
         del record.context["location"]
     declared = {key: record.properties[key] for key in known.places & record.properties.keys()}
     for part in (record.context, record.properties, record.traits):
-        change_in_place(part, _POINT, _nothing)
+        change_in_place(part, POINT, _nothing)
     record.properties.update(declared)
 
 

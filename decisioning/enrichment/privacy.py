@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 V4_BITS: Final = 24
 V6_BITS: Final = 48
-_ADDRESSES: Final = frozenset({"ip", "ip_address", "ipAddress", "$ip"})
-_AGENTS: Final = frozenset(
+ADDRESSES: Final = frozenset({"ip", "ip_address", "ipAddress", "$ip"})
+AGENTS: Final = frozenset(
     {"userAgent", "user_agent", "$raw_user_agent", "$user_agent", "userAgentData"}
 )
 
@@ -27,7 +27,7 @@ _AGENTS: Final = frozenset(
 def cut_address(record: Record, around: Surroundings, known: "Known") -> None:
     """Leave of addresses their network alone."""
     for said in (record.context, record.properties, record.traits):
-        change_in_place(said, _ADDRESSES, _cut)
+        change_in_place(said, ADDRESSES, _cut)
 
 
 def _cut(value: Any) -> str | None:
@@ -54,7 +54,7 @@ def network_of(address: str) -> str:
 def reduce_agent(record: Record, around: Surroundings, known: "Known") -> None:
     """Leave of user agents family and major version."""
     for said in (record.context, record.properties, record.traits):
-        change_in_place(said, _AGENTS, _reduced)
+        change_in_place(said, AGENTS, _reduced)
 
 
 def _reduced(value: Any) -> str | None:
@@ -63,12 +63,13 @@ def _reduced(value: Any) -> str | None:
 
 def keep_permitted(record: Record, around: Surroundings, known: "Known") -> None:
     """Drop or hash attributes that may serve no purpose, and do as decided with undeclared traits."""
-    _permit(record.traits, known)
+    if record.traits:
+        _permit(record.traits, known)
     in_context = record.context.get("traits")
     if isinstance(in_context, dict):
         record.context["traits"] = own = dict(in_context)  # its messages may share a batch's
         _permit(own, known)
-    for told in (record.attributes, record.account_attributes):
+    for told in filter(None, (record.attributes, record.account_attributes)):
         for key in [key for key in told if _serves_nothing(known.attributes.get(key))]:
             value = told.pop(key)
             if key in known.terms.hashed and value is not None:

@@ -14,6 +14,13 @@ from decisioning.rules.moment import DAYPARTS, WEEKDAYS
 if TYPE_CHECKING:
     from decisioning.enrichment.steps import Known
 
+# The names under which a record says what each reading is about.
+DEVICE_NAMES: Final = frozenset({"userAgent", "user_agent"})
+REGION_NAMES: Final = frozenset({"ip"})
+WISH_NAMES: Final = frozenset({"locale"})
+CAMPAIGN_NAMES: Final = frozenset({"url", "referrer"})
+PRODUCT_NAMES: Final = frozenset({"product_id", "sku"})
+LOCAL_TIME_NAMES: Final = frozenset({"timezone"})
 _UTM: Final = {
     "utm_source": "source",
     "utm_medium": "medium",

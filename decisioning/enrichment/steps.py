@@ -1,6 +1,6 @@
 """The only place that lists what happens to a record between reading and accepting it, in which order. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop as _  # pages translate
 from decisioning.enrichment import belonging, placing, privacy, readings
 from decisioning.enrichment.surroundings import NOTHING, Surroundings
 from decisioning.enrichment.terms import DEFAULT, Terms
+from decisioning.enrichment.walking import names_in
 from decisioning.ingestion.records import Record
 from decisioning.specs import AttributeSpec, EventTypeSpec
 
@@ -36,13 +37,25 @@ Apply = Callable[[Record, Surroundings, Known], None]  # changes the record's ow
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that is done to every record."""
+    """One thing that is done to the records that it concerns."""
 
     key: str
     name: str
     does: str
     apply: Apply
     is_fixed: bool = False  # stands last and cannot be turned off
+    names: frozenset[str] | None = (
+        None  # it changes what says something under one of these; None: any
+    )
+    reads_around: bool = False  # and that around which something came
+
+    def concerns(self, named: Set[str], around: Surroundings) -> bool:
+        """Return whether it may change a record that has these names in it."""
+        return (
+            self.names is None
+            or not self.names.isdisjoint(named)
+            or (self.reads_around and around is not NOTHING)
+        )
 
 
 STEPS: Final[tuple[Step, ...]] = (
@@ -51,48 +64,59 @@ STEPS: Final[tuple[Step, ...]] = (
         _("Device"),
         _("Device class, system and browser from client hints, else from the user agent."),
         readings.read_device,
+        names=readings.DEVICE_NAMES,
+        reads_around=True,
     ),
     Step(
         "region",
         _("Region"),
         _("Country and region from the edge's headers, else from an optional address database."),
         readings.read_region,
+        names=readings.REGION_NAMES,
+        reads_around=True,
     ),
     Step(
         "wishes",
         _("Language and network"),
         _("Language, network speed and the wish to save data, as the browser tells them."),
         readings.read_wishes,
+        names=readings.WISH_NAMES,
+        reads_around=True,
     ),
     Step(
         "campaign",
         _("Campaign"),
         _("utm_ parameters and the referring site from the page's address."),
         readings.read_campaign,
+        names=readings.CAMPAIGN_NAMES,
     ),
     Step(
         "product",
         _("Product"),
         _("What the product table says of a product id: category, brand, name, price."),
         readings.read_product,
+        names=readings.PRODUCT_NAMES,
     ),
     Step(
         "local_time",
         _("Local time"),
         _("Hour, weekday and part of the day on the person's clock."),
         readings.read_local_time,
+        names=readings.LOCAL_TIME_NAMES,
     ),
     Step(
         "surroundings",
         _("Weather and the like"),
         _("What a provider said of the coarse cell that the event is in."),
         placing.read_provided,
+        names=placing.LOCATION,
     ),
     Step(
         "geofences",
         _("Geofences"),
         _("The named places that the event is in."),
         placing.read_fences,
+        names=placing.LOCATION,
     ),
     Step(
         "segments",
@@ -102,6 +126,7 @@ STEPS: Final[tuple[Step, ...]] = (
         ),
         belonging.drop_claims,
         is_fixed=True,
+        names=belonging.CLAIMS,
     ),
     Step(
         "place",
@@ -109,6 +134,7 @@ STEPS: Final[tuple[Step, ...]] = (
         _("Drops latitude and longitude: they are never stored."),
         placing.drop_point,
         is_fixed=True,
+        names=placing.LOCATION | placing.POINT,
     ),
     Step(
         "address",
@@ -116,6 +142,7 @@ STEPS: Final[tuple[Step, ...]] = (
         _("Cuts the address to its network: /24, or /48 of IPv6."),
         privacy.cut_address,
         is_fixed=True,
+        names=privacy.ADDRESSES,
     ),
     Step(
         "agent",
@@ -123,6 +150,7 @@ STEPS: Final[tuple[Step, ...]] = (
         _("Keeps family and major version alone."),
         privacy.reduce_agent,
         is_fixed=True,
+        names=privacy.AGENTS,
     ),
     Step(
         "purposes",
@@ -186,7 +214,8 @@ class Preparing:
 
     def __call__(self, record: Record, around: Surroundings = NOTHING) -> Record:
         """Return the record as it may be accepted. Its own dictionaries are changed, nothing within them."""
-        known = self.known
+        known, named = self.known, names_in(record)
         for step in self.steps:
-            step.apply(record, around, known)
+            if step.concerns(named, around):
+                step.apply(record, around, known)
         return record

@@ -1,5 +1,6 @@
 """What is done to records on the way in, step by step; pure."""
 
+import itertools
 import time
 
 import pytest
@@ -266,6 +267,43 @@ def test_steps_can_be_moved_and_turned_off_but_not_those_of_privacy():
     assert keys[:2] == ["local_time", "device"]
     assert "campaign" not in keys
     assert keys[-4:] == ["place", "address", "agent", "purposes"]
+
+
+# Everything that a record can say of where it comes from, and what may stand there.
+NAMES = (
+    *("ip", "ip_address", "ipAddress", "$ip", "locale", "timezone", "segments", "cluster", "name"),
+    *("userAgent", "user_agent", "$user_agent", "$raw_user_agent", "userAgentData"),
+    *("location", "latitude", "longitude", "lat", "lon", "lng", "$geoip_latitude", "accuracy"),
+    *("page", "url", "referrer", "campaign", "product_id", "sku", "traits", "network", "device"),
+)
+VALUES = (
+    *(52.52, None, "203.0.113.7", "Europe/Vienna", "de_AT", CHROME, "sku-1", [{"ip": "10.1.2.3"}]),
+    *({"lat": 52.52, "lng": 13.405}, {"latitude": 52.52, "longitude": 13.405, "city": "Berlin"}),
+    *("https://shop.example/?utm_source=mail", {"referrer": "https://news.example/"}),
+    *({"url": "https://shop.example/?utm_source=mail"}, {"deep": {"userAgent": IPHONE}}),
+)
+EVERYTHING = Known(
+    terms=Terms(fences=(STORE,), undeclared="hash"),
+    attributes=FENCED,
+    products={"sku-1": {"category": "garden"}},
+    provided={"weather": {cell_of((52.52, 13.405)): ({"sky": "clear"}, NOW_MS + 1)}},
+    region=lambda address: ("AT", "9"),
+    places=frozenset({"location"}),
+)
+
+
+@pytest.mark.parametrize("headers", [{}, {"user-agent": IPHONE, "accept-language": "de"}])
+@pytest.mark.parametrize("part", ["context", "properties", "traits"])
+def test_a_step_that_a_record_does_not_concern_would_change_nothing(part, headers):
+    around = of_browser(headers) if headers else NOTHING
+    preparing = Preparing.by(EVERYTHING)
+    for name, value in itertools.product(NAMES, VALUES):
+        quick, whole = (record(**{"context": {}, part: {name: value}}) for _ in range(2))
+
+        for step in preparing.steps:
+            step.apply(whole, around, EVERYTHING)
+
+        assert preparing(quick, around) == whole
 
 
 def test_terms_come_back_as_they_were_and_wrong_ones_are_refused():
