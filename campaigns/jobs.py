@@ -8,6 +8,7 @@ from typing import Final
 
 from campaigns import going_live, importing, preparing, previews, remeasuring
 from campaigns.analysis import runs
+from campaigns.compliance import drilling
 from campaigns.csv_files import Unreadable
 from campaigns.images import library
 from campaigns.images.reading import NotAPicture
@@ -85,6 +86,10 @@ def _reconcile(job: Job, now: Clock) -> None:
     reconciling.run(job, now=now)
 
 
+def _drill(job: Job, now: Clock) -> None:
+    drilling.run(job, now=now)
+
+
 def _analyse(job: Job, now: Clock) -> None:
     runs.analyse(job.subject, now=now(), report=job.report)
 
@@ -105,6 +110,7 @@ WORK: Final = {
     measuring.JOB_KIND: Work(_measure),
     reconciling.JOB_KIND: Work(_reconcile),
     quarantined.JOB_KIND: Work(_quarantine, (QuarantineAct.DoesNotExist,)),
+    drilling.JOB_KIND: Work(_drill),
     runs.KIND: Work(_analyse, runs.REFUSALS),
     remeasuring.JOB_KIND: Work(_measure_again, (Change.DoesNotExist,)),
 }

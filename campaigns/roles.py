@@ -34,6 +34,7 @@ ROLES: dict[str, Q] = {
     "Compliance": VIEW
     | PEOPLE
     | Q(content_type__app_label="decisioning", codename="change_intake")
+    | Q(content_type__app_label="campaigns", codename="ask_crowd")
     | Q(content_type__app_label="consent", codename="add_parting"),
     "Admin": Q(
         content_type__app_label__in=("campaigns", "foundation", "decisioning", "consent", "auth")

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from campaigns import jobs, preparing
 from campaigns.analysis import runs
+from campaigns.compliance import drilling
 from campaigns.incoming import quality, reconciling
 from campaigns.notifying import delivering
 from decisioning.previews import drop_ended
@@ -35,6 +36,12 @@ def end_previews(**_: Any) -> None:
 def push_live(**_: Any) -> None:
     """Run by beat: puts right a Redis that misses the live release."""
     preparing.push_live(redis_client(), now=timezone.now())
+
+
+@shared_task(name="campaigns.drill_opt_out")
+def drill_opt_out(**_: Any) -> None:
+    """Run by beat: once a day somebody made up opts out, and must be shown nothing for it."""
+    drilling.daily(now=timezone.now)
 
 
 @shared_task(name="campaigns.deliver_webhooks")

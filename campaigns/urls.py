@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import path
 
 from campaigns import (
+    compliance_urls,
     connection_urls,
     everyday_urls,
     incoming_urls,
@@ -44,6 +45,7 @@ urlpatterns = [
     *workflow_urls.urlpatterns,
     *connection_urls.urlpatterns,
     *everyday_urls.urlpatterns,
+    *compliance_urls.urlpatterns,
     path("rows/<slug:kind>/<slug:field>/", forms.new_row, name="rtts-row"),
     path("getting-started/", first_steps.start, name="rtts-start"),
     path("getting-started/packs/<slug:key>/", first_steps.take_pack, name="rtts-pack"),

@@ -94,6 +94,12 @@ NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
             Entry("campaigns.purpose", "purpose"),
             Entry("consent.policyversion", "policy"),
             Entry("consent.consentevent", "ledger"),
+            Entry("admin:rtts-compliance", "search", gettext_lazy("Find a person's record")),
+            Entry("admin:rtts-lag", "report", gettext_lazy("From a no to its effect")),
+            Entry("admin:rtts-drills", "review", gettext_lazy("Daily opt-out")),
+            Entry("admin:rtts-what-if", "try", gettext_lazy("If everybody withdrew")),
+            Entry("admin:rtts-crowd", "people", gettext_lazy("Everybody together")),
+            Entry("admin:rtts-lineage", "attribute", gettext_lazy("Where data goes")),
         ),
     ),
     (

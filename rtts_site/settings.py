@@ -60,6 +60,7 @@ RTTS_EVENT_LOG = env.str("RTTS_EVENT_LOG", default="redis")  # or "kafka"
 RTTS_KAFKA_SERVERS = env.str("RTTS_KAFKA_SERVERS", default="")  # "kafka-1:9092,kafka-2:9092"
 RTTS_KAFKA_TOPIC = env.str("RTTS_KAFKA_TOPIC", default="rtts.events")  # of 256 partitions
 RTTS_KAFKA_OPTIONS = env.json("RTTS_KAFKA_OPTIONS", default={})  # librdkafka's: TLS, SASL
+RTTS_REPORT_BUDGET = env.float("RTTS_REPORT_BUDGET", default=4.0)  # epsilon of reports a month
 RTTS_SAMPLE = env.int("RTTS_SAMPLE", default=10_000)  # people that audiences are counted on
 
 _database_parts = dj_database_url.parse(DATABASE_URL)
@@ -404,6 +405,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "campaigns.reconcile_off_peak",
         "schedule": 1800.0,
         "options": {"expires": 1800},
+    },
+    "campaigns: have somebody made up opt out": {
+        "task": "campaigns.drill_opt_out",
+        "schedule": 600.0,
+        "options": {"expires": 600},
     },
     "campaigns: tell webhooks": {
         "task": "campaigns.deliver_webhooks",

@@ -4,6 +4,7 @@ from campaigns.models.approvals import Approval, ApprovalRule
 from campaigns.models.attention import Analysis, Dismissal
 from campaigns.models.audiences import AudienceRecord, ExactCount, ExactRange
 from campaigns.models.changes import Change, OpenChange, ReviewComment
+from campaigns.models.compliance import CrowdReport, OptOutDrill
 from campaigns.models.everyday import CsvImport, ListColumns, SavedFilter
 from campaigns.models.items import (
     PROXIES,
@@ -50,6 +51,7 @@ __all__ = [
     "Campaign",
     "Change",
     "Channel",
+    "CrowdReport",
     "CsvImport",
     "Delivery",
     "Dismissal",
@@ -66,6 +68,7 @@ __all__ = [
     "Notice",
     "Offer",
     "OpenChange",
+    "OptOutDrill",
     "Picture",
     "Placement",
     "Preview",

@@ -24,11 +24,13 @@ class Kind(models.TextChoices):
     EXPERIMENT = "experiment", gettext_lazy("experiment")
     TRIGGER = "trigger", gettext_lazy("trigger")
     PURPOSE = "purpose", gettext_lazy("purpose")
+    JURISDICTION = "jurisdiction", gettext_lazy("jurisdiction")
+    NOTICE = "notice", gettext_lazy("privacy notice")
     SETTINGS = "settings", gettext_lazy("release settings")
 
 
 # Their changes reach people through the consent policy, which only moves forward.
-POLICY_KINDS = frozenset({Kind.PURPOSE})
+POLICY_KINDS = frozenset({Kind.PURPOSE, Kind.JURISDICTION, Kind.NOTICE})
 # They say which purposes data may serve; going back to an earlier release never lets it serve more.
 DATA_KINDS = frozenset({Kind.ATTRIBUTE, Kind.EVENT_TYPE})
 
@@ -165,6 +167,26 @@ class Purpose(Item):
         proxy = True
 
 
+class Jurisdiction(Item):
+    """What the law of some places asks."""
+
+    KIND = Kind.JURISDICTION
+
+    class Meta:
+        proxy = True
+
+
+class PrivacyNotice(Item):
+    """What people are shown when they are asked."""
+
+    KIND = Kind.NOTICE
+
+    class Meta:
+        proxy = True
+        verbose_name = gettext_lazy("privacy notice")
+        verbose_name_plural = gettext_lazy("privacy notices")
+
+
 class ReleaseSettings(Item):
     """What holds for the whole release."""
 
@@ -180,6 +202,6 @@ PROXIES: dict[str, type[Item]] = {
     model.KIND: model
     for model in (
         *(Attribute, EventType, Channel, Placement, Segment, Offer),
-        *(Campaign, Experiment, Trigger, Purpose, ReleaseSettings),
+        *(Campaign, Experiment, Trigger, Purpose, Jurisdiction, PrivacyNotice, ReleaseSettings),
     )
 }

@@ -1,0 +1,116 @@
+"""The pages of the compliance workspace, as compliance staff and others see them."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from campaigns.compliance import lag
+from consent.changes import Actor, ConsentChange, Evidence
+from consent.ledger import record_change
+from consent.models import ConsentChange as ChangeRow
+from consent.models import RecordRead
+from consent.policy import Status
+from tests.campaigns.conftest import person
+from tests.campaigns.test_authoring import browser
+from tests.campaigns.test_simulator import trust
+from tests.decisioning.making import person_of
+
+PAGES = ("compliance", "lag", "drills", "what-if", "crowd", "lineage")
+EVIDENCE = Evidence(
+    controller="Shop",
+    collection_method="cookie banner",
+    notice_version="privacy@3",
+    language="en",
+    jurisdiction="DE",
+)
+
+
+@pytest.fixture
+def carol(db):
+    return person("carol", "Compliance")
+
+
+def said(name, status, *, now=None):
+    now = now or timezone.now()
+    change = ConsentChange(purpose="ads", status=status, event_time=now)
+    actor = Actor(kind="subject")
+    return record_change(person_of(name), [change], evidence=EVIDENCE, actor=actor, now=now)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_compliance_staff_may_open_each_page(live, carol, redis, page):
+    assert browser(carol).get(reverse(f"admin:rtts-{page}")).status_code == 200
+
+
+@pytest.mark.parametrize("page", ["compliance", "lag", "what-if", "crowd"])
+def test_others_may_not(live, mia, page):
+    assert browser(mia).get(reverse(f"admin:rtts-{page}")).status_code == 403
+
+
+def test_r25_a_search_leads_to_the_record_without_the_name_in_an_address(live, carol, redis):
+    trust(redis)
+    said("ana", Status.GIVEN)
+    said("ana", Status.WITHDRAWN)
+
+    found = browser(carol).post(
+        reverse("admin:rtts-compliance"), {"person": "user:ana"}, follow=True
+    )
+
+    ((address, _),) = found.redirect_chain
+    assert address == reverse("admin:rtts-timeline", args=[person_of("ana")])
+    text = found.content.decode()
+    assert text.index("ads: withdrawn") < text.index("ads: given, shown privacy@3")
+    read = RecordRead.objects.get()
+    assert (read.reader, read.person, read.what) == ("carol", person_of("ana"), "timeline")
+
+
+def test_a_record_shows_who_read_it(live, carol, redis):
+    trust(redis)
+    said("ana", Status.GIVEN)
+    staff = browser(carol)
+    staff.get(reverse("admin:rtts-timeline", args=[person_of("ana")]))
+
+    page = staff.get(reverse("admin:rtts-timeline", args=[person_of("ana")]), {"kind": "read"})
+
+    text = page.content.decode()
+    assert 'data-kind="read"' in text
+    assert 'data-kind="said"' not in text
+
+
+def test_nobody_reads_a_record_of_what_is_no_person(live, carol):
+    page = browser(carol).get(reverse("admin:rtts-timeline", args=["ana@example.org"]))
+
+    assert page.status_code == 404
+    assert not RecordRead.objects.exists()
+
+
+def test_the_lag_of_changes_is_counted_from_recording_to_effect(live, redis):
+    trust(redis)
+    now = timezone.now()
+    said("ana", Status.GIVEN)
+    said("ben", Status.WITHDRAWN)
+    slow = ChangeRow.objects.order_by("recorded_at").last()
+    slow.settled_at = slow.recorded_at + timedelta(seconds=3)
+    slow.save(update_fields=["settled_at"])
+
+    found = lag.lag_of(now=now + timedelta(minutes=1))
+
+    assert (found.changes, found.waiting, found.breaches) == (2, 0, 0)
+    assert found.longest_ms == pytest.approx(3_000)
+
+
+def test_a_change_that_is_not_in_force_yet_is_counted_as_on_its_way(live, redis):
+    trust(redis)
+    said("ana", Status.WITHDRAWN)
+    ChangeRow.objects.update(settled_at=None)
+
+    assert lag.lag_of(now=timezone.now() + timedelta(minutes=1)).waiting == 1
+
+
+def test_lineage_names_what_reads_an_attribute_through_a_segment(live, carol):
+    text = browser(carol).get(reverse("admin:rtts-lineage")).content.decode()
+
+    assert "Gold members" in text
+    assert "through Gold members" in text
