@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from consent.signals.reading import House
+from consent.signals.tcf import House
 
 
 @lru_cache(maxsize=1)

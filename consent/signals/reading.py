@@ -1,20 +1,11 @@
 """Reads what a request says about consent; whatever cannot be read with certainty denies. Pure, never raises."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
-from consent.signals.said import NO_SIGNALS, UNREADABLE, Signals
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """Who reads TC strings, as the Global Vendor List knows them."""
-
-    vendor: int = 0  # 0 is on no list: every TC string denies everything
-    legitimate_interest: frozenset[int] = frozenset()  # purposes that the vendor registered so
-    deleted_cmps: frozenset[int] = frozenset()
-
+from consent.signals import gpp as gpp_strings
+from consent.signals.said import NO_SIGNALS, Signals
+from consent.signals.tcf import House, allowed_purposes
 
 NOBODY = House()
 
@@ -31,9 +22,16 @@ def read_signals(
     """Return what a request says, e.g. ``read_signals(gpc=True, tcf="CPx…", now=now)``; an empty string was not sent."""
     if not (gpc or tcf or gpp or denied):
         return NO_SIGNALS
+    allowed = [allowed_purposes(tcf, house=house, now=now)] if tcf else []
+    fields: frozenset[str] | None = None
+    if gpp:
+        said = gpp_strings.decode(gpp)
+        fields = gpp_strings.denied_fields(said)
+        gpc = gpc or (said is not None and said.gpc)
+        allowed += gpp_strings.allowed_purposes(said, house=house, now=now)
     return Signals(
         gpc=gpc,
-        tcf=frozenset() if tcf else None,
-        gpp=frozenset({UNREADABLE}) if gpp else None,
+        tcf=frozenset.intersection(*allowed) if allowed else None,
+        gpp=fields,
         denied=frozenset(denied),
     )
