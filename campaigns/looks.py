@@ -29,6 +29,7 @@ from decisioning.held import Candidate, Held, hold
 from decisioning.holder import Current
 from decisioning.messages import Ask, Considered, PersonState, PlacementAsk
 from decisioning.person_state import look_up, state_of
+from decisioning.profiles.somebody import with_accounts
 from decisioning.profiles.windows import facts
 from decisioning.releases import Verified
 from decisioning.rules.canonical import digest
@@ -133,11 +134,13 @@ class _Showing:
         keys = needs.keys if needs else frozenset[str]()
         at = self.now.timestamp()
         found: list[str] = []
-        for person, profile in load_sample(self.client, most=SEARCHED).profiles.items():
-            known = facts(profile, wanted.attributes, wanted.aggregates, at) | dict(self.given)
+        sampled = load_sample(self.client, most=SEARCHED).profiles
+        for one in with_accounts(self.client, sampled, self.held.accounts):
+            own = facts(one.profile, wanted.attributes, wanted.aggregates, at, one.accounts)
+            known = own | dict(self.given)
             seen = {name: value for name, value in known.items() if name in keys}
             if candidate.rule in self.held.engine.match(candidate.group, seen, at):
-                found.append(person)
+                found.append(one.person)
             if len(found) == PEOPLE:
                 break
         return found
@@ -162,7 +165,7 @@ class _Showing:
     def state(self, person: str, key: str) -> PersonState:
         now_ms = int(self.now.timestamp() * 1000)
         return state_of(
-            look_up(self.client, person, now_ms=now_ms),
+            look_up(self.client, person, now_ms=now_ms, reads=self.held.accounts),
             Current(),
             self.held,
             placements=(PlacementAsk(key),),

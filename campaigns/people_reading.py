@@ -15,19 +15,8 @@ from decisioning.ingestion.origins import message_ids
 from decisioning.ingestion.records import decode_record
 from decisioning.models import DecisionRecord, EventRecord, ShownRecord
 from decisioning.profiles.profile import Profile
-from decisioning.profiles.store import load_profile
-from decisioning.profiles.windows import facts
-from decisioning.rules.conditions import (
-    Catalogue,
-    ConditionError,
-    Node,
-    Truth,
-    aggregates,
-    attributes,
-    explain,
-    parse,
-)
-from decisioning.rules.membership import meaning
+from decisioning.profiles.somebody import Judge, Somebody, all_reads, judges, load_somebody
+from decisioning.rules.conditions import Catalogue, Truth
 from decisioning.rules.words import explanation_words
 from decisioning.specs import ReleaseSpec
 from rtts_site.foundation.language import ACTIVE
@@ -116,8 +105,11 @@ class KnownPerson:
 def read_person(client: redis.Redis, person: str, *, reader: str, now: datetime) -> KnownPerson:
     """Return what is known of a person under the live release, and record that it was read."""
     RecordRead.objects.create(person=person, reader=reader, what="person page", read_at=now)
-    person, profile = load_profile(client, person)
     spec = candidate_of(None).spec
+    catalogue = Catalogue.of(spec)
+    found = judges(spec.segments, catalogue)
+    one = load_somebody(client, person, all_reads(found.values()))
+    person, profile = one.person, one.profile
     known = profile or Profile()
     everyone = [person, *known.absorbed]
     sources = {str(key): name for key, name in ApiKey.objects.values_list("id", "name")}
@@ -128,7 +120,11 @@ def read_person(client: redis.Redis, person: str, *, reader: str, now: datetime)
         [KnownIdentifier(name, moment(at)) for name, at in sorted(known.identifiers.items())],
         _merges(person, known, sources),
         _attributes(known, spec, sources, message_ids(person, known)),
-        _memberships(profile, spec, now=now),
+        [
+            _membership(segment.name, found[segment.key], one, catalogue, now=now)
+            for segment in spec.segments
+            if segment.key in found
+        ],
         standings(policy, load_view_of_record(person), now=now) if policy else [],
         _events(everyone, spec, sources),
         _decisions(everyone),
@@ -211,22 +207,9 @@ def _attributes(
     ]
 
 
-def _memberships(profile: Profile | None, spec: ReleaseSpec, *, now: datetime) -> list[Membership]:
-    catalogue = Catalogue.of(spec)
-    found = []
-    for segment in spec.segments:
-        try:
-            tree = parse(meaning(segment), catalogue)
-        except ConditionError:
-            continue
-        found.append(_membership(segment.name, tree, profile, catalogue, now=now))
-    return found
-
-
 def _membership(
-    name: str, tree: Node, profile: Profile | None, catalogue: Catalogue, *, now: datetime
+    name: str, judge: Judge, one: Somebody, catalogue: Catalogue, *, now: datetime
 ) -> Membership:
-    known = facts(profile, attributes(tree), aggregates(tree), now.timestamp())
-    explanation = explain(tree, known, now.timestamp())
+    explanation = judge.explained(one, now.timestamp())
     truth = {Truth.TRUE: "true", Truth.FALSE: "false"}.get(explanation.truth, "unknown")
     return Membership(name, truth, explanation_words(explanation, catalogue, ACTIVE))

@@ -95,7 +95,11 @@ def _test(client: redis.Redis, artifact: Artifact, spec: ReleaseSpec, *, now: da
     keys = {attribute.key for attribute in spec.attributes}
     keys |= {member_fact(segment.key) for segment in spec.segments if remembers(segment)}
     known, _population = sampled_facts(
-        client, attributes=keys, aggregates=artifact.aggregates, now=now
+        client,
+        attributes=keys,
+        aggregates=artifact.aggregates,
+        now=now,
+        of_accounts={one.key for one in spec.attributes if one.source == "account"},
     )
     # Nobody known at all is a person too.
     found = self_test(artifact, spec, [{}, *known.values()], now.timestamp())

@@ -4,8 +4,8 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,10 +19,12 @@ from consent.state import load_views
 from decisioning.ingestion.records import Record, decode_record
 from decisioning.models import EventRecord
 from decisioning.profiles import roster
+from decisioning.profiles.accounts import EVERY_ACCOUNT, Accounts
 from decisioning.profiles.aggregates import Aggregates, families_of
 from decisioning.profiles.folding import fold
 from decisioning.profiles.live_set import VERSION_KEY, load_live
 from decisioning.profiles.profile import Profile
+from decisioning.profiles.somebody import with_accounts
 from decisioning.profiles.store import load_profiles
 from decisioning.rules.signals import events_read
 from decisioning.rules.values import Facts
@@ -148,13 +150,15 @@ def _load(client: redis.Redis, token: str, most: int) -> People:
     drawn = roster.draw(client, most)
     found = profiles_of(client, drawn.people)
     views = load_views(client, found)
-    return People(
+    loaded = People(
         found,
         population=drawn.population,
         views=[views[one] for one in found],
+        accounts=[one.accounts for one in with_accounts(client, found, EVERY_ACCOUNT)],
         token=token,
-        is_partial=most < min(SAMPLE, drawn.population),
     )
+    loaded.is_partial = most < min(SAMPLE, drawn.population)
+    return loaded
 
 
 def profiles_of(client: redis.Redis, persons: Iterable[str]) -> dict[str, Profile]:
@@ -206,6 +210,7 @@ def sampled_facts(
     aggregates: Collection[AggregateSpec],
     now: datetime,
     most: int = ENOUGH,
+    of_accounts: Collection[str] = (),
 ) -> tuple[dict[str, Facts], int]:
     """Return person -> facts, of at most so many people, and how many people there are.
 
@@ -213,7 +218,14 @@ def sampled_facts(
     """
     found = load_people(client, aggregates=aggregates, now=now, hasty=most <= HASTY_SAMPLE)
     last = min(most, len(found))
-    known = found.facts(0, last, attributes=attributes, aggregates=aggregates, now=now.timestamp())
+    known = found.facts(
+        0,
+        last,
+        attributes=attributes,
+        aggregates=aggregates,
+        now=now.timestamp(),
+        of_accounts=of_accounts,
+    )
     return dict(zip(found.persons[:last], known, strict=True)), found.population
 
 
@@ -231,6 +243,7 @@ def _with_history(sample: People, specs: Collection[AggregateSpec], *, now: date
         refold(profiles, specs, now=now),
         population=sample.population,
         views=sample.views[:HISTORY_SAMPLE],
+        accounts=refolded_accounts(sample.accounts[:HISTORY_SAMPLE], specs, now=now),
         token=sample.token,
         is_refolded=True,
     )
@@ -255,6 +268,21 @@ def refold(
         person: _joined(profile, fold(None, records.get(person, ()), kept))
         for person, profile in profiles.items()
     }
+
+
+def refolded_accounts(
+    accounts: Sequence[Accounts], specs: Collection[AggregateSpec], *, now: datetime
+) -> list[Accounts]:
+    """Return what is known of accounts, with their aggregates that are not kept folded from history."""
+    counted = [spec for spec in specs if spec.of]
+    if not counted:
+        return list(accounts)
+    known = {one.ids[kind]: profile for one in accounts for kind, profile in one.profiles.items()}
+    told = refold(known, counted, now=now)
+    return [
+        replace(one, profiles={kind: told[account] for kind, account in one.ids.items()})
+        for one in accounts
+    ]
 
 
 def _joined(profile: Profile, history: Profile) -> Profile:

@@ -26,6 +26,8 @@ from decisioning.messages import (
     read_consent,
 )
 from decisioning.person_state import Found, look_up, state_of
+from decisioning.profiles.accounts import Accounts
+from decisioning.profiles.profile import Profile
 from decisioning.profiles.windows import facts
 from decisioning.specs import PlacementSpec
 from rtts_site.foundation.language import ACTIVE
@@ -116,7 +118,8 @@ def find(client: redis.Redis, stage: Stage, question: Question) -> Found:
         found = Found(question.person, consent=nothing_said)
     else:
         now_ms = int(question.now.timestamp() * 1000)
-        found = look_up(client, question.person, now_ms=now_ms)
+        reads = stage.held.accounts
+        found = look_up(client, question.person, now_ms=now_ms, reads=reads)
     return replace(found, consent=supposing(found.consent, question))
 
 
@@ -146,9 +149,11 @@ def asked(person: str, question: Question) -> Ask:
 def states_of(found: Found, stage: Stage, question: Question) -> Callable[[datetime], PersonState]:
     """Return what is known of a person at a time, if nothing happens until then."""
     counted = recounted(found.person, found.profile, stage.unkept) if stage.unkept else None
+    of_accounts = Accounts(profiles=_recounted_accounts(found, stage))
 
     def state_at(now: datetime) -> PersonState:
-        new = facts(counted, (), stage.unkept, now.timestamp()) if counted else {}
+        at = now.timestamp()
+        new = facts(counted, (), stage.unkept, at, of_accounts) if counted else {}
         return state_of(
             found,
             stage.current,
@@ -159,6 +164,15 @@ def states_of(found: Found, stage: Stage, question: Question) -> Callable[[datet
         )
 
     return state_at
+
+
+def _recounted_accounts(found: Found, stage: Stage) -> dict[str, Profile]:
+    known = found.accounts.profiles
+    return {
+        kind: recounted(account, known[kind], of_kind)
+        for kind, account in found.belongs.items()
+        if kind in known and (of_kind := [one for one in stage.unkept if one.of == kind])
+    }
 
 
 def whole_ms(now: datetime) -> datetime:

@@ -70,7 +70,7 @@ def viewers_of(client: redis.Redis, stage: Stage, offer: str, *, now: datetime) 
     sample = load_sample(client, most=LOOKED_AT)
     looker = _Looker(stage, candidates, whole_ms(now))
     now_ms = int(now.timestamp() * 1000)
-    people = look_up_many(client, list(sample.profiles), now_ms=now_ms)
+    people = look_up_many(client, list(sample.profiles), now_ms=now_ms, reads=stage.held.accounts)
     found = [looker.nearest(person) for person in people]
     would = [one for one in found if one.code == reasons.SHOWN]
     missed = [one for one in found if one.code != reasons.SHOWN]

@@ -139,6 +139,7 @@ def _measure(layout: Layout, *, now: datetime, report: Report) -> tuple[matching
             attributes=matching.keys_read(layout.release),
             aggregates=list(wanted.values()),
             now=now,
+            of_accounts={one.key for one in layout.release.attributes if one.source == "account"},
         )
     except (*Down, redis.RedisError):
         return nobody, 0

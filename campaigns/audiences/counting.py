@@ -11,6 +11,7 @@ from campaigns.audiences.people import People
 from decisioning.rules.compiler import AUDIENCE, compile_trees
 from decisioning.rules.conditions import Node, attributes, inline_segments, to_plain
 from decisioning.rules.engine import Engine
+from decisioning.rules.tree import said_by_accounts
 from decisioning.specs import AggregateSpec
 
 AT_ONCE: Final = 50  # people
@@ -104,6 +105,7 @@ class _Reading:
         counted = {spec.key for spec in self.aggregates}
         needed = {key for tree in trees.values() for key in attributes(tree)}
         self.attributes = needed - counted
+        self.of_accounts = {key for tree in trees.values() for key in said_by_accounts(tree)}
         self.engine = Engine(artifact)
 
 
@@ -136,6 +138,7 @@ def _look_at(
         attributes=reading.attributes,
         aggregates=reading.aggregates,
         now=reading.now,
+        of_accounts=reading.of_accounts,
     )
     for one in flags.values():
         one.extend(bytes(stop - start))

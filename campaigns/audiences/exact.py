@@ -18,11 +18,13 @@ from campaigns.audiences.counting import find, text_of
 from campaigns.audiences.people import People
 from campaigns.audiences.reach import PurposeReach, reach_of
 from campaigns.models import ExactCount, ExactRange
-from campaigns.sampling import profiles_of, refold, unkept
+from campaigns.sampling import profiles_of, refold, refolded_accounts, unkept
 from consent.people import PARTITIONS
 from consent.policy import PolicySpec
 from consent.state import load_views
 from decisioning.profiles import roster
+from decisioning.profiles.accounts import EVERY_ACCOUNT
+from decisioning.profiles.somebody import with_accounts
 from decisioning.rules.compiler import compile_trees
 from decisioning.rules.conditions import Node, aggregates, inline_segments, load
 from decisioning.specs import AggregateSpec
@@ -178,10 +180,17 @@ def _load(
 ) -> People:
     profiles = profiles_of(client, persons)
     new = unkept(client, specs)
+    accounts = [one.accounts for one in with_accounts(client, profiles, EVERY_ACCOUNT)]
     if new:
         profiles = refold(profiles, new, now=now)
+        accounts = refolded_accounts(accounts, new, now=now)
     views = load_views(client, profiles)
-    return People(profiles, population=len(profiles), views=[views[one] for one in profiles])
+    return People(
+        profiles,
+        population=len(profiles),
+        views=[views[one] for one in profiles],
+        accounts=accounts,
+    )
 
 
 def _plain(reach: Iterable[PurposeReach]) -> Reach:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from consent.policy import EVERY_CHANNEL, ConsentView, PolicySpec, permits
+from decisioning.profiles.accounts import NO_ACCOUNTS, Accounts
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.windows import aggregate_value
 from decisioning.rules.membership import MEMBER
@@ -41,19 +42,21 @@ class People:
         *,
         population: int,
         views: Sequence[ConsentView] = (),
+        accounts: Sequence[Accounts] = (),
         token: str = "",
         is_refolded: bool = False,
-        is_partial: bool = False,
     ) -> None:
         self.profiles = profiles
         self.population = max(population, len(profiles))
         self.token = token  # of the store that they come from
         self.is_refolded = is_refolded  # with aggregates that workers do not keep yet
-        self.is_partial = is_partial  # more could have been drawn
+        self.is_partial = False  # more could have been drawn
         self.loaded_at = time.monotonic()
         self._in_order = list(profiles.values())
         self.views = views
+        self.accounts = accounts or [NO_ACCOUNTS] * len(profiles)
         self._attributes: dict[str, Column] = {}
+        self._of_accounts: dict[str, Column] = {}
         self._aggregates: dict[str, Column] = {}
         self._allowed: dict[tuple[str, str], Column] = {}
         self._results: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
@@ -76,6 +79,7 @@ class People:
             kept,
             population=self.population,
             views=self.views[:most],
+            accounts=self.accounts[:most],
             token=self.token,
             is_refolded=self.is_refolded,
         )
@@ -88,12 +92,18 @@ class People:
         attributes: Collection[str],
         aggregates: Collection[AggregateSpec],
         now: float,
+        of_accounts: Collection[str] = (),
     ) -> list[Facts]:
-        """Return the facts of people number `first` to before `last`; `now` in epoch seconds."""
+        """Return the facts of people number `first` to before `last`; `now` in epoch seconds.
+
+        Of the attributes, `of_accounts` are those that accounts say.
+        """
         with self._lock:
             columns = {
                 key: self._membership(key.removeprefix(MEMBER), last, now=now)
                 if key.startswith(MEMBER)
+                else self._said_by_account(key, last)
+                if key in of_accounts
                 else self._attribute(key, last)
                 for key in attributes
             }
@@ -110,6 +120,11 @@ class People:
             values.append(None if cell is None else cell.value)
         return values
 
+    def _said_by_account(self, key: str, last: int) -> list[Any]:
+        values = self._of_accounts.setdefault(key, Column()).values
+        values += [one.value(key) for one in self.accounts[len(values) : last]]
+        return values
+
     def _membership(self, segment: str, last: int, *, now: float) -> list[Any]:
         entered = [one.member_of.get(segment) for one in self._in_order[:last]]
         return [None if ms is None else max(0.0, now - ms / 1000) for ms in entered]
@@ -118,9 +133,17 @@ class People:
         column = self._aggregates.get(spec.key)
         if column is None or not column.is_of(now):
             column = self._aggregates[spec.key] = Column(now)
-        behind = self._in_order[len(column.values) : last]
-        column.values.extend([aggregate_value(profile, spec, column.at) for profile in behind])
+        behind = self._counted(spec, len(column.values), last)
+        column.values.extend(
+            [None if one is None else aggregate_value(one, spec, column.at) for one in behind]
+        )
         return column.values
+
+    def _counted(self, spec: AggregateSpec, first: int, last: int) -> list[Profile | None]:
+        """Return whose events count for each person: their own, or their account's, None without one."""
+        if not spec.of:
+            return list(self._in_order[first:last])
+        return [one.profiles.get(spec.of) for one in self.accounts[first:last]]
 
     def allowed(
         self, policy: PolicySpec, purpose: str, channel: str, *, most: int, now: float

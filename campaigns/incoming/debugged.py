@@ -1,7 +1,7 @@
 """The only place that tells one event after the other: as it came, as it was understood, what it changed."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,18 +17,9 @@ from decisioning.models import EventRecord
 from decisioning.observing.debugging import Came, Changed, latest
 from decisioning.profiles.live_set import load_live
 from decisioning.profiles.profile import Profile, decode_profile
-from decisioning.profiles.windows import aggregate_value, facts
-from decisioning.rules.conditions import (
-    Catalogue,
-    ConditionError,
-    Node,
-    Truth,
-    aggregates,
-    attributes,
-    evaluate,
-    parse,
-)
-from decisioning.rules.membership import meaning
+from decisioning.profiles.somebody import all_reads, judges, with_accounts
+from decisioning.profiles.windows import aggregate_value
+from decisioning.rules.conditions import Catalogue, ConditionError, Truth
 from decisioning.rules.words import measured
 from decisioning.specs import AggregateSpec
 from rtts_site.foundation.language import ACTIVE
@@ -89,7 +80,11 @@ class Teller:
         self._catalogue: Catalogue = candidate.catalogue
         self._names = {one.key: one.name for one in candidate.spec.attributes}
         self._kept = load_live(client).specs
-        self._segments = list(_trees(candidate.spec.segments, self._catalogue))
+        found = judges(candidate.spec.segments, self._catalogue)
+        self._segments = [
+            (one.name, found[one.key]) for one in candidate.spec.segments if one.key in found
+        ]
+        self._reads = all_reads(found.values())
 
     def rows(self, source: str, *, since: str, now: datetime) -> list[Row]:
         """Return what came behind the row `since` and is settled, the newest first."""
@@ -187,22 +182,12 @@ class Teller:
         self, record: Record, before: Profile | None, after: Profile | None
     ) -> Iterator[Difference]:
         now = record.received_at_ms / 1000
-        for name, tree in self._segments:
-            was, is_now = (_truth(tree, one, now) for one in (before, after))
+        (known,) = with_accounts(self._client, {record.person: after}, self._reads)
+        old = replace(known, profile=before)  # of what their accounts were nobody took note
+        for name, judge in self._segments:
+            was, is_now = (judge.truth(one, now) for one in (old, known))
             if was is not is_now:
                 yield Difference(name, TRUTHS.get(was), TRUTHS.get(is_now))
-
-
-def _trees(segments: Iterable[Any], catalogue: Catalogue) -> Iterator[tuple[str, Node]]:
-    for segment in segments:
-        try:
-            yield segment.name, parse(meaning(segment), catalogue)
-        except ConditionError:
-            continue
-
-
-def _truth(tree: Node, profile: Profile | None, now: float) -> Truth:
-    return evaluate(tree, facts(profile, attributes(tree), aggregates(tree), now), now)
 
 
 def _is_settled(key: str, item: Came | Changed, folded: dict[str, Changed], now: datetime) -> bool:

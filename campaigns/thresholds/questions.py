@@ -29,6 +29,7 @@ class Question:
     threshold: float | None  # None: nothing that can be read was typed
     unit: Unit  # the one that was chosen, of a span of time
     unit_words: str = ""  # "EUR"
+    of_account: bool = False  # an attribute that accounts say
 
     @property
     def scale(self) -> int:
@@ -63,6 +64,7 @@ def question_of(node: Node, catalogue: Catalogue) -> Question | None:
         threshold=float(leaf.prepared) if is_typed else None,
         unit=unit if unit in UNITS else "",
         unit_words=words,
+        of_account=leaf.of_account,
     )
 
 

@@ -1,7 +1,6 @@
 """The pages of the demo shop, and what its panel shows about the visitor; here only with the demo data."""
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -18,11 +17,7 @@ from campaigns.demo.shelf import BY_ID, BY_SLUG, SHELVES
 from campaigns.demo.welcome import FILE
 from consent.people import Identifier, person_id
 from decisioning.api.process import this_process
-from decisioning.profiles.store import load_profile
-from decisioning.profiles.windows import facts
-from decisioning.rules.conditions import aggregates, attributes, evaluate, parse
-from decisioning.rules.membership import meaning
-from decisioning.rules.tree import Node
+from decisioning.profiles.somebody import Judge, all_reads, judges, load_somebody
 from decisioning.rules.truth import Truth
 from rtts_site.foundation import web_sdk
 from rtts_site.foundation.redis_clients import Down, redis_client
@@ -31,14 +26,6 @@ PURPOSES: Final = (PERSONALISATION, OFFERS)  # that the banner asks about
 ASK: Final = (
     "The demo shop comes with the demo data: run `manage.py rtts_demo` while the product is up."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A segment, ready to be evaluated."""
-
-    name: str
-    tree: Node
 
 
 @require_safe
@@ -120,20 +107,16 @@ def _segments_of(anonymous: str) -> list[str]:
     if held is None:
         return []
     person = person_id(Identifier("anonymous", anonymous), pepper=settings.RTTS_PEPPER)
-    _, profile = load_profile(redis_client(), person)
-    return [
-        one.name
-        for one in _segments(held.digest)
-        if evaluate(one.tree, facts(profile, attributes(one.tree), aggregates(one.tree), now), now)
-        is Truth.TRUE
-    ]
+    found = _segments(held.digest)
+    one = load_somebody(redis_client(), person, all_reads(judge for _, judge in found))
+    return [name for name, judge in found if judge.truth(one, now) is Truth.TRUE]
 
 
 @lru_cache(maxsize=1)
-def _segments(digest: str) -> tuple[Named, ...]:
+def _segments(digest: str) -> tuple[tuple[str, Judge], ...]:
+    """Return segments by name, ready to be judged."""
     held = this_process().holder.current.held
     if held is None or held.digest != digest:
         return ()
-    return tuple(
-        Named(one.name, parse(meaning(one), held.catalogue)) for one in held.release.segments
-    )
+    found = judges(held.release.segments, held.catalogue)
+    return tuple((one.name, found[one.key]) for one in held.release.segments if one.key in found)

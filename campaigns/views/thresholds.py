@@ -89,7 +89,11 @@ def _spread(question: Question, *, now: datetime) -> dict[str, Any]:
     specs = [question.aggregate] if question.aggregate else []
     attributes = () if question.aggregate else (question.fact,)
     known, _population = sampled_facts(
-        redis_client(), attributes=attributes, aggregates=specs, now=now
+        redis_client(),
+        attributes=attributes,
+        aggregates=specs,
+        now=now,
+        of_accounts=attributes if question.of_account else (),
     )
     values = [_number(facts.get(question.fact)) for facts in known.values()]
     return draw_distribution(distribution(values, question), question)

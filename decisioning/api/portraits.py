@@ -1,7 +1,7 @@
 """The only place that tells programs parts of a profile: what is not asked for is neither read nor computed."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,23 +10,15 @@ from django.db import DatabaseError
 
 from consent.forms import parse_person
 from decisioning.ingestion.origins import message_ids
+from decisioning.profiles.accounts import Reads
 from decisioning.profiles.cells import Cell
 from decisioning.profiles.live_set import load_live as load_live_set
 from decisioning.profiles.profile import Profile
+from decisioning.profiles.somebody import Judge, Somebody, all_reads, judges, with_accounts
 from decisioning.profiles.store import load_profile
-from decisioning.profiles.windows import aggregate_value, facts
+from decisioning.profiles.windows import facts
 from decisioning.releases import LIVE_KEY, load_live
-from decisioning.rules.conditions import (
-    Catalogue,
-    ConditionError,
-    Node,
-    Truth,
-    aggregates,
-    attributes,
-    evaluate,
-    parse,
-)
-from decisioning.rules.membership import meaning
+from decisioning.rules.conditions import Catalogue, ConditionError, Truth
 from decisioning.rules.words import measured
 from decisioning.specs import AggregateSpec, ReleaseSpec
 from rtts_site.foundation.problems import Problem, invalid_field
@@ -94,17 +86,14 @@ class Live:
     digest: bytes
     release: ReleaseSpec
     catalogue: Catalogue
-    _trees: dict[str, Node | None] = field(default_factory=dict)
+    _judges: dict[str, Judge] | None = None
 
-    def tree(self, segment: str) -> Node | None:
-        """Return who is in a segment; None where that cannot be read."""
-        if segment not in self._trees:
-            spec = next(one for one in self.release.segments if one.key == segment)
-            try:
-                self._trees[segment] = parse(meaning(spec), self.catalogue)
-            except ConditionError:
-                self._trees[segment] = None
-        return self._trees[segment]
+    @property
+    def judges(self) -> dict[str, Judge]:
+        """Return who is in each segment that can be read."""
+        if self._judges is None:
+            self._judges = judges(self.release.segments, self.catalogue)
+        return self._judges
 
 
 _live: Live | None = None  # of this process; another thread may have a newer one
@@ -171,32 +160,37 @@ class Portrait:
     def aggregates(self, wanted: Wanted) -> dict[str, Any]:
         """Return the live aggregates by key; those of one event where its name is asked for. Null is unknown."""
         catalogue = self.live().catalogue
+        asked = [
+            spec
+            for spec in load_live_set(self._client).specs
+            if wanted.has("aggregates", spec.key) or wanted.has("aggregates", spec.event)
+        ]
+        one = self._somebody(Reads.of((), asked))
+        known = facts(one.profile, (), asked, self._now, one.accounts)
         return {
             spec.key: {
                 "what": _measured(spec, catalogue),
                 "event": spec.event,
+                "of": spec.of,
                 "function": spec.function,
                 "within": spec.within,
-                "value": aggregate_value(self.profile, spec, self._now),
+                "value": known.get(spec.key),
             }
-            for spec in load_live_set(self._client).specs
-            if wanted.has("aggregates", spec.key) or wanted.has("aggregates", spec.event)
+            for spec in asked
         }
 
     def segments(self, wanted: Wanted) -> dict[str, Any]:
         """Return the live segments and whether the person is in them; null is unknown."""
         live = self.live()
-        return {
-            spec.key: {"name": spec.name, "in": self._is_in(live.tree(spec.key))}
-            for spec in live.release.segments
-            if wanted.has("segments", spec.key)
-        }
+        asked = [spec for spec in live.release.segments if wanted.has("segments", spec.key)]
+        found = {spec.key: live.judges[spec.key] for spec in asked if spec.key in live.judges}
+        one = self._somebody(all_reads(found.values()))
+        truths = {key: TRUTHS.get(judge.truth(one, self._now)) for key, judge in found.items()}
+        return {spec.key: {"name": spec.name, "in": truths.get(spec.key)} for spec in asked}
 
-    def _is_in(self, tree: Node | None) -> bool | None:
-        if tree is None:
-            return None
-        known = facts(self.profile, attributes(tree), aggregates(tree), self._now)
-        return TRUTHS.get(evaluate(tree, known, self._now))
+    def _somebody(self, reads: Reads) -> Somebody:
+        (found,) = with_accounts(self._client, {self.person: self.profile}, reads)
+        return found
 
     def told(self, wanted: Wanted) -> dict[str, Any]:
         """Return the parts that are asked for."""

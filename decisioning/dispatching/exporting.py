@@ -23,18 +23,10 @@ from decisioning.dispatching.bodies import body_of
 from decisioning.dispatching.sending import post
 from decisioning.models import MemberExport
 from decisioning.profiles.profile import Profile
+from decisioning.profiles.somebody import Judge, with_accounts
 from decisioning.profiles.store import load_profiles
-from decisioning.profiles.windows import facts
 from decisioning.releases import load_live, load_released
-from decisioning.rules.conditions import (
-    Catalogue,
-    Node,
-    Truth,
-    aggregates,
-    attributes,
-    evaluate,
-    parse,
-)
+from decisioning.rules.conditions import Catalogue, Truth
 
 logger = logging.getLogger("decisioning")
 
@@ -59,7 +51,7 @@ class NotTaken(Exception):
 class Members:
     """Who is in a segment, and whose consent allows to say so."""
 
-    tree: Node
+    judge: Judge
     policy: PolicySpec
     purpose: str
     channel: str
@@ -69,10 +61,15 @@ class Members:
         self, client: redis.Redis, profiles: Mapping[str, Profile | None], now: datetime
     ) -> tuple[int, list[dict[str, Any]]]:
         """Return how many of these people are in the segment, and a row for each who may be named."""
-        known = [
-            (person, profile)
+        alive = {
+            person: profile
             for person, profile in profiles.items()
-            if profile is not None and not profile.merged_into and self._holds(profile, now)
+            if profile is not None and not profile.merged_into
+        }
+        known = [
+            (one.person, alive[one.person])
+            for one in with_accounts(client, alive, self.judge.reads)
+            if self.judge.truth(one, now.timestamp()) is Truth.TRUE
         ]
         views = load_views(client, [person for person, _ in known]) if known else {}
         rows = []
@@ -84,11 +81,6 @@ class Members:
             if named:
                 rows.append({"person_id": person, **named})
         return len(known), rows
-
-    def _holds(self, profile: Profile, now: datetime) -> bool:
-        moment = now.timestamp()
-        known = facts(profile, attributes(self.tree), aggregates(self.tree), moment)
-        return evaluate(self.tree, known, moment) is Truth.TRUE
 
     def _names(self, profile: Profile) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -173,8 +165,8 @@ def _members(client: redis.Redis, export: MemberExport) -> Members:
     catalogue = Catalogue.of(verified.release)
     if export.segment not in catalogue.segments:
         raise ExportFailed("The segment is not live.")
-    tree = parse({"segment": export.segment}, catalogue)
-    return Members(tree, policy, export.purpose, export.channel, export.namespaces)
+    judge = Judge.of({"segment": export.segment}, catalogue)
+    return Members(judge, policy, export.purpose, export.channel, export.namespaces)
 
 
 def _page(client: redis.Redis, export: MemberExport, members: Members, *, now: datetime) -> None:

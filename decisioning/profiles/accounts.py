@@ -6,6 +6,7 @@ from typing import Any
 
 from consent import people
 from decisioning.profiles.profile import Profile
+from decisioning.rules.tree import Node, aggregates, said_by_accounts
 from decisioning.specs import AggregateSpec, AttributeSpec, CapSpec
 
 
@@ -15,32 +16,41 @@ class Reads:
 
     attributes: frozenset[str] = frozenset()  # keys that accounts say, never the person
     types: frozenset[str] = frozenset()  # of accounts whose events or showings are counted
+    every: bool = False  # all that people belong to
 
     @classmethod
     def of(
         cls,
         attributes: Iterable[AttributeSpec],
-        aggregates: Iterable[AggregateSpec],
+        counted: Iterable[AggregateSpec],
         *,
         caps: Iterable[CapSpec] = (),
     ) -> "Reads":
         """Return what the attributes of a catalogue, aggregates and caps read of accounts."""
         said = frozenset(one.key for one in attributes if one.source == "account")
         capped = {one.of for one in caps if one.scope == "account"}
-        return cls(said, frozenset(one.of for one in aggregates if one.of) | capped)
+        return cls(said, frozenset(one.of for one in counted if one.of) | capped)
 
-    def for_keys(self, keys: Iterable[str], aggregates: Iterable[AggregateSpec]) -> "Reads":
-        """Return what of this these attributes and aggregates need."""
-        return Reads(self.attributes & set(keys), frozenset(one.of for one in aggregates if one.of))
+    @classmethod
+    def of_tree(cls, tree: Node) -> "Reads":
+        """Return what a condition reads of accounts."""
+        return cls(said_by_accounts(tree), frozenset(one.of for one in aggregates(tree) if one.of))
+
+    def __or__(self, other: "Reads") -> "Reads":
+        """Return what either reads."""
+        return Reads(
+            self.attributes | other.attributes, self.types | other.types, self.every or other.every
+        )
 
     def needed(self, accounts: Mapping[str, str]) -> dict[str, str]:
         """Return those of somebody's accounts that have to be read, by type."""
-        return {
-            kind: one for kind, one in accounts.items() if self.attributes or kind in self.types
-        }
+        if self.attributes or self.every:
+            return dict(accounts)
+        return {kind: one for kind, one in accounts.items() if kind in self.types}
 
 
 NO_READS = Reads()
+EVERY_ACCOUNT = Reads(every=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,7 @@ class Accounts:
 
     attributes: frozenset[str] = frozenset()  # keys that accounts say, never the person
     profiles: Mapping[str, Profile] = field(default_factory=dict)  # by type
+    ids: Mapping[str, str] = field(default_factory=dict)  # by type; not where decisions are made
 
     def value(self, key: str) -> Any:
         """Return an attribute's value; where several accounts know it, the first by type says it."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import redis
 from django.conf import settings
@@ -25,7 +27,7 @@ from decisioning.rules.conditions import (
     parse,
 )
 from decisioning.rules.membership import meaning
-from decisioning.specs import AggregateSpec, AttributeSpec, Condition, SegmentSpec
+from decisioning.specs import AggregateSpec, Condition, SegmentSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def with_accounts(
         known = {kind: loaded[one] or Profile() for kind, one in ids.items()}
         if person in own and profile is not None:
             known = dict.fromkeys(ids, profile)
-        yield Somebody(person, profile, Accounts(reads.attributes, known))
+        yield Somebody(person, profile, Accounts(reads.attributes, known, ids))
 
 
 def _load(
@@ -87,14 +89,12 @@ class Judge:
         Raises:
             ConditionError: it cannot be read.
         """
-        tree = parse(condition, catalogue)
-        return cls.of_tree(tree, catalogue)
+        return cls.of_tree(parse(condition, catalogue))
 
     @classmethod
-    def of_tree(cls, tree: Node, catalogue: Catalogue) -> "Judge":
+    def of_tree(cls, tree: Node) -> "Judge":
         """Return the judge of a condition that was read."""
-        keys, counted = attributes(tree), aggregates(tree)
-        return cls(tree, keys, counted, reads_of(catalogue, counted).for_keys(keys, counted))
+        return cls(tree, attributes(tree), aggregates(tree), Reads.of_tree(tree))
 
     def facts(self, one: Somebody, now: float) -> Facts:
         """Return what the condition reads of somebody; `now` in epoch seconds."""
@@ -107,12 +107,6 @@ class Judge:
     def explained(self, one: Somebody, now: float) -> Explanation:
         """Return why the condition is true of somebody or not."""
         return explain(self.tree, self.facts(one, now), now)
-
-
-def reads_of(catalogue: Catalogue, counted: Iterable[AggregateSpec]) -> Reads:
-    """Return what a catalogue and aggregates read of accounts."""
-    said = (one for one in catalogue.attributes.values() if isinstance(one, AttributeSpec))
-    return Reads.of(said, counted)
 
 
 def judges(segments: Iterable[SegmentSpec], catalogue: Catalogue) -> dict[str, Judge]:
@@ -128,8 +122,4 @@ def judges(segments: Iterable[SegmentSpec], catalogue: Catalogue) -> dict[str, J
 
 def all_reads(found: Iterable[Judge]) -> Reads:
     """Return what some conditions together read of accounts."""
-    listed = [one.reads for one in found]
-    return Reads(
-        frozenset().union(*(one.attributes for one in listed)),
-        frozenset().union(*(one.types for one in listed)),
-    )
+    return reduce(or_, (one.reads for one in found), NO_READS)

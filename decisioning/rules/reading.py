@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from decisioning.rules import limits
@@ -200,7 +200,9 @@ class _Reader:
             raise _Wrong(f"{path}/attribute", self._unknown_attribute(key))
         signal = SIGNALS.get(key) if getattr(spec, "source", "") == "computed" else None
         if signal is None:
-            return _comparison(json, path, fact=spec.key, family=spec.type)
+            found = _comparison(json, path, fact=spec.key, family=spec.type)
+            of_account = getattr(spec, "source", "") == "account"
+            return replace(found, of_account=True) if of_account else found
         kept = signal.aggregate
         return _comparison(json, path, fact=kept.key, family="number", aggregate=kept)
 

@@ -47,6 +47,7 @@ class Leaf:
     value: Any  # normal form of the JSON value
     aggregate: AggregateSpec | None = field(default=None, compare=False)  # of an event condition
     prepared: Any = field(default=None, compare=False, repr=False)
+    of_account: bool = field(default=False, compare=False)  # an account says it, never the person
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,13 @@ EVERYONE: Final = Group("all", ())
 
 
 def make_leaf(
-    fact: str, family: Family, operator: str, value: Any, *, aggregate: AggregateSpec | None = None
+    fact: str,
+    family: Family,
+    operator: str,
+    value: Any,
+    *,
+    aggregate: AggregateSpec | None = None,
+    of_account: bool = False,
 ) -> Leaf:
     """Return a leaf with its value prepared.
 
@@ -86,7 +93,7 @@ def make_leaf(
         ValueError: the value does not fit the operator.
     """
     found = OPERATORS[family][operator]
-    return Leaf(fact, family, found, value, aggregate, found.prepare(value))
+    return Leaf(fact, family, found, value, aggregate, found.prepare(value), of_account)
 
 
 def leaves(node: Node) -> Iterator[Leaf]:
@@ -135,6 +142,11 @@ def attributes(node: Node) -> frozenset[str]:
     return frozenset(leaf.fact for leaf in leaves(node) if leaf.aggregate is None)
 
 
+def said_by_accounts(node: Node) -> frozenset[str]:
+    """Return the keys of those attributes that accounts say."""
+    return frozenset(leaf.fact for leaf in leaves(node) if leaf.of_account)
+
+
 def to_nnf(node: Node, *, negated: bool = False) -> Node:
     """Return the tree in negation normal form: "all" and "any" groups, denial at the leaves only.
 
@@ -161,6 +173,7 @@ def to_plain(node: Node) -> Condition:
     match node:
         case Leaf():
             leaf = {"attribute": node.fact, "family": node.family, "is": node.operator.key}
+            leaf |= {"of": "account"} if node.of_account else {}
             return leaf if node.value is None else {**leaf, "value": node.value}
         case Denied():
             return {"none": [to_plain(node.leaf)]}
@@ -179,7 +192,10 @@ def load(plain: Condition) -> Node:
     for kind in GROUPS:
         if kind in plain:
             return Group(kind, tuple(map(load, plain[kind])))
-    return make_leaf(plain["attribute"], plain["family"], plain["is"], plain.get("value"))
+    of_account = plain.get("of") == "account"
+    return make_leaf(
+        plain["attribute"], plain["family"], plain["is"], plain.get("value"), of_account=of_account
+    )
 
 
 def property_facts(
