@@ -225,6 +225,11 @@ ADDRESSES = {
     "admin:rtts-seen-event": Odd(fields=_form(event="Wished")),
     "admin:rtts-seen-attribute": Odd(fields=_form(key="city")),
     "admin:rtts-compliance": Odd(fields=_form(person="user:c-1")),
+    "admin:rtts-timeline": Odd(("person",), query=_form(kind="said")),
+    "admin:rtts-covered": Odd(("decision",)),
+    "admin:rtts-lag": Odd(),
+    "admin:rtts-drills": Odd(),
+    "admin:rtts-lineage": Odd(),
     "admin:rtts-what-if": Odd(query=_form(purpose="ads")),
     "admin:rtts-crowd": Odd(fields=_form(question="standings:ads")),
     "admin:rtts-drill-now": Odd(fields={}),
@@ -307,6 +312,8 @@ WORDS = {
     "list": (*LISTS, "campaigns.change", "campaigns.release", "auth.user", "no.such"),
     "field": ("variants", "caps", "hours", "properties", "arms", "f", "name"),
     "pack": ("shop", "news", "no-such-pack"),
+    "person": ("p001000000000000000000ff", "p999000000000000000000ff"),
+    "decision": ("d-001-1763000000000-0-0123456789abcdef",),
     "source": ("shop", "00000000-0000-0000-0000-000000000001"),
 }
 
