@@ -16,6 +16,10 @@ env = environ.Env()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 RTTS_VAR = Path(env.str("RTTS_VAR", default=str(BASE_DIR / "var"))).absolute()
+# Who was erased, outside the database: what a restored copy of it has to be told. Keep it where backups do not go.
+RTTS_ERASURES_FILE = Path(
+    env.str("RTTS_ERASURES_FILE", default=str(RTTS_VAR / "erasures.jsonl"))
+).absolute()
 
 # Where the product is reached.
 DEBUG = env.bool("RTTS_DEBUG", default=False)

@@ -5,10 +5,12 @@ Each app registers its own in AppConfig.ready(). A store says what it covers by 
 is exempt with the reason; a test walks all tables, keys and folders and fails for what is neither.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+SHORTEST: Final = 4  # characters of a text by which somebody is found in files of others
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +83,63 @@ def covered() -> dict[str, str]:
     """Return what every label is answered for by, or why it is exempt."""
     held = {label: store.name for store in _stores.values() for label in store.covers}
     return {**_exempt, **held}
+
+
+def _nothing_to_tell(_subject: Subject) -> Iterator[Section]:
+    return iter(())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """A store made of functions."""
+
+    name: str
+    covers: tuple[str, ...]
+    remove: Callable[[Subject, datetime], int]
+    count: Callable[[Subject], int]
+    tell: Callable[[Subject], Iterator[Section]] = _nothing_to_tell
+
+    def export(self, subject: Subject) -> Iterator[Section]:
+        """Yield what it holds of somebody."""
+        return self.tell(subject)
+
+    def erase(self, subject: Subject, *, now: datetime) -> int:
+        """Remove what it holds of somebody and return how many things that were."""
+        return self.remove(subject, now)
+
+    def left(self, subject: Subject) -> int:
+        """Return how many things it holds of somebody."""
+        return self.count(subject)
+
+
+class NotYet(Exception):
+    """What holds the person is at work just now; the step is tried again later. The message is for staff."""
+
+
+Finder = Callable[[str], tuple[set[str], set[str]]]  # person -> ids that are theirs, identifiers
+_finders: list[Finder] = []
+
+
+def on_finding(finder: Finder) -> None:
+    """Have `finder` asked for ids and identifiers of a person."""
+    _finders.append(finder)
+
+
+def find_subject(person: str) -> Subject:
+    """Return a person with every id and identifier that any app knows them by, merges followed."""
+    people, identifiers = {person}, set[str]()
+    looked_at: set[str] = set()
+    while left := people - looked_at:
+        looked_at |= left
+        for one in left:
+            for finder in _finders:
+                ids, names = finder(one)
+                people |= ids
+                identifiers |= names
+    texts = {name.partition(":")[2] for name in identifiers}
+    return Subject(
+        person=person,
+        people=tuple(sorted(people)),
+        identifiers=tuple(sorted(identifiers)),
+        texts=tuple(sorted(text for text in texts if len(text) >= SHORTEST)),
+    )
