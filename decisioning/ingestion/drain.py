@@ -13,7 +13,7 @@ from django.conf import settings
 from decisioning.ingestion.delivery import JoinConsent, deliver, owing, packed_deliveries
 from decisioning.ingestion.leases import RENEW_MS, Lease
 from decisioning.ingestion.log import Packed, event_log
-from decisioning.ingestion.planning import Entry, Plan, plan
+from decisioning.ingestion.planning import Delivery, Entry, Plan, plan
 from decisioning.ingestion.positions import Position, load_positions, take_up
 from decisioning.ingestion.records import decode_record, encode_record
 from decisioning.observing.folded import Observer
@@ -234,7 +234,12 @@ class Drain:
             profiles={person: _packed(made, person) for person in made.changed},
             tombstones=_tombstones(made),
             unlisted=frozenset(one for one in made.changed if _is_nobody(made, one)),
-            outgoing=packed_deliveries(made.deliveries, until=run.until),
+            outgoing=packed_deliveries(made.deliveries, until=run.until)
+            # Apart by rebuilds: the position stands still while people are looked at.
+            | packed_deliveries(
+                [Delivery(record) for record in noticed.told],
+                until=f"{run.until}.{position.rebuilds}.told",
+            ),
         )
 
     def _plan(

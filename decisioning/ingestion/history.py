@@ -88,7 +88,7 @@ def _kept(client: "redis.Redis", partition: int, entries: Sequence[Entry]) -> li
     return [
         (partition, stream_id, record)
         for stream_id, record in entries
-        if record.kind != "backfill"
+        if record.kind not in ("backfill", "look")
         and not is_turned_away(profiles[record.person], record)
         and not moved_on(profiles[record.person], stream_id, record)
     ]

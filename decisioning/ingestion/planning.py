@@ -104,6 +104,8 @@ class _Planner:
             self._take_in(stream_id, record)
 
     def _take_in(self, stream_id: str, record: Record) -> None:
+        if record.kind == "look":
+            return
         self._waiting.setdefault(record.person, []).append((stream_id, record))
         if record.groups or record.kind == "merge_in":
             self._regrouped.add(record.person)

@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["event", "nobody", "merge_out", "merge_in", "backfill", "erase", "part", "forget"]
+Kind = Literal[
+    "event", "nobody", "merge_out", "merge_in", "backfill", "erase", "part", "forget", "look"
+]
 CallType = Literal["track", "identify", "page", "screen", "group", "alias"]
 
 # The event names under which views count in conditions.
@@ -40,6 +42,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: Kind = "event"  # nobody: an event about nobody, which history alone keeps
     # forget: attributes that are removed, which is nothing that anybody did
+    # look: an account's event may have changed which segments its member is in; nothing is folded or kept
     message_id: str  # the sender's; 1..200 characters
     person: str  # whose stream it is in
     identifiers: tuple[str, ...] = ()  # as sent: "user:c-42"; the first names the person
@@ -64,6 +67,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ask: Ask | None = None  # of merges; None in those of older versions
     had_left: bool = False  # part: it is the person who had left for the other
     member: str = ""  # of an account's event: the person who did it
+
+    by_time: bool = False  # an event that nobody did: time passed, which is no activity
 
     @property
     def sent_for(self) -> str:

@@ -335,8 +335,9 @@ def _hash(value: Any) -> int:
 
 def _fold_event(folding: _Folding, record: Record) -> None:
     at_ms = record.event_time_ms
-    folding.see(at_ms)
-    folding.be_active(at_ms)
+    if not record.by_time:
+        folding.see(at_ms)
+        folding.be_active(at_ms)
     if record.identifiers:
         folding.name(record.identifiers[0], at_ms)
     _set_attributes(folding, record)
@@ -404,5 +405,6 @@ _FOLDS: dict[str, Callable[[_Folding, Record], None]] = {
     "backfill": _fold_backfill,
     "erase": _fold_erase,
     "part": _keep,
+    "look": _keep,
     "forget": _set_attributes,
 }

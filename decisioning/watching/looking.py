@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from decisioning.ingestion.records import Record
+from decisioning.profiles.accounts import NO_ACCOUNTS, NO_READS, Accounts
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.windows import facts
 from decisioning.rules.conditions import Truth, evaluate, property_facts
@@ -27,6 +28,7 @@ class Look:
     after: Profile
     records: Sequence[Record] = ()
     is_due: bool = False  # time alone may have changed something
+    accounts: Accounts = NO_ACCOUNTS  # that they belong to
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ class _Looking:
         if not self._may_have_changed(segment):
             return
         now = self.now_ms / 1000
-        held = facts(self._now(), segment.attributes, segment.aggregates, now)
+        held = facts(self._now(), segment.attributes, segment.aggregates, now, self.one.accounts)
         inside = evaluate(segment.tree, held, now) is Truth.TRUE
         entered_ms = self.members.get(segment.key)
         if inside != (entered_ms is not None):
@@ -95,9 +97,16 @@ class _Looking:
                 self._enter(segment)
             else:
                 self._leave(segment, entered_ms)
-            held = facts(self._now(), segment.attributes, segment.aggregates, now)
+            held = facts(
+                self._now(), segment.attributes, segment.aggregates, now, self.one.accounts
+            )
         turn = next_turn(
-            self.one.after, segment.leaves, segment.aggregates, held, now_ms=self.now_ms
+            self.one.after,
+            segment.leaves,
+            segment.aggregates,
+            held,
+            now_ms=self.now_ms,
+            accounts=self.one.accounts,
         )
         if turn is not None:
             self.due.append(turn)
@@ -108,6 +117,8 @@ class _Looking:
         if self.one.before is None or self.one.before.member_of != self.members:
             return True
         if self._is_touched(segment.events):
+            return True
+        if segment.reads != NO_READS and any(_is_of_account(one) for one in self.one.records):
             return True
         return any(record.attributes.keys() & segment.attributes for record in self.one.records)
 
@@ -126,7 +137,9 @@ class _Looking:
         if self.one.before is None:
             return False
         now = self.now_ms / 1000
-        held = facts(self.one.before, segment.attributes, segment.aggregates, now)
+        held = facts(
+            self.one.before, segment.attributes, segment.aggregates, now, self.one.accounts
+        )
         return evaluate(segment.tree, held, now) is Truth.TRUE
 
     def _leave(self, segment: Segment, entered_ms: int) -> None:
@@ -158,7 +171,7 @@ class _Looking:
     def _await(self, trigger: Trigger) -> None:
         """Fire where the time is over, and look again where it is not."""
         now = self.now_ms / 1000
-        held = facts(self.one.after, (), trigger.aggregates, now)
+        held = facts(self.one.after, (), trigger.aggregates, now, self.one.accounts)
         ago, then_ago = (held.get(fact) for fact in (trigger.watched.first, trigger.watched.then))
         if not isinstance(ago, int | float):
             return
@@ -182,7 +195,7 @@ class _Looking:
         if last_ms and self.now_ms - last_ms < spec.every_s * 1000:
             return
         now = self.now_ms / 1000
-        held = facts(self._now(), trigger.attributes, trigger.aggregates, now)
+        held = facts(self._now(), trigger.attributes, trigger.aggregates, now, self.one.accounts)
         if evaluate(trigger.condition, held, now) is not Truth.TRUE:
             return
         self.members[mark] = -self.now_ms
@@ -198,6 +211,10 @@ class _Looking:
                 since_ms=since_ms,
             )
         )
+
+
+def _is_of_account(record: Record) -> bool:
+    return record.kind == "look" or bool(record.groups)
 
 
 def _takes(trigger: Trigger, record: Record) -> bool:

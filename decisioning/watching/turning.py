@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from decisioning.profiles import series
+from decisioning.profiles.accounts import NO_ACCOUNTS, Accounts
 from decisioning.profiles.aggregates import Family, families_of
 from decisioning.profiles.profile import SESSION_SILENCE_MS, Profile
 from decisioning.profiles.sessions import session_at
@@ -15,6 +16,7 @@ from decisioning.specs import AggregateSpec
 DAY_MS: Final = 86_400_000
 POLL_MS: Final = 60_000  # for what changes all the time, such as a weighted mean
 _ROLLING: Final = ("count", "sum", "min", "max", "average", "distinct", "sequence")
+_NOBODY: Final = Profile()
 _SINCE: Final = ("since_first", "since_last")
 
 
@@ -25,15 +27,22 @@ def next_turn(
     facts: dict[str, Any],
     *,
     now_ms: int,
+    accounts: Accounts = NO_ACCOUNTS,
 ) -> int | None:
     """Return the first moment after `now_ms`, ms, at which a comparison may turn though nothing happens."""
     specs = {one.key: one for one in aggregates}
     found = (
         at_ms
-        for leaf in leaves
-        for at_ms in _turns(profile, leaf, specs.get(leaf.fact), facts, now_ms=now_ms)
+        for leaf, spec in ((one, specs.get(one.fact)) for one in leaves)
+        for at_ms in _turns(_counted(profile, spec, accounts), leaf, spec, facts, now_ms=now_ms)
     )
     return min((at_ms for at_ms in found if at_ms > now_ms), default=None)
+
+
+def _counted(profile: Profile, spec: AggregateSpec | None, accounts: Accounts) -> Profile:
+    """Return whose events an aggregate counts."""
+    of = spec.of if spec is not None else ""
+    return accounts.profiles.get(of, _NOBODY) if of else profile
 
 
 def _turns(

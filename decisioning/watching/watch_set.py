@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
 import msgspec
 
+from decisioning.profiles.accounts import NO_READS, Reads
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.conditions import Node, aggregates, load, parse, to_plain
 from decisioning.rules.durations import parse_duration
 from decisioning.rules.membership import MEMBER, meaning, member_fact, remembers
 from decisioning.rules.moment import kept_with_events
 from decisioning.rules.signals import events_read
-from decisioning.rules.tree import Leaf, leaves
+from decisioning.rules.tree import Leaf, leaves, said_by_accounts
 from decisioning.rules.triggers import awaited, filter_of
 from decisioning.specs import AggregateSpec, Condition, ReleaseSpec, TriggerSpec
 
@@ -132,6 +135,7 @@ class Segment:
     aggregates: tuple[AggregateSpec, ...]
     events: frozenset[str]
     follows_views: bool  # it counts in a page view or session: any event may change it
+    reads: Reads  # of accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,7 @@ class Trigger:
     aggregates: tuple[AggregateSpec, ...]
     where: Node | None
     wait_ms: int  # absence
+    reads: Reads  # of accounts
 
     @property
     def spec(self) -> TriggerSpec:
@@ -166,6 +171,8 @@ class Watch:
     absences: tuple[Trigger, ...] = ()
     keys: frozenset[str] = frozenset()  # of segments
     marks: frozenset[str] = frozenset()  # what `member_of` may hold
+    reads: Reads = NO_READS  # of accounts
+    of_accounts: frozenset[str] = frozenset()  # events of accounts that segments rest on
 
     @property
     def is_empty(self) -> bool:
@@ -185,6 +192,15 @@ class Watch:
                 found.by_segment.setdefault((one.spec.on, one.spec.segment), []).append(one)
         found.absences = tuple(one for one in triggers if one.spec.on == "absence")
         found.keys = frozenset(one.key for one in segments)
+        read = [*(one.reads for one in segments), *(one.reads for one in triggers)]
+        found.reads = reduce(or_, read, NO_READS)
+        found.of_accounts = frozenset(
+            name
+            for one in segments
+            for spec in one.aggregates
+            if spec.of
+            for name in events_read(spec)
+        )
         found.marks = found.keys | {
             mark + one.spec.key for one in triggers for mark in (FIRED, WAITED)
         }
@@ -203,6 +219,7 @@ def _segment(watched: WatchedSegment, specs: Mapping[str, AggregateSpec]) -> Seg
         own,
         frozenset(name for spec in own for name in events_read(spec)),
         any(spec.within in ("page", "session") for spec in own),
+        _reads(tree, own),
     )
 
 
@@ -211,11 +228,17 @@ def _judged(watched: WatchedTrigger, specs: Mapping[str, AggregateSpec]) -> Trig
     read: set[Any] = {leaf.fact for leaf in leaves(condition)}
     named = read | {watched.first, watched.then}
     spec = watched.spec
+    counted = tuple(specs[key] for key in sorted(named & specs.keys()))
     return Trigger(
         watched,
         condition,
         frozenset(read - specs.keys()),
-        tuple(specs[key] for key in sorted(named & specs.keys())),
+        counted,
         None if watched.where is None else load(watched.where),
         parse_duration(spec.within) * 1_000 if spec.on == "absence" else 0,
+        _reads(condition, counted),
     )
+
+
+def _reads(tree: Node, counted: Iterable[AggregateSpec]) -> Reads:
+    return Reads(said_by_accounts(tree), frozenset(one.of for one in counted if one.of))

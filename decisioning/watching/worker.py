@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import redis
@@ -10,6 +10,7 @@ import redis
 from consent import people
 from decisioning.ingestion.records import Record
 from decisioning.profiles.profile import Profile
+from decisioning.profiles.somebody import with_accounts
 from decisioning.watching.dispatches import encode_dispatch
 from decisioning.watching.live import (
     VERSION_KEY,
@@ -45,6 +46,7 @@ class Noticed:
     dues: dict[str, int] = field(default_factory=dict)  # exact, 0: never; of who was due
     earlier: dict[str, int] = field(default_factory=dict)  # at the latest; of who was not
     dispatches: list[bytes] = field(default_factory=list)
+    told: list[Record] = field(default_factory=list)  # what time, or their accounts, brought about
 
 
 class Watcher:
@@ -155,13 +157,25 @@ class Watcher:
         if self._watch.is_empty and not due:
             return noticed
         said = records_by_person(records)
+        alive = {}
         for person in dict.fromkeys([*said, *due]):
             profile = after.get(person)
-            if profile is None or profile.merged_into:
+            if profile is None or profile.merged_into or profile.is_account:
                 noticed.dues[person] = 0
-                continue
-            one = Look(person, before.get(person), profile, said.get(person, ()), person in due)
-            seen = self._look(one, partition, now_ms=now_ms)
+                noticed.told += self._members_of(profile, said.get(person, ()))
+            else:
+                alive[person] = profile
+        for one in with_accounts(self._client, alive, self._watch.reads):
+            person = one.person
+            looked = Look(
+                person,
+                before.get(person),
+                alive[person],
+                said.get(person, ()),
+                person in due,
+                one.accounts,
+            )
+            seen = self._look(looked, partition, now_ms=now_ms)
             if seen is not None:
                 self._add(noticed, one, seen)
         return noticed

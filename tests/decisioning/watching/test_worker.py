@@ -10,6 +10,7 @@ from decisioning.profiles.store import load_profile
 from decisioning.watching.live import sweep_again
 from tests.decisioning.ingestion.people_and_records import (
     NOW_MS,
+    PEPPER,
     accept,
     make_drain,
     make_record,
@@ -294,3 +295,52 @@ def test_what_is_no_longer_watched_is_forgotten(redis, clock):
 
     assert load_profile(redis, person(ANA))[1].member_of == {}
     assert [one.kind for one in told(redis)] == ["segment.entered"]
+
+
+HOUSE = people.person_id(people.Identifier("account", "household:h-1"), pepper=PEPPER)
+SHARED = {"event": "Viewed", "of": "household", "count": {"is": "gte", "value": 3}, "within": "1h"}
+
+
+def joins_household(redis, number, name, clock):
+    groups = {"household": "h-1"}
+    viewed(redis, number, name, clock, "", type="group", groups=groups, account=HOUSE)
+
+
+def test_members_enter_and_leave_a_segment_by_what_their_account_did(redis, clock, settings):
+    settings.RTTS_PEPPER = PEPPER
+    watch(redis, segments=[segment("busy", SHARED)], named=["*"])
+    partitions = sorted({*PARTITIONS, people.partition_of(HOUSE)})
+    drain = make_drain(redis, clock=clock, partitions=partitions)
+    settle(drain, clock)
+    joins_household(redis, 1, ANA, clock)
+    joins_household(redis, 2, BEN, clock)
+    settle(drain, clock)
+    for number in (3, 4):
+        viewed(redis, number, ANA, clock)
+    settle(drain, clock)
+    assert told(redis) == []
+
+    viewed(redis, 5, BEN, clock)
+    settle(drain, clock, steps=6)
+
+    entered = {("segment.entered", "busy", person(ANA)), ("segment.entered", "busy", person(BEN))}
+    assert set(names(told(redis))) == entered
+
+    clock.pass_ms(2 * HOUR)
+    settle(drain, clock)
+
+    assert {one.person for one in told(redis, kind="segment.left")} == {person(ANA), person(BEN)}
+    assert len(told(redis)) == 4
+
+
+def test_an_event_of_a_member_starts_a_trigger_once(redis, clock, settings):
+    settings.RTTS_PEPPER = PEPPER
+    watch(redis, triggers=[trigger("seen", "event", event="Viewed", every_s=1)])
+    partitions = sorted({*PARTITIONS, people.partition_of(HOUSE)})
+    drain = make_drain(redis, clock=clock, partitions=partitions)
+    settle(drain, clock)
+    joins_household(redis, 1, ANA, clock)
+    viewed(redis, 2, ANA, clock)
+    settle(drain, clock)
+
+    assert [one.person for one in told(redis)] == [person(ANA)]
