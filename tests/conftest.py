@@ -63,6 +63,7 @@ def _remove_everything():
 SHARING = {  # files that share a running product: one worker runs them one after the other, before all else
     "tests/test_main_path.py": "stack",
     "tests/consent/test_withdrawal_over_http.py": "stack",
+    "tests/campaigns/compliance/test_drill.py": "stack",
     "tests/browser/test_analytics_js.py": "bare_stack",
     "tests/clients/test_event_clients.py": "bare_stack",
     "tests/clients/test_openfeature.py": "bare_stack",
