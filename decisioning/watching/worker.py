@@ -177,8 +177,29 @@ class Watcher:
             )
             seen = self._look(looked, partition, now_ms=now_ms)
             if seen is not None:
-                self._add(noticed, one, seen)
+                self._add(noticed, looked, seen)
         return noticed
+
+    def _members_of(self, profile: Profile | None, records: Sequence[Record]) -> Iterable[Record]:
+        """Yield what has the members of an account looked at, where segments rest on what changed of it."""
+        told = next((one for one in reversed(records) if self._matters(one)), None)
+        if profile is None or told is None:
+            return
+        for member in profile.members:
+            yield Record(
+                kind="look",
+                message_id=f"{told.message_id}>{member}",
+                person=member,
+                event_time_ms=told.event_time_ms,
+                received_at_ms=told.received_at_ms,
+                source=told.source,
+            )
+
+    def _matters(self, record: Record) -> bool:
+        watch = self._watch
+        return record.event in watch.of_accounts or not watch.reads.attributes.isdisjoint(
+            record.attributes
+        )
 
     def _look(self, one: Look, partition: int, *, now_ms: int) -> Seen | None:
         try:
