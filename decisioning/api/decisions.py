@@ -26,6 +26,7 @@ from decisioning.api.http import (
     decode,
     route,
 )
+from decisioning.api.located import visits_of
 from decisioning.api.previewing import previewed
 from decisioning.api.process import this_process
 from decisioning.content import fitting
@@ -189,7 +190,7 @@ async def translate(asked: DecisionRequest, key: KeyRecord, around: Surroundings
         given=_given(asked, current.held, around, now) if current.held else {},
         options=asked.options,
         now=now.replace(microsecond=now.microsecond // 1000 * 1000),
-        records=judged.records,
+        records=[*await visits_of(judged.records), *judged.records],
         show_values=key.kind == "secret",
         preview=preview,
         under=current if preview else None,

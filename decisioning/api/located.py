@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from consent import people
 from decisioning.api.process import this_process
 from decisioning.enrichment.belonging import asking, note_belonging
-from decisioning.enrichment.visiting import ENTRIES_ATTRIBUTE, is_located, visit_events
+from decisioning.enrichment.visiting import ENTRIES_ATTRIBUTE, all_visits, is_located
 from decisioning.held import Held
 from decisioning.ingestion.records import Record
 from decisioning.link import Command
@@ -27,11 +27,7 @@ async def visits_of(records: Sequence[Record]) -> list[Record]:
         states = await _states(list(dict.fromkeys(record.person for record in located)))
     except RedisUnavailable:
         return []
-    told: list[Record] = []
-    for record in sorted(located, key=lambda one: one.event_time_ms):
-        events, states[record.person] = visit_events(record, states[record.person], fences)
-        told += events
-    return told
+    return all_visits(located, states, fences)
 
 
 async def note_belongings(records: Sequence[Record], held: Held | None) -> None:

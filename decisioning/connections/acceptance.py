@@ -14,12 +14,14 @@ from decisioning.connections.lines import Line
 from decisioning.connections.mapping import Json, Mapping, RowRefusal, apply, content_digest
 from decisioning.enrichment.belonging import asking, note_belonging
 from decisioning.enrichment.holding import IntakeHolder
+from decisioning.enrichment.visiting import ENTRIES_ATTRIBUTE, all_visits, is_located
 from decisioning.ingestion.identities import RULES, rules_of
 from decisioning.ingestion.log import SOFT_MARK, event_log
 from decisioning.ingestion.records import Record
 from decisioning.ingestion.refusals import Refusal
 from decisioning.ingestion.wire import Intake, read_messages
 from decisioning.observing.schemas import Schemas, judge
+from decisioning.profiles.cells import Cell
 from decisioning.profiles.store import load_profile
 from decisioning.releases import load_live
 from decisioning.rules.moment import kept_with_events
@@ -178,11 +180,25 @@ def take(
     """
     for record in asking(records, reading.kept_with_events):
         note_belonging(record, load_profile(client, record.person)[1], reading.segments)
-    results = event_log(client).accept(records, mark=mark)
+    told = _visits(client, records)
+    results = event_log(client).accept([*told, *records], mark=mark)[len(told) :]
     repeats = results.count("duplicate")
     metrics.EVENTS.labels("accepted").inc(len(results) - repeats)
     metrics.EVENTS.labels("duplicate").inc(repeats)
     return Taken(len(results) - repeats, repeats)
+
+
+def _visits(client: "redis.Redis", records: Sequence[Record]) -> list[Record]:
+    """Return what located records say of geofences; they come first, as a retry would find the state changed."""
+    located = [record for record in records if is_located(record)]
+    if not located:
+        return []
+    states: dict[str, Cell | None] = {}
+    for person in {record.person for record in located}:
+        profile = load_profile(client, person)[1]
+        states[person] = profile.attributes.get(ENTRIES_ATTRIBUTE) if profile is not None else None
+    fences = {fence.key: fence for fence in _intake_terms().terms.fences}
+    return all_visits(located, states, fences)
 
 
 def shown(value: Any) -> Any:

@@ -22,6 +22,8 @@ class Fence(Struct, frozen=True, kw_only=True):
     radius_m: Annotated[float, Meta(gt=0, le=500_000)] = 100.0
     corners: Annotated[tuple[Point, ...], Meta(max_length=MAX_CORNERS)] = ()
     dwell_s: Annotated[int, Meta(ge=0, le=86_400)] = 600  # inside so long is a stay
+    # Who is not located again for so long has left.
+    silent_s: Annotated[int, Meta(ge=60, le=604_800)] = 3_600
 
     def faults(self) -> list[str]:
         """Return what is wrong with its shape, in words."""

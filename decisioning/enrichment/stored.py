@@ -1,5 +1,6 @@
 """The only place that keeps what the owner decided about the intake, and what it looks things up in."""
 
+import logging
 import os
 import threading
 import time
@@ -11,8 +12,11 @@ from typing import Any, Final
 import msgspec
 import redis
 
+from decisioning.enrichment.fences import Fence
 from decisioning.enrichment.terms import DEFAULT, Terms, TermsRefused, packed, read_terms
 from decisioning.models import IntakeDocument
+
+logger = logging.getLogger("decisioning")
 
 TERMS_KEY: Final = "intake:terms"  # packed Terms
 PRODUCTS_KEY: Final = "intake:products"  # packed product id -> fields
@@ -149,3 +153,25 @@ def load_provided(client: "redis.Redis", provider: str) -> Provided:
     found: Any = client.hgetall(provided_key(provider))
     read = msgspec.msgpack.Decoder(tuple[dict[str, Any], int]).decode
     return {cell.decode(): read(one) for cell, one in found.items()}
+
+
+class Fences:
+    """The geofences in force, as workers hold them."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+        self._version: bytes | None = b""
+        self.known: Mapping[str, Fence] = {}
+
+    def renew(self) -> None:
+        """Take up what is in force now; one round trip where nothing changed. What cannot be read leaves the former."""
+        version: Any = self._client.hget(VERSIONS_KEY, "terms")
+        if version == self._version:
+            return
+        try:
+            found = find_terms(self._client)
+        except TermsRefused as error:
+            logger.error("intake.terms_unreadable %s", error)
+        else:
+            self.known = {fence.key: fence for fence in (found or DEFAULT).fences}
+        self._version = version

@@ -53,9 +53,15 @@ def visit_events(
         for key, (since, _) in was.items()
         if key not in now
     ]
-    packed = [f"{key}@{since}{'+' if stayed else ''}" for key, (since, stayed) in now.items()]
+    packed = pack_entries(now)
     record.attributes[ENTRIES_ATTRIBUTE] = packed
     return told, Cell(packed, record.event_time_ms, 0, record.source)
+
+
+def pack_entries(entries: Entries, *, located: str = "") -> list[str]:
+    """Return a state as an attribute holds it, the first entered first."""
+    ordered = sorted(entries.items(), key=lambda one: (one[1][0], one[0]))
+    return [f"{key}@{since}{'+' if stayed else ''}{located}" for key, (since, stayed) in ordered]
 
 
 def read_entries(value: Any) -> Entries:
@@ -69,16 +75,23 @@ def read_entries(value: Any) -> Entries:
 
 def _entries(values: Iterable[Any]) -> Iterator[tuple[str, tuple[int, bool]]]:
     for value in values:
-        key, _, since = str(value).partition("@")
+        key, _, rest = str(value).partition("@")
+        since = rest.partition("~")[0]
         if since.rstrip("+").isdigit():
             yield key, (int(since.rstrip("+")), since.endswith("+"))
 
 
+def located_s(cell: Cell) -> int:
+    """Return when somebody was last located, epoch seconds; time alone writes that beside the state, as ``~``."""
+    first = str(next(iter(cell.value or ()), ""))
+    told = first.partition("~")[2]
+    return int(told) if told.isdigit() else cell.event_time_ms // 1000
+
+
 def _event(record: Record, name: str, fence: str, more: dict[str, Any], since_ms: int) -> Record:
-    verb = name.removeprefix("Geofence ").lower()
     return msgspec.structs.replace(
         record,
-        message_id=f"geofence:{record.person}:{verb}:{fence}:{since_ms}",
+        message_id=event_id(record.person, name, fence, since_ms),
         type="track",
         event=name,
         properties={"geofence": fence, **more},
@@ -87,3 +100,20 @@ def _event(record: Record, name: str, fence: str, more: dict[str, Any], since_ms
         context={},
         joins=(),
     )
+
+
+def event_id(person: str, name: str, fence: str, since_ms: int) -> str:
+    """Return the id under which an event is told once; `since_ms` is when the person was last located before it."""
+    verb = name.removeprefix("Geofence ").lower()
+    return f"geofence:{person}:{verb}:{fence}:{since_ms}"
+
+
+def all_visits(
+    records: Iterable[Record], states: dict[str, Cell | None], fences: Mapping[str, Fence]
+) -> list[Record]:
+    """Return what located records say, one after the other; `states` holds where each person was before, and then is."""
+    told: list[Record] = []
+    for record in sorted(records, key=lambda one: one.event_time_ms):
+        events, states[record.person] = visit_events(record, states[record.person], fences)
+        told += events
+    return told

@@ -8,6 +8,8 @@ from typing import Any, Final
 import redis
 
 from consent import people
+from decisioning.enrichment.lingering import linger
+from decisioning.enrichment.stored import Fences
 from decisioning.ingestion.records import Record
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.somebody import with_accounts
@@ -58,6 +60,7 @@ class Watcher:
         self._watch = Watch()
         self._swept: dict[int, Swept] = {}
         self._next_poll = 0.0
+        self._fences = Fences(client)
 
     def renew(self) -> None:
         """Take up what is published now."""
@@ -81,7 +84,9 @@ class Watcher:
         if now < self._next_poll:
             return {}
         self._next_poll = now + POLL_S
-        found = {} if self._watch.is_empty else self._timers(judged_until)
+        self._fences.renew()
+        is_idle_watch = self._watch.is_empty and not self._fences.known
+        found = {} if is_idle_watch else self._timers(judged_until)
         for partition, persons in self._sweep(judged_until).items() if is_idle else ():
             swept, more = persons
             one = found.setdefault(partition, Due())
@@ -154,7 +159,7 @@ class Watcher:
     ) -> Noticed:
         """Return what is to be committed for the people of a run: those whom its records changed, and those due."""
         noticed = Noticed()
-        if self._watch.is_empty and not due:
+        if self._watch.is_empty and not self._fences.known and not due:
             return noticed
         said = records_by_person(records)
         alive = {}
@@ -177,8 +182,17 @@ class Watcher:
             )
             seen = self._look(looked, partition, now_ms=now_ms)
             if seen is not None:
-                self._add(noticed, looked, seen)
+                self._add(noticed, looked, self._with_fences(noticed, looked, seen, now_ms=now_ms))
         return noticed
+
+    def _with_fences(self, noticed: Noticed, one: Look, seen: Seen, *, now_ms: int) -> Seen:
+        """Return what was seen with when geofences want a look, and note what they tell of."""
+        if not self._fences.known:
+            return seen
+        found = linger(one.person, one.after, self._fences.known, now_ms=now_ms)
+        noticed.told += found.told
+        dues = [at_ms for at_ms in (seen.due_ms, found.due_ms) if at_ms is not None]
+        return replace(seen, due_ms=min(dues, default=None))
 
     def _members_of(self, profile: Profile | None, records: Sequence[Record]) -> Iterable[Record]:
         """Yield what has the members of an account looked at, where segments rest on what changed of it."""
