@@ -11,12 +11,15 @@ from django.utils.translation import gettext_lazy
 
 from campaigns import limits, triggers
 from campaigns.models.items import Kind
+from consent.notices import MEDIA_TYPES, NoticeDraft
 from consent.people import NAMESPACES
-from consent.policy import PurposeSpec
+from consent.policy import JurisdictionSpec, PurposeSpec
+from consent.policy_rules import purpose_faults
 from decisioning.arbitration.scoring import TERMS
 from decisioning.content.contents import places
 from decisioning.content.fitting import NETWORKS
 from decisioning.content.templates import has_tokens
+from decisioning.rules.reading import ACCOUNT_TYPE
 from decisioning.schedules import known_zone, minutes
 from decisioning.specs import (
     AttributeSpec,
@@ -35,6 +38,8 @@ from decisioning.specs import (
 )
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+PLACE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?|\*")
+ADULT = 18
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]*")
 KEY_WORDS = gettext_lazy(
     "Use lower-case letters, digits, dots, dashes and underscores, e.g. “winter-sale”."
@@ -242,6 +247,11 @@ def _offer_errors(spec: OfferSpec) -> Iterable[FieldError]:
             yield FieldError(f"variants[{index}].placements", _("Choose at least one placement."))
     for index, cap in enumerate(spec.caps):
         yield from _between(f"caps[{index}].limit", cap.limit, 1, limits.CAP_LIMIT)
+        if not ACCOUNT_TYPE.fullmatch(cap.of):
+            yield FieldError(
+                f"caps[{index}].of",
+                _("Name the type of the account, such as account or household."),
+            )
         if cap.window_s is not None:
             yield from _between(f"caps[{index}].window_s", cap.window_s, 60, limits.CAP_WINDOW_S)
 
@@ -301,8 +311,55 @@ def _purpose_errors(spec: PurposeSpec) -> Iterable[FieldError]:
         yield FieldError(
             "objectable", _("Only a purpose needed for a contract may refuse objections.")
         )
-    if spec.basis == "legitimate_interest" and spec.device_access:
-        yield FieldError("basis", _("Reading or writing the device needs consent."))
+    if spec.retention_days is not None:
+        yield from _between("retention_days", spec.retention_days, 1, limits.RETENTION_DAYS)
+    for name in ("recipients", "transfers", "data_categories"):
+        yield from _too_many(name, getattr(spec, name), limits.PURPOSE_LINES)
+    yield from (FieldError(*fault) for fault in purpose_faults(spec))
+
+
+def _jurisdiction_errors(spec: JurisdictionSpec) -> Iterable[FieldError]:
+    yield from _code_errors(spec.codes)
+    for name in ("age_of_consent", "opt_in_below", "ads_from"):
+        yield from _between(name, getattr(spec, name), 0, ADULT)
+    for name in ("reprompt_days", "answer_days"):
+        yield from _between(name, getattr(spec, name), 1, limits.VALIDITY_DAYS)
+    for days in spec.validity_days.values():
+        yield from _between("validity_days", days, 1, limits.VALIDITY_DAYS)
+    if not spec.source_url.startswith("https://"):
+        yield FieldError("source_url", _("Say where this is written: an address with https."))
+    if spec.reviewed_on is None:
+        yield FieldError("reviewed_on", _("Say when somebody last read it."))
+
+
+def _code_errors(codes: tuple[str, ...]) -> Iterable[FieldError]:
+    yield from _too_many("codes", codes, limits.PLACES)
+    yield from _duplicates("codes", codes)
+    if not codes:
+        yield FieldError("codes", _("Name a place at least, e.g. “US-CA”."))
+    for code in codes:
+        if not PLACE.fullmatch(code):
+            words = _("“{code}” is no code of ISO 3166-2, e.g. “DE” or “US-CA”.").format(code=code)
+            yield FieldError("codes", words)
+
+
+def _notice_errors(spec: NoticeDraft) -> Iterable[FieldError]:
+    yield from _between("version", spec.version, 1, limits.NOTICE_VERSION)
+    yield from _too_many("purposes", spec.purposes, limits.PURPOSES)
+    if spec.effective_from.tzinfo is None:
+        yield FieldError("effective_from", _("Say in which time zone."))
+    if spec.media_type not in MEDIA_TYPES:
+        yield FieldError("media_type", _("Choose text/html or text/plain."))
+    if not spec.texts:
+        yield FieldError("texts", _("Write it in one language at least."))
+    yield from _too_many("texts", tuple(spec.texts), limits.LANGUAGES)
+    for language, text in spec.texts.items():
+        if not LANGUAGE.fullmatch(language):
+            words = _("“{language}” is no language, e.g. “de” or “de-AT”.")
+            yield FieldError("texts", words.format(language=language))
+        if not text.strip() or len(text.encode()) > limits.NOTICE_BYTES:
+            words = _("Write 1 to {most} bytes in each language.").format(most=limits.NOTICE_BYTES)
+            yield FieldError("texts", words)
 
 
 def _settings_errors(spec: Any) -> Iterable[FieldError]:
@@ -333,5 +390,7 @@ _RULES: dict[str, Callable[[Any], Iterable[FieldError]]] = {
     Kind.EXPERIMENT: _experiment_errors,
     Kind.TRIGGER: _trigger_errors,
     Kind.PURPOSE: _purpose_errors,
+    Kind.JURISDICTION: _jurisdiction_errors,
+    Kind.NOTICE: _notice_errors,
     Kind.SETTINGS: _settings_errors,
 }

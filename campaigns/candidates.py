@@ -16,7 +16,7 @@ from campaigns.models import Change, Item, Release, Revision
 from campaigns.models.items import DATA_KINDS, POLICY_KINDS, Kind
 from campaigns.uses import Name, Use, users_by_name
 from consent.policy import PolicySpec
-from consent.policy_store import basis_faults
+from consent.policy_store import live_policy, policy_faults
 from decisioning.rules.catalogue import Catalogue
 from decisioning.specs import ReleaseSpec
 
@@ -44,12 +44,16 @@ class Candidate:
     @cached_property
     def policy(self) -> PolicySpec:
         """Return the consent policy; raises Refused where a body cannot become a spec."""
-        return mapping.policy_spec(self.bodies)
+        return mapping.policy_spec(self.bodies, published=live_policy())
 
     @cached_property
     def purposes(self) -> frozenset[str]:
-        """Return the keys of all purposes."""
-        return frozenset(key for kind, key in self.bodies if kind == Kind.PURPOSE)
+        """Return the keys of all purposes for which anything may be done."""
+        return frozenset(
+            key
+            for (kind, key), body in self.bodies.items()
+            if kind == Kind.PURPOSE and not body.get("retired")
+        )
 
     @cached_property
     def users(self) -> dict[Name, tuple[Use, ...]]:
@@ -73,16 +77,16 @@ class Candidate:
         return spec
 
     def findings(self) -> list[checking.Finding]:
-        """Return everything that keeps it from being published; one query."""
-        bases = [
-            checking.Finding(Kind.PURPOSE, key, "basis", words)
-            for key, words in basis_faults(self.policy.purposes)
+        """Return everything that keeps it from being published; a few queries."""
+        of_policy = [
+            checking.Finding(fault.kind, fault.key, fault.field, fault.words)
+            for fault in policy_faults(self.policy)
         ]
         waiting = [
             checking.Finding(kind, key, field, words)
             for kind, key, field, words in unready_pictures(self.bodies)
         ]
-        return [*checking.check(self.spec, self.purposes), *bases, *waiting]
+        return [*checking.check(self.spec, self.purposes), *of_policy, *waiting]
 
 
 def live_release() -> Release | None:

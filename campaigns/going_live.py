@@ -7,10 +7,11 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
-from campaigns import reach, remeasuring, stopping
+from campaigns import mapping, reach, remeasuring, stopping
 from campaigns.candidates import candidate_from, candidate_of, conflicts
 from campaigns.drafts import author_ids, drafts_of, void_approvals
 from campaigns.models import Change, Event, Item, Release
+from campaigns.models.items import Kind
 from campaigns.notifying import telling
 from campaigns.publishing import (
     NotPossible,
@@ -22,6 +23,7 @@ from campaigns.publishing import (
     note,
     stamp,
 )
+from consent import notices
 from consent.policy import decode_policy
 from consent.policy_store import record_policy
 
@@ -78,6 +80,8 @@ def _tell(release: Release, *, now: datetime) -> None:
 def _record_policy(release: Release, *, now: datetime) -> None:
     if release.change is None or release.approved_by is None:
         return  # a roll back: policies only move forward
+    rows = release.revisions.filter(item__kind=Kind.NOTICE)
+    notices.keep_texts([mapping.parse(Kind.NOTICE, row.body) for row in rows], now=now)
     authors = User.objects.filter(pk__in=author_ids(release.change))
     record_policy(
         decode_policy(bytes(release.policy)),

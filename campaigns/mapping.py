@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.body_rules import FieldError, faults_of
-from campaigns.models.items import Kind
-from consent.policy import PolicySpec, PurposeSpec, seal_policy
+from campaigns.models.items import POLICY_KINDS, Kind
+from consent.notices import NoticeDraft
+from consent.policy import JurisdictionSpec, NoticeSpec, PolicySpec, PurposeSpec, seal_policy
+from consent.policy_rules import with_earlier
 from decisioning.content.contents import cleaned
 from decisioning.specs import (
     IDENTITY,
@@ -59,6 +61,8 @@ SPECS: dict[str, type[Any]] = {
     Kind.EXPERIMENT: ExperimentSpec,
     Kind.TRIGGER: TriggerSpec,
     Kind.PURPOSE: PurposeSpec,
+    Kind.JURISDICTION: JurisdictionSpec,
+    Kind.NOTICE: NoticeDraft,
 }
 
 # Where the specs of a kind stand in a release.
@@ -173,16 +177,27 @@ def with_clean_html(kind: str, body: Body) -> Body:
     return {**body, "variants": variants}
 
 
-def policy_spec(bodies: Bodies, *, version: int = 0) -> PolicySpec:
-    """Return the consent policy of all purposes, sealed with its digest.
+def policy_spec(
+    bodies: Bodies, *, version: int = 0, published: PolicySpec | None = None
+) -> PolicySpec:
+    """Return the consent policy of all purposes, jurisdictions and notices, sealed with its digest.
+
+    Versions of notices that `published` has stay in it.
 
     Raises:
-        Refused: a body cannot become a purpose.
+        Refused: a body cannot become a purpose, jurisdiction or notice.
     """
-    purposes = [
-        parse_named(kind, key, body) for (kind, key), body in bodies.items() if kind == Kind.PURPOSE
-    ]
-    return seal_policy(purposes, version=version)
+    parts: dict[str, list[Any]] = {kind: [] for kind in POLICY_KINDS}
+    for (kind, key), body in bodies.items():
+        if kind in parts:
+            parts[kind].append(parse_named(kind, key, body))
+    notices: list[NoticeSpec] = [draft.spec() for draft in parts[Kind.NOTICE]]
+    return seal_policy(
+        parts[Kind.PURPOSE],
+        version=version,
+        jurisdictions=parts[Kind.JURISDICTION],
+        notices=with_earlier(notices, published),
+    )
 
 
 def parse_named(kind: str, key: str, body: Body) -> Any:

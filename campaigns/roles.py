@@ -10,7 +10,8 @@ from django.db.models import Max, Q, QuerySet
 
 AUTHORED = (
     *("attribute", "eventtype", "channel", "placement", "picture", "segment", "offer"),
-    *("campaign", "experiment", "trigger", "purpose", "releasesettings"),
+    *("campaign", "experiment", "trigger", "purpose", "jurisdiction", "privacynotice"),
+    "releasesettings",
 )
 
 VIEW = Q(codename__startswith="view_", content_type__app_label__in=("campaigns", "foundation"))

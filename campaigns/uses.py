@@ -84,6 +84,13 @@ def _keys(kind: Kind) -> Reader:
     return read
 
 
+def _all_but(kind: Kind, everything: str) -> Reader:
+    def read(value: Any) -> Iterator[Name]:
+        yield from ((kind, key) for key in value or () if key != everything)
+
+    return read
+
+
 def _variants(rows: Any) -> Iterator[Name]:
     for row in rows or ():
         yield from ((Kind.PLACEMENT, key) for key in row["placements"])
@@ -123,5 +130,10 @@ _FIELDS: dict[str, dict[str, Reader]] = {
         "placement": _keys(Kind.PLACEMENT),
         "purposes": _keys(Kind.PURPOSE),
     },
+    Kind.JURISDICTION: {
+        "mechanisms": _keys(Kind.PURPOSE),
+        "validity_days": _all_but(Kind.PURPOSE, "*"),
+    },
+    Kind.NOTICE: {"purposes": _keys(Kind.PURPOSE)},
     Kind.EXPERIMENT: {"campaign": _keys(Kind.CAMPAIGN), "arms": _arms},
 }

@@ -19,10 +19,12 @@ from campaigns.candidates import Candidate
 from campaigns.mapping import Bodies, Body
 from campaigns.models.items import Kind
 from campaigns.wording_labels import (
+    ACCOUNT_SCOPES,
     CHOICES,
     COUNTS,
     LABELS,
     NAMESPACES,
+    OTHER_SCOPE,
     REFERENCES,
     SCOPES,
     TYPES,
@@ -172,11 +174,9 @@ def _field(
 
 
 def _value(field: str, value: Any, *, names: Names, zone: str) -> str:
-    if field in ("condition", "eligibility"):
-        return words_of(value, names)
-    if field == "leaving":
-        return words_of(value, names) if value else _("who is no longer certain to be in it")
-    if field in ("starts_at", "ends_at"):
+    if field in _NAMING:
+        return _NAMING[field](value, names)
+    if field in ("starts_at", "ends_at", "effective_from"):
         return moment(value, zone)
     if field in REFERENCES:
         keys = value if isinstance(value, list) else [value] if value else []
@@ -188,6 +188,39 @@ def _value(field: str, value: Any, *, names: Names, zone: str) -> str:
     if value in CHOICES.get(field, ()):
         return str(CHOICES[field][value])
     return plain(value)
+
+
+def _leaving(condition: Condition, names: Names) -> str:
+    return words_of(condition, names) if condition else _("who is no longer certain to be in it")
+
+
+def _by_purpose(said: Mapping[str, str], names: Names) -> str:
+    every = _("every purpose")
+    lines = (
+        f"{every if key == '*' else names.of(Kind.PURPOSE, key)}: {words}"
+        for key, words in said.items()
+    )
+    return "; ".join(lines) or NOTHING
+
+
+def _mechanisms(said: dict[str, str], names: Names) -> str:
+    return _by_purpose({key: str(CHOICES["mechanism"][one]) for key, one in said.items()}, names)
+
+
+def _validity(days: Any, names: Names) -> str:
+    if not isinstance(days, dict):  # of a purpose, one number for all
+        return plain(days)
+    return _by_purpose({key: ACTIVE.number(one) for key, one in days.items()}, names)
+
+
+# Fields that name other things of the candidate.
+_NAMING: dict[str, Callable[[Any, Names], str]] = {
+    "condition": words_of,
+    "eligibility": words_of,
+    "leaving": _leaving,
+    "mechanisms": _mechanisms,
+    "validity_days": _validity,
+}
 
 
 def hours_line(hours: Body) -> str:
@@ -236,8 +269,17 @@ def _variant(row: Body, names: Names) -> str:
 def _cap(row: Body, _names: Names) -> str:
     return _("at most {limit}, {scope}").format(
         limit=limit_words(row["limit"], row["counts"], row["window_s"], ACTIVE),
-        scope=SCOPES[row["scope"]],
+        scope=scope_words(row),
     )
+
+
+def scope_words(row: Body) -> str:
+    """Return for whom a limit counts, "per household, all members together"."""
+    if row["scope"] != "account":
+        return str(SCOPES[row["scope"]])
+    of = row.get("of") or "account"
+    known = ACCOUNT_SCOPES.get(of)
+    return str(known) if known else OTHER_SCOPE.format(type=of)
 
 
 def _arm(row: Body, names: Names) -> str:
@@ -307,7 +349,7 @@ _ROWS: dict[str, _Rows] = {
     "variants": _Rows(lambda row: _("Variant {key}").format(key=row["key"]), _variant),
     "caps": _Rows(
         lambda row: _("Limit {scope}, {counts}").format(
-            scope=SCOPES[row["scope"]], counts=COUNTS[row["counts"]]
+            scope=scope_words(row), counts=COUNTS[row["counts"]]
         ),
         _cap,
     ),
@@ -397,6 +439,12 @@ _SUMMARIES: dict[str, Callable[[Body, Names], str]] = {
     Kind.EXPERIMENT: _experiment_line,
     Kind.TRIGGER: _trigger_line,
     Kind.PURPOSE: lambda body, _names: str(CHOICES["basis"].get(body["basis"], body["basis"])),
+    Kind.JURISDICTION: lambda body, _names: _("{places}: {how}").format(
+        places=plain(body["codes"]), how=CHOICES["mechanism"][body.get("mechanism", "opt_in")]
+    ),
+    Kind.NOTICE: lambda body, _names: _("version {version}: {what}").format(
+        version=body["version"], what=CHOICES["change_class"][body["change_class"]]
+    ),
     Kind.SETTINGS: lambda body, _names: _("{share} of people kept out").format(
         share=percent(body["holdout_share"])
     ),

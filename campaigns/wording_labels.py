@@ -7,7 +7,35 @@ from django.utils.translation import gettext_lazy as _
 from campaigns.models.items import Kind
 
 LABELS: Final = {
+    "acknowledge_days": _("Requests are confirmed within (days)"),
     "act": _("Do"),
+    "ads_from": _("Profiled advertising from the age of"),
+    "age_of_consent": _("Age of consent"),
+    "answer_days": _("Requests are answered within (days)"),
+    "change_class": _("What the change means"),
+    "codes": _("Places"),
+    "controller": _("Who is responsible"),
+    "data_categories": _("Categories of data"),
+    "effective_from": _("In force from"),
+    "gpc_effect": _("Global Privacy Control"),
+    "mechanism": _("How people are asked"),
+    "mechanisms": _("Otherwise for these purposes"),
+    "media_type": _("Content type"),
+    "opt_in_below": _("Asked first below the age of"),
+    "profiled_ads": _("Profiled advertising"),
+    "recipients": _("Recipients"),
+    "regime": _("Law"),
+    "reprompt_days": _("Asked again after (days)"),
+    "retention_days": _("Data is kept for (days)"),
+    "review_route": _("How to ask for a human's review"),
+    "reviewed_on": _("Last read on"),
+    "significant_effect": _("Decides on something significant"),
+    "source_url": _("Where this is written"),
+    "special_category": _("Special category of data"),
+    "texts": _("Words"),
+    "transfers": _("Transfers abroad"),
+    "unknown_age": _("Somebody of unknown age is"),
+    "workflow_version": _("Version of the page"),
     "destination": _("Destination"),
     "event": _("Event"),
     "every_s": _("At most once per person in"),
@@ -113,13 +141,34 @@ CHOICES: Final = {
         "push": _("push a decision to the person's open pages"),
         "email": _("send an e-mail"),
     },
+    "mechanism": {
+        "opt_in": _("asked first"),
+        "opt_out": _("told that they may say no"),
+        "notice_only": _("told"),
+    },
+    "change_class": {
+        "editorial": _("other words, same meaning: consent stays"),
+        "notify": _("people are told, consent stays"),
+        "reconsent": _("consent is asked for again"),
+    },
+    "gpc_effect": {"denies": _("says no"), "none": _("says nothing")},
+    "unknown_age": {"adult": _("an adult"), "child": _("a child")},
     "clock": {"zone": _("of the time zone"), "person": _("of the person")},
 }
 SCOPES: Final = {
     "person": _("per person"),
     "channel": _("per person and channel"),
     "total": _("for everybody together"),
+    "account": _("per account, all members together"),
 }
+# Limits of accounts, by their type.
+ACCOUNT_SCOPES: Final = {
+    "account": _("per account, all members together"),
+    "household": _("per household, all members together"),
+    "company": _("per company, all members together"),
+    "team": _("per team, all members together"),
+}
+OTHER_SCOPE: Final = _("per account of the type “{type}”, all members together")
 COUNTS: Final = {
     "decision": _("decisions"),
     "impression": _("impressions"),

@@ -11,11 +11,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from consent import policy_rules
 from consent.models import PolicyVersion
 from consent.policy import (
     PolicyError,
     PolicySpec,
-    PurposeSpec,
     decode_policy,
     encode_policy,
     seal_policy,
@@ -43,24 +43,28 @@ def record_policy(
 ) -> PolicySpec:
     """Record what a policy says as the next version and return that; `put_live` then brings it into force.
 
-    `base` is the digest of the policy that was in force when it was written, "" for none. Where its purposes
-    are those in force already, nothing is recorded and the live policy is returned.
+    `base` is the digest of the policy that was in force when it was written, "" for none. Where it says what is in
+    force already, nothing is recorded and the live policy is returned. Earlier versions of notices stay in it.
 
     Raises:
-        PolicyRefused: approved by an author, overtaken by another, or asks under another basis what was
-            ever asked as consent.
+        PolicyRefused: approved by an author, overtaken by another, or contradicts itself or what was published.
     """
     authors = sorted(set(authors))
     if approved_by in authors:
         raise PolicyRefused(_("A policy is approved by somebody who has not edited it."))
     live = live_policy()
-    policy = seal_policy(spec.purposes, version=live.version + 1 if live else 1)
-    if live is not None and live.purposes == policy.purposes:
+    policy = seal_policy(
+        spec.purposes,
+        version=live.version + 1 if live else 1,
+        jurisdictions=spec.jurisdictions,
+        notices=policy_rules.with_earlier(spec.notices, live),
+    )
+    if live is not None and live.says_the_same(policy):
         return live
     if base != (live.digest if live else ""):
         raise _overtaken()
-    for _key, words in basis_faults(policy.purposes):
-        raise PolicyRefused(words)
+    for fault in policy_faults(policy):
+        raise PolicyRefused(fault.words)
     try:
         with transaction.atomic():
             PolicyVersion.objects.create(
@@ -94,26 +98,10 @@ def _overtaken() -> PolicyRefused:
     )
 
 
-def basis_faults(purposes: Iterable[PurposeSpec]) -> Iterator[tuple[str, str]]:
-    """Yield (key, words) for each purpose that was asked as consent in any published policy and no longer is.
-
-    Source: EDPB Guidelines 05/2020, paragraphs 121-123.
-    """
+def policy_faults(policy: PolicySpec) -> Iterator[policy_rules.Fault]:
+    """Yield everything that keeps a policy from being published after those that were; one query."""
     said = [decode_policy(bytes(row.body)) for row in PolicyVersion.objects.order_by("version")]
-    earlier = [purpose for policy in said for purpose in policy.purposes]
-    by_consent = {purpose.key for purpose in earlier if purpose.basis == "consent"}
-    asked = by_consent | {purpose.key for purpose in earlier if purpose.device_access}
-    for purpose in purposes:
-        stays = purpose.basis == "consent" or (
-            purpose.device_access and purpose.key not in by_consent
-        )
-        if purpose.key in asked and not stays:
-            yield (
-                purpose.key,
-                _(
-                    "People were asked for consent to “{name}”, so it cannot go on under another basis; make a new purpose."
-                ).format(name=purpose.name),
-            )
+    yield from policy_rules.faults(policy, said)
 
 
 def live_policy() -> PolicySpec | None:

@@ -92,6 +92,8 @@ NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
         gettext_lazy("Consent"),
         (
             Entry("campaigns.purpose", "purpose"),
+            Entry("campaigns.privacynotice", "policy"),
+            Entry("campaigns.jurisdiction", "attribute"),
             Entry("consent.policyversion", "policy"),
             Entry("consent.consentevent", "ledger"),
             Entry("admin:rtts-compliance", "search", gettext_lazy("Find a person's record")),

@@ -17,6 +17,7 @@ MODELS: Final = (
     *(_("attribute"), _("attributes"), _("event type"), _("event types"), _("channel"), _("channels")),
     *(_("placement"), _("placements"), _("segment"), _("segments"), _("offer"), _("offers")),
     *(_("campaign"), _("campaigns"), _("experiment"), _("experiments"), _("trigger"), _("triggers"), _("purpose"), _("purposes")),
+    *(_("jurisdiction"), _("jurisdictions"), _("privacy notice"), _("privacy notices")),
     *(_("change"), _("changes"), _("release"), _("releases"), _("policy version"), _("policy versions")),
     *(_("consent event"), _("consent events"), _("person"), _("API key"), _("API keys")),
     *(_("decision record"), _("decision records"), _("record read"), _("record reads")),

@@ -35,6 +35,8 @@ PLURALS: dict[str, Kind] = {
     "experiments": Kind.EXPERIMENT,
     "triggers": Kind.TRIGGER,
     "purposes": Kind.PURPOSE,
+    "jurisdictions": Kind.JURISDICTION,
+    "notices": Kind.NOTICE,
     "release-settings": Kind.SETTINGS,
 }
 KIND = OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=sorted(PLURALS))

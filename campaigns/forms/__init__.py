@@ -10,6 +10,7 @@ from campaigns.forms.catalogue import (
 )
 from campaigns.forms.items import ItemForm, author_of, current_revision
 from campaigns.forms.offers import CampaignForm, ExperimentForm, OfferForm, SegmentForm
+from campaigns.forms.policies import JurisdictionForm, NoticeForm
 from campaigns.forms.triggers import TriggerForm
 
 FORMS: dict[str, type[ItemForm]] = {
@@ -17,7 +18,7 @@ FORMS: dict[str, type[ItemForm]] = {
     for form in (
         *(AttributeForm, EventTypeForm, ChannelForm, PlacementForm, SegmentForm),
         *(OfferForm, CampaignForm, ExperimentForm, TriggerForm),
-        *(PurposeForm, ReleaseSettingsForm),
+        *(PurposeForm, JurisdictionForm, NoticeForm, ReleaseSettingsForm),
     )
 }
 

@@ -15,7 +15,7 @@ from campaigns.forms.rows import RowsField
 from campaigns.forms.schedules import hours_field, hours_of, zone_field
 from campaigns.mapping import Body
 from campaigns.models.items import Kind
-from campaigns.wording_labels import NAMESPACES
+from campaigns.wording_labels import CHOICES, NAMESPACES
 from decisioning.specs import IDENTITY, ValueType
 
 TYPES = [(value, value) for value in get_args(ValueType)]
@@ -236,6 +236,27 @@ class PurposeForm(ItemForm):
         label=_("Data Privacy Vocabulary term"),
         help_text="E.g. dpv:PersonalisedAdvertising.",
     )
+    mechanism = forms.ChoiceField(
+        choices=list(CHOICES["mechanism"].items()),
+        initial="opt_in",
+        label=_("How people are asked"),
+        help_text=_("At least; where a jurisdiction asks for more, more. Of consent only."),
+    )
+    special_category = forms.BooleanField(
+        required=False,
+        label=_("Special category of data"),
+        help_text=_("Uses health, belief, origin and the like: explicit consent only."),
+    )
+    significant_effect = forms.BooleanField(
+        required=False,
+        label=_("Decides on something significant"),
+        help_text=_("Credit, insurance, price: explicit consent or a contract."),
+    )
+    profiled_ads = forms.BooleanField(
+        required=False,
+        label=_("Profiled advertising"),
+        help_text=_("Known minors get none where the law says so."),
+    )
     device_access = forms.BooleanField(
         required=False, help_text=_("Reads or writes the device: consent only.")
     )
@@ -261,6 +282,24 @@ class PurposeForm(ItemForm):
         required=False,
         label=_("GPP fields"),
         help_text=_("E.g. SaleOptOut; one per line."),
+    )
+    retention_days = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=limits.RETENTION_DAYS,
+        label=_("Data is kept for (days)"),
+        help_text=_("As the register of processing says it."),
+    )
+    data_categories = LinesField(
+        required=False, label=_("Categories of data"), help_text=_("One per line, e.g. purchases.")
+    )
+    recipients = LinesField(
+        required=False, label=_("Recipients"), help_text=_("Who gets the data; one per line.")
+    )
+    transfers = LinesField(
+        required=False,
+        label=_("Transfers abroad"),
+        help_text=_("Where to and what covers it; one per line."),
     )
     retired = forms.BooleanField(
         required=False,

@@ -40,6 +40,12 @@ EMPTY: Final[dict[str, Any]] = {
     ),
     "campaigns.experiment": gettext_lazy("Experiments tell which of two ways does better."),
     "campaigns.purpose": gettext_lazy("Purposes are why data is used; people consent to them."),
+    "campaigns.privacynotice": gettext_lazy(
+        "Notices are what people read when they are asked; each version is kept as it was shown."
+    ),
+    "campaigns.jurisdiction": gettext_lazy(
+        "Jurisdictions are what the law of a place asks, with where it is written."
+    ),
     "campaigns.releasesettings": gettext_lazy("Settings of the release hold for everything in it."),
     "campaigns.change": gettext_lazy("Changes are edits on their way through review."),
     "campaigns.release": gettext_lazy("Releases are what was live, each with who approved it."),

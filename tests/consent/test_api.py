@@ -287,14 +287,15 @@ def test_a_policy_written_on_another_is_refused(trusted, policy, db):
         )
 
 
-def test_what_was_ever_asked_as_consent_stays_consent(policy, db):
+def test_r09_what_was_ever_asked_as_consent_stays_consent(policy, db):
     live = policy_store.live_policy()
     asked = live.purpose(ADS)
     record_policy(replace(live, purposes=tuple(p for p in live.purposes if p.key != ADS)))
 
     back = replace(asked, basis="legitimate_interest", device_access=False)
 
-    assert [key for key, _ in policy_store.basis_faults([back])] == [ADS]
+    found = policy_store.policy_faults(replace(live, purposes=(back,)))
+    assert [(fault.key, fault.field) for fault in found] == [(ADS, "basis")]
     with pytest.raises(policy_store.PolicyRefused, match="new purpose"):
         record_policy(replace(live, purposes=(back,)))
 
