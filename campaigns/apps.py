@@ -10,6 +10,8 @@ class CampaignsConfig(AppConfig):
     verbose_name = gettext_lazy("Campaigns")
 
     def ready(self) -> None:
+        from campaigns.rights.stores import register_stores
         from campaigns.roles import create_roles
 
+        register_stores()
         post_migrate.connect(create_roles, sender=self)

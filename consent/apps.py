@@ -7,3 +7,8 @@ from django.utils.translation import gettext_lazy
 class ConsentConfig(AppConfig):
     name = "consent"
     verbose_name = gettext_lazy("Consent")
+
+    def ready(self) -> None:
+        from consent.rights.own_stores import register_stores
+
+        register_stores()

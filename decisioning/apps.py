@@ -7,3 +7,8 @@ from django.utils.translation import gettext_lazy
 class DecisioningConfig(AppConfig):
     name = "decisioning"
     verbose_name = gettext_lazy("Decisions")
+
+    def ready(self) -> None:
+        from decisioning.rights.registering import register_all
+
+        register_all()
