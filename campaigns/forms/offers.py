@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from campaigns import limits
 from campaigns.forms.arms import conditions_field, kept_field, readable
+from campaigns.forms.caps import UNITS, CapForm, cap_of, span_parts
 from campaigns.forms.catalogue import fill_choices, purposes_field
 from campaigns.forms.fields import LabelledForm, choices, with_blank
 from campaigns.forms.items import ItemForm, with_fields
@@ -29,7 +30,6 @@ from campaigns.rule_builder.fields import ConditionField
 from campaigns.wording import Names
 from decisioning.rules.catalogue import Catalogue
 
-UNITS = {"minutes": 60, "hours": 3_600, "days": 86_400}
 TERMS = {
     "priority": gettext_lazy("The offer's priority"),
     "value": gettext_lazy("The offer's value"),
@@ -96,50 +96,6 @@ class SegmentForm(ItemForm):
         return {"stay_s": "stay"}.get(body_field, body_field)
 
 
-def span_parts(seconds: int) -> tuple[int, str]:
-    """Return seconds as a number of the largest unit that divides them, (2, "hours")."""
-    unit = next(one for one in reversed(UNITS) if seconds % UNITS[one] == 0 or one == "minutes")
-    return seconds // UNITS[unit], unit
-
-
-class CapForm(LabelledForm):
-    scope = forms.ChoiceField(
-        choices=[
-            ("person", gettext_lazy("per person")),
-            ("channel", gettext_lazy("per person and channel")),
-            ("total", gettext_lazy("for everybody together")),
-        ],
-        initial="person",
-    )
-    limit = forms.IntegerField(
-        min_value=1, max_value=limits.CAP_LIMIT, label=gettext_lazy("At most")
-    )
-    counts = forms.ChoiceField(
-        choices=[
-            ("impression", "impressions"),
-            ("decision", "decisions"),
-            ("click", "clicks"),
-            ("conversion", "conversions"),
-        ],
-        initial="impression",
-    )
-    window = forms.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=100_000,
-        label=gettext_lazy("Within"),
-        help_text=gettext_lazy("Empty: for ever."),
-    )
-    unit = forms.ChoiceField(choices=[(unit, unit) for unit in UNITS], initial="days")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        seconds = self.initial.get("window_s")
-        if seconds:
-            window, unit = span_parts(seconds)
-            self.initial.update(window=window, unit=unit)
-
-
 class OfferForm(ItemForm):
     kind = Kind.OFFER
 
@@ -204,13 +160,8 @@ class OfferForm(ItemForm):
             **super().body_of(cleaned),
             "eligibility": cleaned.get("eligibility") or {},
             "variants": [variant_of(row) for row in cleaned["variants"]],
-            "caps": [_cap(row) for row in cleaned["caps"]],
+            "caps": [cap_of(row) for row in cleaned["caps"]],
         }
-
-
-def _cap(row: Body) -> Body:
-    window = row["window"] * UNITS[row["unit"]] if row["window"] else None
-    return {**{name: row[name] for name in ("scope", "counts", "limit")}, "window_s": window}
 
 
 def weight_fields() -> dict[str, forms.Field]:

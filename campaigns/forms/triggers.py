@@ -7,10 +7,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.forms.arms import kept_field
+from campaigns.forms.caps import UNITS, span_parts
 from campaigns.forms.catalogue import fill_choices, purposes_field
 from campaigns.forms.fields import choices, with_blank
 from campaigns.forms.items import ItemForm
-from campaigns.forms.offers import UNITS, eligibility_field, span_parts
+from campaigns.forms.offers import eligibility_field
 from campaigns.mapping import Body
 from campaigns.models.items import Kind
 from campaigns.wording_labels import CHOICES

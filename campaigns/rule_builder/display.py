@@ -15,8 +15,10 @@ from django.utils.translation import gettext_lazy
 from campaigns.rule_builder.form_tree import Kind, Node
 from campaigns.rule_builder.meaning import (
     MEASURES,
+    OF_PEOPLE_ALONE,
     SEQUENCES,
     SESSIONS,
+    WHOSE,
     Meaning,
     filter_catalogue,
     filtered_event,
@@ -207,7 +209,7 @@ class LeafRow:
             return set()
         if self.said.sort == "segment":
             return {"segment"}
-        shown = {"measure", "within_unit"} if self.said.sort == "event" else set()
+        shown = {"measure", "within_unit", "of"} if self.said.sort == "event" else set()
         if self.has_span:
             shown.add("within")
         if self.has_properties:
@@ -260,7 +262,15 @@ class LeafRow:
 
     @property
     def measures(self) -> list[tuple[str, str, bool]]:
-        return _marked(MEASURES, self.said.measure)
+        known = dict(MEASURES)
+        if self.node.text("of") and self.said.measure != SESSIONS:
+            del known[SESSIONS]
+        return _marked(known, self.said.measure)
+
+    @property
+    def whose(self) -> list[tuple[str, str, bool]]:
+        """Return whose events may count: the person's own, or those of all members of an account."""
+        return _marked(WHOSE, self.node.text("of"))
 
     @property
     def has_properties(self) -> bool:
@@ -337,6 +347,8 @@ class LeafRow:
         choices = UNITS | _OTHER_WINDOWS
         if self.said.measure not in FOR_EVER:
             del choices["ever"]
+        if self.node.text("of"):
+            choices = {key: one for key, one in choices.items() if key not in OF_PEOPLE_ALONE}
         return _marked(choices, self.node.text("within_unit"))
 
     @property

@@ -16,6 +16,7 @@ Kind = Literal["group", "leaf", "where", "then_where"]
 FIELDS: Final = (
     "subject", "is", "value", "low", "high", "amount", "unit", "lat", "lon", "km",
     "measure", "property", "within", "within_unit", "then", "segment", "about", "seen", "raw",
+    "of",
 )  # fmt: skip
 GROUP_KINDS: Final[frozenset[Kind]] = frozenset({"group", "where", "then_where"})
 MAX_NODES: Final = 2 * limits.MAX_LEAVES

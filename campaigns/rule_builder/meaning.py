@@ -33,6 +33,15 @@ MEASURES: Final = {
     "then": gettext_lazy("followed by"),
     "without": gettext_lazy("not followed by"),
 }
+# Whose events count, by the type of their account.
+WHOSE: Final = {
+    "": gettext_lazy("by the person"),
+    "account": gettext_lazy("by all of their account"),
+    "household": gettext_lazy("by all of their household"),
+    "company": gettext_lazy("by all of their company"),
+    "team": gettext_lazy("by all of their team"),
+}
+OF_PEOPLE_ALONE: Final = ("page", "session")  # windows that no account has
 _SIDES: Final[dict[str, Literal["at_least", "at_most"]]] = {
     "gt": "at_least",
     "gte": "at_least",
@@ -183,6 +192,8 @@ def _complete_units(node: Node, said: Meaning) -> None:
     if said.measure == SESSIONS and node.text("within_unit") != SESSIONS:
         node.fields |= {"within": ["5"], "within_unit": [SESSIONS]}
     if said.measure != SESSIONS and node.text("within_unit") == SESSIONS:
+        node.fields |= {"within": ["30"], "within_unit": ["d"]}
+    if node.text("of") and node.text("within_unit") in OF_PEOPLE_ALONE:
         node.fields |= {"within": ["30"], "within_unit": ["d"]}
     if said.measure in SEQUENCES and node.text("within_unit") == "ever":
         node.fields |= {"within": ["30"], "within_unit": ["d"]}

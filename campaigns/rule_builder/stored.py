@@ -17,7 +17,7 @@ from decisioning.rules.conditions import FUNCTIONS, LAST_SESSIONS
 from decisioning.rules.tree import GROUPS
 
 Json = Mapping[str, Any]
-_EVENT_KEYS: Final = {"event", "within", "where"}
+_EVENT_KEYS: Final = {"event", "within", "where", "of"}
 _INSIDE: Final = {"is", "value", "property", "event", "where"}
 _MOST: Final = 1_000_000
 
@@ -84,6 +84,7 @@ class _Reader:
         inside = part[measure]
         leaf.fields = {"subject": [f"event:{part['event']}"], "measure": [measure]}
         leaf.fields |= _read_within(part.get("within", ""))
+        leaf.fields |= {"of": [part["of"]]} if part.get("of") else {}
         if measure in SEQUENCES:
             leaf.fields["then"] = [inside.get("event", "")]
             self.filter(inside, "then_where", leaf)
@@ -150,7 +151,7 @@ def _is_event(part: Json, keys: set[str]) -> bool:
     inside = part.get(measure)
     if keys - _EVENT_KEYS != {measure} or not isinstance(inside, Mapping):
         return False
-    texts = (part["event"], part.get("within", ""), inside.get("property", ""))
+    texts = (part["event"], part.get("within", ""), part.get("of", ""), inside.get("property", ""))
     named = all(isinstance(one, str) for one in (*texts, inside.get("event", "")))
     compares = measure in SEQUENCES or _is_comparison(inside)
     return named and compares and set(inside) <= _INSIDE

@@ -114,7 +114,7 @@ def _stored(node: Node) -> Condition:
 def _write_event(
     node: Node, said: Meaning, path: str, catalogue: Catalogue, written: Written
 ) -> Condition:
-    leaf: Condition = {"event": said.key}
+    leaf: Condition = {"event": said.key} | ({"of": node.text("of")} if node.text("of") else {})
     if said.measure in SEQUENCES:
         then: Condition = {"event": node.text("then")}
         _write_filter(node, "then_where", then, f"{path}/{said.measure}", catalogue, written)

@@ -72,9 +72,11 @@ _ZERO: Final = ("count", "sum", "distinct", "sessions", "session_number", "cart_
 
 
 def facts_of_nobody(needed: Iterable[AggregateSpec]) -> Facts:
-    """Return what is known of a person without any event: what is counted is 0, no sequence."""
+    """Return what is known of a person without any event: what is counted is 0, no sequence, nothing of accounts."""
     facts: dict[str, float | bool] = {}
     for spec in needed:
+        if spec.of:
+            continue
         if spec.function in _ZERO:
             facts[spec.key] = 0
         elif spec.function == "sequence":

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from decisioning.rules.account_words import sentence_of, who, whose
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.durations import grain_seconds
 from decisioning.rules.limits import MAX_EXACT_DISTINCT
@@ -165,7 +166,7 @@ class Speaker:
                 words = self._sessions(leaf, spec, denied=denied)
             case _:
                 words = self._compared(leaf, self._over(spec), denied=denied)
-                notes = self._about(leaf, spec)
+                notes = [*self._whose(spec), *self._about(leaf, spec)]
         if spec.where is not None:
             where = self._where(spec.event, spec.where)
             notes = [self._fill(_("only those where {where}"), where=where), *notes]
@@ -178,11 +179,14 @@ class Speaker:
             return self.phrases.gettext(signal.attribute.name)
         if spec.function == "sequence":
             return self._followed(spec)
-        words = self._over(spec)
-        if spec.where is None:
-            return words
-        where = self._fill(_("only those where {where}"), where=self._where(spec.event, spec.where))
-        return self._noted(words, [where])
+        notes = self._whose(spec)
+        if spec.where is not None:
+            where = self._where(spec.event, spec.where)
+            notes.append(self._fill(_("only those where {where}"), where=where))
+        return self._noted(self._over(spec), notes)
+
+    def _whose(self, spec: AggregateSpec) -> list[str]:
+        return [whose(spec.of, self.phrases)] if spec.of else []
 
     def _over(self, spec: AggregateSpec) -> str:
         words = self._fill(
@@ -213,7 +217,14 @@ class Speaker:
         else:
             words = _DONE_TIMES[bool(period)]
             times = self._times(key, value, denied=denied)
-        return self._fill(words, done=self._done(spec.event), times=times, period=period)
+        done = self._done(spec.event)
+        return self._said_of(spec, words, done=done, times=times, period=period)
+
+    def _said_of(self, spec: AggregateSpec, words: str, **places: str) -> str:
+        """Return a sentence about a person as one about whose events count."""
+        if spec.of:
+            places["who"] = who(spec.of, self.phrases)
+        return self._fill(sentence_of(words, spec.of), **places)
 
     def _sessions(self, leaf: Leaf, spec: AggregateSpec, *, denied: bool) -> str:
         key = leaf.operator.key
@@ -274,7 +285,7 @@ class Speaker:
         verb = verb_of(name)
         did = self.phrases.gettext(verb) if verb else ""
         words = _SINCE[spec.function][bool(verb)]
-        return self._fill(words, did=did, event=quoted(name, self.phrases), ago=ago)
+        return self._said_of(spec, words, did=did, event=quoted(name, self.phrases), ago=ago)
 
     def _sequence(self, spec: AggregateSpec, *, denied: bool) -> str:
         sentence = self._followed(spec)
@@ -288,7 +299,8 @@ class Speaker:
             if spec.without
             else _("the person has {first} and then {second} {period}")
         )
-        return self._fill(
+        return self._said_of(
+            spec,
             words,
             first=self._done(spec.event, spec.where),
             second=self._done(spec.then, spec.then_where),
