@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 
+from consent.policy import Masks
 from decisioning.arbitration.scoring import DEPTH_ATTRIBUTES, Weights, shares
 from decisioning.content.choosing import Choice, Chooser
 from decisioning.content.contents import cleaned, fixed
@@ -131,6 +132,7 @@ class Held:
     accounts: Reads  # what is read of the accounts that a person belongs to
     schemas: Schemas  # what events are judged by
     kept_with_events: Mapping[str, frozenset[str]]  # events whose segments of then are asked for
+    masks: Masks  # what its offers need of a person's consent
 
     def content(self, chosen: Chosen, filled: Mapping[str, Json]) -> Json:
         """Return what an offer shows; `filled` are the contents that a decision filled in, by offer."""
@@ -178,6 +180,7 @@ def hold(verified: Verified) -> Held:
     weighed = weighed_terms(release)
     return Held(
         quiet=layout.quiet,
+        masks=Masks.of(offer.purposes for offer in release.offers),
         accounts=Reads.of(
             release.attributes,
             verified.artifact.aggregates,

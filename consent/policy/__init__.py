@@ -1,6 +1,7 @@
 """The consent policy and its gate; everything in here is pure."""
 
 from consent.policy.gate import GateResult, Ground, Judge, Verdict, permits
+from consent.policy.masks import Masks
 from consent.policy.reasons import REASONS, Reason
 from consent.policy.specs import (
     FORMAT,
@@ -54,6 +55,7 @@ __all__ = [
     "Ground",
     "JurisdictionSpec",
     "Judge",
+    "Masks",
     "Mechanism",
     "NoticeSpec",
     "PolicyError",

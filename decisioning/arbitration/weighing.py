@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from consent.policy import GateResult, PolicySpec, permits
+from consent.policy import GateResult, Judge, PolicySpec
 from consent.signals.said import Signals
 from decisioning.arbitration import reasons, scoring
 from decisioning.arbitration.caps import needs_account, reached_cap
@@ -50,6 +50,7 @@ class Weighing:
     gates: dict[tuple[tuple[str, ...], str], tuple[GateResult, Drop | None]] = field(
         default_factory=dict
     )
+    permissions: dict[str, tuple[Judge, int]] = field(default_factory=dict)  # by channel
     facts: dict[GroupKey, dict[str, Any]] = field(default_factory=dict)
     matches: dict[GroupKey, frozenset[str]] = field(default_factory=dict)
     holdouts: dict[str, Drop | None] = field(default_factory=dict)  # by campaign
@@ -70,7 +71,8 @@ class Weighing:
         """Return the candidate with its score, or the first thing that speaks against it."""
         gate, not_permitted = self.gate(candidate.offer.purposes, placement.channel)
         objection = (
-            self.not_running(candidate)
+            (not_permitted if candidate.reads_zone else None)  # what it reads is theirs as well
+            or self.not_running(candidate)
             or not_permitted
             or self.not_matched(candidate)
             or self.capped(candidate, placement.channel)
@@ -84,17 +86,22 @@ class Weighing:
         """Return what the person's consent says of these purposes on a channel."""
         known = self.gates.get((purposes, channel))
         if known is None:
-            gate = permits(
-                self.policy,
-                self.state.consent,
-                purposes,
-                channel=channel,
-                signals=self.signals,
-                now=self.now,
-            )
+            judge, granted = self.permitted(channel)
+            required = self.held.masks.required[purposes]
+            gate = judge.permits(purposes)
             why = ";".join(reason.name for reason in gate.reasons)
-            drop = None if gate.allowed else (reasons.CONSENT, why)
+            drop = None if (granted & required) == required else (reasons.CONSENT, why)
             known = self.gates[purposes, channel] = gate, drop
+        return known
+
+    def permitted(self, channel: str) -> tuple[Judge, int]:
+        """Return who judges the person's consent on a channel, and the bits of all that it permits."""
+        known = self.permissions.get(channel)
+        if known is None:
+            judge = Judge(
+                self.policy, self.state.consent, channel, self.signals, self.now.timestamp()
+            )
+            known = self.permissions[channel] = judge, self.held.masks.granted(judge)
         return known
 
     def not_running(self, candidate: Candidate) -> Drop | None:

@@ -14,7 +14,9 @@ from consent.policy import (
     EVENT_TYPES,
     REASONS,
     ConsentView,
+    Judge,
     JurisdictionSpec,
+    Masks,
     NoticeSpec,
     PurposeSpec,
     Signals,
@@ -465,3 +467,35 @@ def test_what_a_jurisdiction_says_survives_the_wire():
     )
 
     assert decode_policy(encode_policy(policy)) == policy
+
+
+KEYED = st.lists(
+    st.tuples(st.sampled_from("abcd"), PURPOSES).map(lambda pair: replace(pair[1], key=pair[0])),
+    unique_by=lambda purpose: purpose.key,
+)
+NEEDS = st.lists(st.lists(st.sampled_from("abcde"), max_size=4).map(tuple), max_size=6)
+
+
+@settings(max_examples=100)
+@for_all(
+    KEYED,
+    NEEDS,
+    st.dictionaries(st.tuples(st.sampled_from("abcd"), st.sampled_from(["*", "web"])), STATES),
+    SIGNALS,
+    st.sampled_from(AGES),
+    st.sampled_from([{}, {"fenced": True}, {"trusted": False}, {"restricted": True}]),
+)
+def test_masks_allow_exactly_what_the_gate_allows(purposes, needs, states, signals, age, doubt):
+    policy = seal_policy(purposes, version=1, jurisdictions=PLACES)
+    seen = ConsentView(
+        **{"version": 1, "fenced": False, "trusted": True, "states": states, "age": age, **doubt}
+    )
+    masks = Masks.of(needs)
+
+    granted = masks.granted(Judge(policy, seen, "web", signals, NOW.timestamp()))
+
+    for needed in needs:
+        gate = permits(policy, seen, needed, channel="web", signals=signals, now=NOW)
+        assert ((granted & masks.required[needed]) == masks.required[needed]) is (
+            gate.allowed or not needed
+        )
