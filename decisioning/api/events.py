@@ -22,7 +22,7 @@ from decisioning.api.presented import in_segment
 from decisioning.api.process import this_process
 from decisioning.enrichment.surroundings import NOTHING, of_browser
 from decisioning.ingestion import cloudevents
-from decisioning.ingestion.identities import RULES, rules_of
+from decisioning.ingestion.identities import RULES, account_named, rules_of
 from decisioning.ingestion.log import (
     HARD_MARK,
     SOFT_MARK,
@@ -149,13 +149,17 @@ async def intake_of(request: Request, items: Sequence[msgspec.Raw]) -> Intake:
     attributes = held.attributes if held is not None else NO_ATTRIBUTES
     event_types = held.release.event_types if held is not None else ()
     preparing = this_process().intake.preparing(attributes, event_types)
+    proven = await proven_users(items) if is_browser else {}
     return Intake(
         attributes=attributes,
         received_at_ms=time.time_ns() // 1_000_000,
         pepper=settings.RTTS_PEPPER,
         source=request.key.id,
         is_browser=is_browser,
-        proven=await proven_users(items) if is_browser else frozenset(),
+        proven=frozenset(proven),
+        vouched=frozenset(
+            (user, account_named(one).value) for user, named in proven.items() for one in named
+        ),
         rules=rules_of(held.release.identity) if held is not None else RULES,
         prepare=functools.partial(
             preparing, around=of_browser(request.headers) if is_browser else NOTHING
@@ -163,18 +167,18 @@ async def intake_of(request: Request, items: Sequence[msgspec.Raw]) -> Intake:
     )
 
 
-async def proven_users(items: Sequence[msgspec.Raw]) -> frozenset[str]:
-    """Return the users whom the messages of a browser name with a good proof."""
-    proven: set[str] = set()
+async def proven_users(items: Sequence[msgspec.Raw]) -> dict[str, tuple[str, ...]]:
+    """Return the users whom the messages of a browser name with a good proof, and the accounts that it names."""
+    proven: dict[str, tuple[str, ...]] = {}
     for user, proof in set(claimed_users(items)):
         try:
-            await this_process().keys.verify_proof(hot_client(), proof, user_id=user)
-            proven.add(user)
+            accounts = await this_process().keys.verify_proof(hot_client(), proof, user_id=user)
+            proven[user] = (*proven.get(user, ()), *accounts)
         except ProofError:
             continue  # the message is refused for want of one
         except KeysUnavailableError as error:
             raise later(503, str(error)) from error
-    return frozenset(proven)
+    return proven
 
 
 async def take(

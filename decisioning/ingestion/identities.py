@@ -103,6 +103,7 @@ class Trust:
     pepper: bytes
     is_browser: bool = False
     proven: frozenset[str] = frozenset()  # user ids whose proof was verified
+    vouched: frozenset[tuple[str, str]] = frozenset()  # user id and account that its proof names
     rules: Rules = RULES
 
 
@@ -134,7 +135,8 @@ def name_people(message: Named, *, call: CallType, trust: Trust) -> Naming:
 def name_account(message: Grouped, *, call: CallType, trust: Trust) -> Identifier | None:
     """Return the account that a message names, e.g. ``account:household:h-1``; None where it names none.
 
-    A browser is believed only together with a user whose proof it brings.
+    A browser is believed only where the proof of the user that it names vouches for the account too: else whoever is
+    signed in could join any account, see what it is offered and count for it.
 
     Raises:
         Refused: a group call whose account cannot be read.
@@ -142,14 +144,17 @@ def name_account(message: Grouped, *, call: CallType, trust: Trust) -> Identifie
     context = message.context or {}
     said = message.group_id if call == "group" else context.get("groupId")
     value = read_id("/groupId", said) if isinstance(said, str | int) else None
-    if value is None or (trust.is_browser and str(message.user_id) not in trust.proven):
+    if value is None:
         return None
     kinds = (
         (message.traits or {}).get("type") if call == "group" else None,
         context.get("groupType"),
     )
     kind = next((one for one in kinds if isinstance(one, str) and _KIND.fullmatch(one)), ACCOUNT)
-    return Identifier("account", f"{kind}:{value}")
+    account = f"{kind}:{value}"
+    if trust.is_browser and (str(message.user_id), account) not in trust.vouched:
+        return None
+    return Identifier("account", account)
 
 
 def account_named(text: str) -> Identifier:

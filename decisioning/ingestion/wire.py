@@ -65,6 +65,7 @@ class Intake:
     source: str = ""  # id of the API key
     is_browser: bool = False
     proven: frozenset[str] = frozenset()  # user ids whose proof was verified
+    vouched: frozenset[tuple[str, str]] = frozenset()  # user id and account that its proof names
     calls: tuple[CallType, ...] = CALL_TYPES  # that may be sent
     rules: Rules = RULES  # of who is who
     prepare: Callable[[Record], Record] = (
@@ -74,7 +75,11 @@ class Intake:
 
     def __post_init__(self) -> None:
         trust = Trust(
-            pepper=self.pepper, is_browser=self.is_browser, proven=self.proven, rules=self.rules
+            pepper=self.pepper,
+            is_browser=self.is_browser,
+            proven=self.proven,
+            vouched=self.vouched,
+            rules=self.rules,
         )
         object.__setattr__(self, "trust", trust)  # made once for a whole batch
 

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
@@ -160,8 +160,12 @@ class KeyRing:
                 return self._last_known(digest, error)
         return self._if_current(known[0])
 
-    async def verify_proof(self, client: redis.asyncio.Redis, proof: str, *, user_id: str) -> None:
+    async def verify_proof(
+        self, client: redis.asyncio.Redis, proof: str, *, user_id: str
+    ) -> tuple[str, ...]:
         """Accept a proof that a channel's server signed for this user with one of its secret keys.
+
+        Returns the accounts that it says the user may name.
 
         Raises:
             ProofError: not signed by a live secret key, for another user, or out of date.
@@ -176,7 +180,7 @@ class KeyRing:
         record = self._if_current(_unpack(packed))
         if record is None or record.kind != "secret" or not record.allows("decisions"):
             raise ProofError("The proof is not signed by a live secret key with scope decisions.")
-        check_proof(proof, digest=digest.decode(), user_id=user_id, now=self._wall())
+        return check_proof(proof, digest=digest.decode(), user_id=user_id, now=self._wall())
 
     def _fresh(self, digest: str) -> tuple[KeyRecord | None, float] | None:
         known = self._known.get(digest)
@@ -229,16 +233,20 @@ def _signing_secret(digest: str) -> bytes:
     return hmac.new(bytes.fromhex(digest), b"rtts person proof", hashlib.sha256).digest()
 
 
-def sign_proof(secret: str, *, key_id: str, user_id: str, expires_at: float) -> str:
+def sign_proof(
+    secret: str, *, key_id: str, user_id: str, expires_at: float, accounts: Sequence[str] = ()
+) -> str:
     """Return the token by which a channel's server vouches for its signed-in user; at most 15 minutes ahead.
 
-    A compact JWS: header ``{"alg":"HS256","kid":<key id>}``, claims ``{"sub":<user_id>,"exp":<epoch seconds>}``,
-    signed with HMAC-SHA256(SHA-256(secret), "rtts person proof").
+    A compact JWS: header ``{"alg":"HS256","kid":<key id>}``, claims ``{"sub":<user_id>,"exp":<epoch seconds>}`` and,
+    where the user may name accounts, ``"accounts":["c-7","household:h-1"]``, signed with
+    HMAC-SHA256(SHA-256(secret), "rtts person proof").
 
     Source: RFC 7515 section 3.1, RFC 7519.
     """
     header = _segment({"alg": "HS256", "kid": key_id})
-    claims = _segment({"sub": user_id, "exp": int(expires_at)})
+    vouched = {"accounts": list(accounts)} if accounts else {}
+    claims = _segment({"sub": user_id, "exp": int(expires_at), **vouched})
     return f"{header}.{claims}.{_signature(f'{header}.{claims}', digest_of(secret))}"
 
 
@@ -254,8 +262,10 @@ def proof_key_id(proof: str) -> str:
     return cast("str", header["kid"])
 
 
-def check_proof(proof: str, *, digest: str, user_id: str, now: float) -> None:
-    """Check signature, user and time of a proof; `digest` is the signing key's.
+def check_proof(proof: str, *, digest: str, user_id: str, now: float) -> tuple[str, ...]:
+    """Check signature, user and time of a proof, and return the accounts that it vouches for too.
+
+    `digest` is the signing key's.
 
     Raises:
         ProofError: and why.
@@ -271,6 +281,10 @@ def check_proof(proof: str, *, digest: str, user_id: str, now: float) -> None:
         raise ProofError("The proof's exp must be whole epoch seconds.")
     if not now < expires_at <= now + PROOF_SECONDS:
         raise ProofError("The proof has expired or lives longer than 15 minutes.")
+    accounts = claims.get("accounts", [])
+    if not isinstance(accounts, list) or not all(isinstance(one, str) for one in accounts):
+        raise ProofError("The proof's accounts must be a list of texts, such as household:h-1.")
+    return tuple(accounts)
 
 
 def _segment(content: dict[str, Any]) -> str:

@@ -174,19 +174,25 @@ async def test_a_proof_lets_a_browser_name_its_user(store, browser_key):
         for name, value in store.hgetall(api_keys.KEYS_BY_ID).items()
         if value.decode() == digest
     )
-    proof = api_keys.sign_proof(secret, key_id=key_id, user_id="ana", expires_at=time.time() + 60)
+    soon, house = time.time() + 60, ("household:h-1",)
+    proof = api_keys.sign_proof(
+        secret, key_id=key_id, user_id="ana", expires_at=soon, accounts=house
+    )
     origin = {"origin": "https://shop.example"}
     identify = {"type": "identify", "userId": "ana", "anonymousId": BROWSER, "messageId": "m1"}
     batch = [
         {**identify, "context": {"proof": proof}},
         {**identify, "userId": "ben", "messageId": "m2", "context": {"proof": proof}},
+        track(messageId="m3", context={"proof": proof, "groupId": "h-1", "groupType": "household"}),
+        track(messageId="m4", context={"proof": proof, "groupId": "c-7"}),
     ]
 
     reply = await call("POST", "/v1/batch", {"batch": batch}, key=browser_key, headers=origin)
 
-    assert (reply.json["accepted"], reply.json["refused"][0]["item"]) == (1, 1)
-    (record,) = appended(store)
+    assert (reply.json["accepted"], reply.json["refused"][0]["item"]) == (3, 1)
+    record, ours, others = appended(store)
     assert record.context == {}
+    assert (ours.groups, others.groups) == ({"household": "h-1"}, {})
 
 
 async def test_a_future_event_is_refused_and_kept_apart(store, key):

@@ -1,5 +1,7 @@
 """Accounts: who belongs to one, and its own profile in its own partition."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -90,12 +92,15 @@ def test_what_members_do_counts_for_their_account_once(kept):
     assert aggregate_value(ben, ORDERS, NOW_MS / 1000) == 2
 
 
-def test_a_browser_names_an_account_only_with_a_proven_user():
-    (anonymous,) = read({"type": "group", "anonymousId": "d-1", "groupId": "c-7"}, intake=BROWSER)
-    (proven,) = read(group("ana", 1), intake=BROWSER)
+def test_a_browser_names_only_an_account_that_the_proof_of_its_user_names():
+    vouched = frozenset({("ana", "account:c-7"), ("ben", "household:h-1")})
+    browser = replace(BROWSER, proven=frozenset({"ana", "ben"}), vouched=vouched)
+    (anonymous,) = read({"type": "group", "anonymousId": "d-1", "groupId": "c-7"}, intake=browser)
+    ana, ben = read(group("ana", 1), group("ben", 2), intake=browser)
 
     assert (anonymous.account, anonymous.groups) == ("", {})
-    assert proven.groups == {"account": "c-7"}
+    assert ana.groups == {"account": "c-7"}
+    assert (ben.account, ben.groups, ben.account_attributes) == ("", {}, {})
 
 
 def test_what_names_nobody_makes_no_profile_and_is_told_to_its_account(kept):
