@@ -41,7 +41,6 @@ class _Run:
 
     entries: list[Entry]
     until: str  # stream id; records that cannot be read are passed
-    is_all: bool = False  # nothing more had been accepted when it was read
 
 
 class Drain:
@@ -104,9 +103,10 @@ class Drain:
         self._watcher.renew()
         asked_ms = int(self._clock() * 1000)
         found = self._read()
-        due = self._due(found, asked_ms)
+        read_until = self._read_until(found, asked_ms)
+        due = self._watcher.due(read_until, now=self._clock(), is_idle=not found)
         if found or due:
-            self._fold(found, due, asked_ms)
+            self._fold(found, due, read_until)
         self._observer.look_up()
         self._deliver()
         return sum(len(run.entries) for run in found.values())
@@ -153,20 +153,20 @@ class Drain:
             except msgspec.DecodeError:
                 logger.exception("record.unreadable partition=%s id=%s", partition, stream_id)
                 self._log.set_aside(partition, data)
-        return _Run(entries, rows[-1][0], is_all=len(rows) < RECORDS_PER_READ)
+        return _Run(entries, rows[-1][0])
 
-    def _due(self, found: dict[int, _Run], asked_ms: int) -> dict[int, Due]:
-        """Return who is to be looked at though nothing came for them; nobody before all that came is read."""
-        current = {
-            partition: asked_ms
+    def _read_until(self, found: dict[int, _Run], asked_ms: int) -> dict[int, int]:
+        """Return up to which time partitions are read; who is judged is judged as of then."""
+        until = {
+            partition: found[partition].until if partition in found else position.folded
             for partition, position in self._positions.items()
             if position.aggregates == self._aggregates.version
-            and (partition not in found or found[partition].is_all)
         }
-        return self._watcher.due(current, now=self._clock(), is_idle=not found)
+        known = self._log.read_until(until, asked_ms=asked_ms)
+        return dict.fromkeys(found, asked_ms) | known
 
-    def _fold(self, read: dict[int, _Run], due: dict[int, Due], asked_ms: int) -> None:
-        resting = {one: _Run([], self._positions[one].folded, is_all=True) for one in due}
+    def _fold(self, read: dict[int, _Run], due: dict[int, Due], read_until: dict[int, int]) -> None:
+        resting = {one: _Run([], self._positions[one].folded) for one in due}
         found = resting | read
         named = {
             partition: list(
@@ -178,7 +178,13 @@ class Drain:
         }
         profiles = load_profiles(self._client, {one: who for one, who in named.items() if who})
         batches = [
-            self._batch(partition, run, profiles, due=_persons(due, partition), asked_ms=asked_ms)
+            self._batch(
+                partition,
+                run,
+                profiles,
+                due=_persons(due, partition),
+                now_ms=read_until[partition],
+            )
             for partition, run in found.items()
         ]
         for batch, written in zip(batches, commit(self._client, batches), strict=True):
@@ -205,7 +211,7 @@ class Drain:
         profiles: dict[str, Profile | None],
         *,
         due: list[str],
-        asked_ms: int,
+        now_ms: int,
     ) -> Batch:
         position = self._positions[partition]
         made = self._plan(partition, run.entries, profiles)
@@ -216,8 +222,7 @@ class Drain:
             before=profiles,
             after=made.profiles,
             due=due,
-            # While more is to be read, time stands where the reading is.
-            now_ms=asked_ms if run.is_all else int(run.until.partition("-")[0]),
+            now_ms=now_ms,
         )
         made.profiles |= noticed.profiles
         made.changed |= noticed.profiles.keys()

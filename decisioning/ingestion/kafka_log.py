@@ -12,6 +12,8 @@ from typing import Any, Final
 import redis
 from confluent_kafka import (
     OFFSET_BEGINNING,
+    OFFSET_END,
+    TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     KafkaError,
     KafkaException,
@@ -43,8 +45,10 @@ DELIVERY_MS: Final = 2_000  # then the outcome of a record is unknown
 FETCH: Final = 2_000  # records taken from the client's buffer at once
 READ_S: Final = 5.0  # without a record that is known to be there
 POLL_S: Final = 0.1
+LOOK_S: Final = 0.5  # between two looks at where partitions end
 
 Delivered = Callable[[KafkaError | None, Message], None]
+_Held = tuple[Packed, int]  # and when it was written, epoch ms
 
 
 class KafkaMisconfigured(Exception):
@@ -144,7 +148,8 @@ class _Reader:
             }
         )
         self._next: dict[int, int] = {}  # partition -> offset that is read next
-        self._held: dict[int, deque[Packed]] = {}
+        self._held: dict[int, deque[_Held]] = {}
+        self._read_ms: dict[int, int] = {}  # partition -> when its last record read was written
         self._check_topic()
 
     def close(self) -> None:
@@ -172,7 +177,15 @@ class _Reader:
 
     def _take(self, partition: int, count: int) -> list[Packed]:
         held = self._held[partition]
-        return [held.popleft() for _ in range(min(count, len(held)))]
+        taken = [held.popleft() for _ in range(min(count, len(held)))]
+        written_ms = max(at_ms for _, at_ms in taken)
+        # Producers' clocks differ: time does not go back.
+        self._read_ms[partition] = max(written_ms, self._read_ms.get(partition, 0))
+        return [packed for packed, _ in taken]
+
+    def written_ms(self, partition: int) -> int:
+        """Return when what was read last was written, epoch ms; 0 where that is not known."""
+        return self._read_ms.get(partition, 0)
 
     def _go_to(self, wanted: dict[int, int]) -> None:
         if all(self._next.get(one) == offset for one, offset in wanted.items()):
@@ -196,13 +209,61 @@ class _Reader:
                 self._next = {}
                 raise LogAway(str(error))
             entry = (id_of(message.offset() or 0), message.value() or b"")
-            self._held.setdefault(message.partition() or 0, deque()).append(entry)
+            kind, at_ms = message.timestamp()
+            held = (entry, 0 if kind == TIMESTAMP_NOT_AVAILABLE else at_ms)
+            self._held.setdefault(message.partition() or 0, deque()).append(held)
+
+    def ends(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Return the offset behind the newest record of each partition; a round trip for each broker.
+
+        Raises:
+            KafkaException: they do not answer.
+        """
+        topic = settings.RTTS_KAFKA_TOPIC
+        asked = [TopicPartition(topic, one, OFFSET_END) for one in partitions]
+        found = self._consumer.offsets_for_times(asked, timeout=READ_S)
+        return {one.partition: one.offset for one in found if one.error is None}
 
     def last_id(self, partition: int) -> str:
         """Return the id of the newest record; "" of none."""
         place = TopicPartition(settings.RTTS_KAFKA_TOPIC, partition)
         low, high = self._consumer.get_watermark_offsets(place, timeout=READ_S)
         return id_of(high - 1) if high > low else ""
+
+
+class _Ends:
+    """Where partitions ended when somebody looked: who has read so far is caught up to that time.
+
+    A partition that is never quiet is caught up with its end of a moment ago.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: dict[
+            int, tuple[int, int]
+        ] = {}  # partition -> (epoch ms, offset) to be reached
+        self._reached: dict[int, int] = {}  # partition -> epoch ms
+        self._next = 0.0
+
+    def reached(self, until: Mapping[int, str], *, asked_ms: int) -> dict[int, int]:
+        """Return up to which time each partition that is known to be caught up is."""
+        if time.monotonic() >= self._next:
+            self._look([one for one in until if one not in self._ahead], asked_ms=asked_ms)
+        for partition, stream_id in until.items():
+            at_ms, end = self._ahead.get(partition, (0, 0))
+            if at_ms and offset_of(stream_id) >= end:
+                self._reached[partition] = at_ms
+                del self._ahead[partition]
+        return {one: self._reached[one] for one in until if one in self._reached}
+
+    def _look(self, partitions: Sequence[int], *, asked_ms: int) -> None:
+        """Ask where partitions end now, which is later than `asked_ms`; without an answer nobody is caught up further."""
+        self._next = time.monotonic() + LOOK_S
+        try:
+            ends = _any().ends(partitions) if partitions else {}
+        except KafkaException as error:
+            logger.warning("kafka.ends_unknown %s", error)
+            return
+        self._ahead |= {one: (asked_ms, offset) for one, offset in ends.items()}
 
 
 class _Readers(threading.local):
@@ -231,6 +292,7 @@ class KafkaLog:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._client = client
+        self._ends: _Ends | None = None  # of who follows what comes
 
     def accept(self, records: Sequence[Record], *, mark: int = NO_MARK) -> list[Result]:
         known = self._client.mget(list(map(_seen_key, records))) if records else []
@@ -257,6 +319,12 @@ class KafkaLog:
         self, since: Mapping[int, str], *, count: int, wait_ms: int
     ) -> dict[int, list[Packed]]:
         return _coming().read(since, count=count, wait_s=wait_ms / 1000)
+
+    def read_until(self, until: Mapping[int, str], *, asked_ms: int) -> dict[int, int]:
+        self._ends = self._ends or _Ends()
+        reached = self._ends.reached(until, asked_ms=asked_ms)
+        found = {one: max(reached.get(one, 0), _coming().written_ms(one)) for one in until}
+        return {one: at_ms for one, at_ms in found.items() if at_ms}
 
     def between(
         self, partition: int, *, since: str, until: str, count: int | None = None

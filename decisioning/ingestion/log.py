@@ -77,6 +77,13 @@ class EventLog(Protocol):
     ) -> dict[int, list[Packed]]:
         """Return what stands behind an id in each partition, at most `count` each; waits for a first one."""
 
+    def read_until(self, until: Mapping[int, str], *, asked_ms: int) -> dict[int, int]:
+        """Return up to which time, epoch ms, partitions are read that are read to an id in `until`.
+
+        All that was accepted before that time stands up to that id, as far as `read` went, which was asked at
+        `asked_ms`. A partition of which that is not known is left out.
+        """
+
     def between(
         self, partition: int, *, since: str, until: str, count: int | None = None
     ) -> list[Packed]:
@@ -177,6 +184,7 @@ class RedisLog:
 
     def __init__(self, client: "redis.Redis") -> None:
         self._client = client
+        self._has_more: set[int] = set()  # partitions that the last read did not read to their end
 
     def accept(self, records: Sequence[Record], *, mark: int = NO_MARK) -> list[Result]:
         results: list[Result] = ["duplicate"] * len(records)
@@ -195,7 +203,15 @@ class RedisLog:
         streams: Any = {people.stream_key(one): stream_id for one, stream_id in since.items()}
         replies: Any = self._client.xread(streams, count=count, block=wait_ms)
         rows = replies.items() if isinstance(replies, dict) else replies
-        return {int(key[2:5]): _packed(_flat(values)) for key, values in rows}
+        found = {int(key[2:5]): _packed(_flat(values)) for key, values in rows}
+        self._has_more = {one for one, packed in found.items() if len(packed) >= count}
+        return found
+
+    def read_until(self, until: Mapping[int, str], *, asked_ms: int) -> dict[int, int]:
+        return {
+            one: int(stream_id.partition("-")[0]) if one in self._has_more else asked_ms
+            for one, stream_id in until.items()
+        }
 
     def between(
         self, partition: int, *, since: str, until: str, count: int | None = None

@@ -30,6 +30,7 @@ from tests.decisioning.ingestion.people_and_records import (
     make_record,
     person,
 )
+from tests.decisioning.watching.watching import segment, told, trigger, watch
 
 ORDERS = make_aggregate("Order", "count", within="30d")
 ANA, PHONE = "user:ana", "anonymous:phone"
@@ -221,3 +222,95 @@ def test_nothing_is_lost_or_doubled_though_the_worker_is_killed(kafka, redis, se
     assert is_drained(redis)
     assert {name: orders_of(redis, name) for name in names} == sent
     print(f"\n{number} records, {KILLS + 1} kills: none lost, none twice")
+
+
+def now_ms():
+    return time.time_ns() // 1_000_000
+
+
+def settle(drain, *, seconds=1.2):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        drain.step()
+
+
+def said_of(redis, *, kind):
+    return [(one.kind, one.key, one.at_ms) for one in told(redis, kind=kind)]
+
+
+def test_says_up_to_when_a_partition_is_read(kafka, redis):
+    log, one = event_log(redis), people.partition_of(person(ANA))
+    began_ms = now_ms()
+    accept(redis, [order(number, ANA) for number in range(3)])
+    asked_ms = now_ms()
+
+    nothing_read = log.read_until({one: "0-0"}, asked_ms=asked_ms)
+    rows = log.read({one: "0-0"}, count=2, wait_ms=5_000)[one]
+    in_between = log.read_until({one: rows[-1][0]}, asked_ms=asked_ms)
+    rows = log.read({one: rows[-1][0]}, count=2, wait_ms=5_000)[one]
+    at_the_end = log.read_until({one: rows[-1][0]}, asked_ms=asked_ms)
+
+    assert nothing_read == {}
+    assert began_ms <= in_between[one] <= asked_ms + 1
+    assert at_the_end == {one: max(asked_ms, in_between[one])}
+
+
+def test_a_partition_that_is_never_quiet_is_caught_up_with_a_moment_ago(kafka, redis, monkeypatch):
+    monkeypatch.setattr(kafka_log, "LOOK_S", 0.0)
+    log, one = event_log(redis), people.partition_of(person(ANA))
+    accept(redis, [order(1, ANA)])
+    first_ms = now_ms()
+    assert (
+        log.read_until({one: "0-0"}, asked_ms=first_ms) == {}
+    )  # its end was seen, and is not reached
+    accept(redis, [order(2, ANA)])
+
+    reached = log.read_until({one: "1-0"}, asked_ms=now_ms() + 9)
+
+    assert reached == {one: first_ms}
+
+
+def test_catching_up_judges_nobody_by_offsets(kafka, redis):
+    keen = segment("keen", {"event": "Order", "count": {"is": "gte", "value": 3}, "within": "1h"})
+    on_order = trigger("thanks", "event", event="Order", every_s=86_400)
+    watch(redis, segments=[keen], triggers=[on_order], named=["keen"], now_ms=now_ms() - 60_000)
+    records = [
+        make_record(number, ANA, event="Order", at_ms=now_ms() - 1_000) for number in range(150)
+    ]
+    accept(redis, records)  # more than two reads of a partition
+
+    settle(make_drain(redis))
+
+    assert [key for _, key, _ in said_of(redis, kind="segment.entered")] == ["keen"]
+    assert said_of(redis, kind="segment.left") == []
+    fired = said_of(redis, kind="trigger.fired")
+    assert [key for _, key, _ in fired] == ["thanks"]  # once a day, though it is told 150 times
+    assert fired[0][2] > now_ms() - 60_000
+
+
+def test_no_absence_is_told_before_what_ends_it_is_read(kafka, redis):
+    forgot = trigger("forgot", "absence", event="Cart Updated", then="Order", within="1m")
+    then_ms = now_ms() - 58_500
+    watch(redis, triggers=[forgot], now_ms=then_ms - 1_000)
+    accept(redis, [make_record(1, ANA, event="Cart Updated", at_ms=then_ms)])
+    settle(make_drain(redis), seconds=0.6)
+    accept(redis, [make_record(2, ANA, event="Order", at_ms=then_ms + 5_000)])
+    kafka_log.disconnect()
+    time.sleep(
+        max(0.0, (then_ms + 61_000 - now_ms()) / 1000)
+    )  # its time is over, nobody has read on
+
+    settle(make_drain(redis), seconds=1)
+
+    assert said_of(redis, kind="trigger.fired") == []
+
+
+def test_an_absence_is_told_where_nothing_more_comes(kafka, redis):
+    forgot = trigger("forgot", "absence", event="Cart Updated", then="Order", within="1m")
+    then_ms = now_ms() - 60_000
+    watch(redis, triggers=[forgot], now_ms=then_ms - 1_000)
+    accept(redis, [make_record(1, ANA, event="Cart Updated", at_ms=then_ms)])
+
+    settle(make_drain(redis), seconds=1.2)
+
+    assert [key for _, key, _ in said_of(redis, kind="trigger.fired")] == ["forgot"]
