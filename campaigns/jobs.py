@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db.models import QuerySet
+
 from campaigns import going_live, importing, preparing, previews, remeasuring
 from campaigns.analysis import runs
 from campaigns.compliance import drilling
@@ -129,13 +131,26 @@ def do_waiting(*, now: Clock) -> None:
             return
 
 
+def is_due(now: datetime) -> bool:
+    """Return whether a job is to be done, or claimed again as its worker fell silent; one query."""
+    return any(
+        job.updated_at < now - SILENCE if job.state == Job.State.RUNNING else _may_go(job, now)
+        for job in _open()
+    )
+
+
+def _open() -> QuerySet[Job]:
+    return Job.objects.filter(kind__in=WORK, state__in=Job.OPEN).order_by("pk")
+
+
+def _may_go(job: Job, now: datetime) -> bool:
+    return not job.attempts or job.updated_at <= now - pause_after(job.attempts)
+
+
 def _due(*, now: datetime) -> Iterator[Job]:
-    for job in Job.objects.filter(kind__in=WORK, state__in=Job.OPEN).order_by("pk"):
-        if job.state == Job.State.RUNNING:
-            due = _is_given_back(job, now=now)
-        else:
-            due = not job.attempts or job.updated_at <= now - pause_after(job.attempts)
-        if due:
+    for job in _open():
+        is_running = job.state == Job.State.RUNNING
+        if _is_given_back(job, now=now) if is_running else _may_go(job, now):
             yield job
 
 

@@ -124,18 +124,23 @@ def drop_preview(client: redis.Redis, preview_id: str) -> None:
     client.hdel(PREVIEWED_KEY, preview_id)
 
 
-def drop_ended(client: redis.Redis, *, now: datetime) -> int:
-    """Take the previews whose time has come, and return how many those were."""
+def ended(client: redis.Redis, *, now: datetime) -> list[str]:
+    """Return the previews whose time has come; one round trip."""
     now_ms = int(now.timestamp() * 1000)
     packed: Any = client.hgetall(PREVIEWS_KEY)
-    ended = [
+    return [
         preview_id.decode()
         for preview_id, body in packed.items()
         if _decoder.decode(body).expires_at_ms <= now_ms
     ]
-    for preview_id in ended:
+
+
+def drop_ended(client: redis.Redis, *, now: datetime) -> int:
+    """Take the previews whose time has come, and return how many those were."""
+    over = ended(client, now=now)
+    for preview_id in over:
         drop_preview(client, preview_id)
-    return len(ended)
+    return len(over)
 
 
 def _seal_of(sealed: Sealed) -> str:

@@ -1,5 +1,6 @@
 """What Celery runs for this app: draining the streams, seeding drains, joining consent, making months ahead."""
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from decisioning.ingestion.history import ensure_partitions
 from decisioning.ingestion.leases import missing, partitions_of
 from decisioning.learning import tasks as learning  # its tasks are found through this module
 from decisioning.observing import keeping
+from rtts_site.foundation import due
 from rtts_site.foundation.redis_clients import redis_client
 
 __all__ = [
@@ -66,7 +68,7 @@ def drain(group: int = 0, **_: Any) -> None:
 
 @shared_task(name="decisioning.keep_observed", ignore_result=True)
 def keep_observed(**_: Any) -> None:
-    """Run by beat: adds up what processes counted."""
+    """Add up what processes counted."""
     keeping.keep(redis_client(), now=timezone.now())
 
 
@@ -115,3 +117,10 @@ def part_consent(source: str, target: str, **_: Any) -> None:
 @shared_task(name="decisioning.ensure_partitions")
 def ensure_months(**_: Any) -> None:
     ensure_partitions(months=MONTHS_AHEAD)
+
+
+def _must_add_up(now: datetime) -> bool:
+    return keeping.is_due(redis_client())
+
+
+due.send_when("decisioning.keep_observed", _must_add_up, pause_s=5)

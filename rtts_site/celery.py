@@ -1,8 +1,13 @@
-"""The Celery application: queue `streams` drains the event log, queue `jobs` does everything else."""
+"""The Celery application: queue `streams` drains the event log, `first` is what may not wait, `jobs` everything else."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import task_prerun
+
+from rtts_site.foundation import due
+from rtts_site.foundation.redis_clients import redis_client
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rtts_site.settings")
 
@@ -10,3 +15,9 @@ app = Celery("rtts")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(["campaigns.audiences"])
+
+
+@task_prerun.connect
+def note_begun(task: Any, **_: Any) -> None:
+    if task.name in due.looks:
+        due.begun(redis_client(), task.name)

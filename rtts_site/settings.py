@@ -258,7 +258,17 @@ CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "jobs"
-CELERY_TASK_ROUTES = {"decisioning.drain": {"queue": "streams"}}
+CELERY_TASK_ROUTES = {
+    "decisioning.drain": {"queue": "streams"},
+    # What may not wait behind other work, first of all whatever puts a person's will in force.
+    "consent.settle_fences": {"queue": "first"},
+    "decisioning.finish_parting": {"queue": "first"},
+    "decisioning.finish_partings": {"queue": "first"},
+    "decisioning.join_consent": {"queue": "first"},
+    "decisioning.part_consent": {"queue": "first"},
+    "decisioning.seed_drains": {"queue": "first"},
+    "site.send_due": {"queue": "first"},
+}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -278,16 +288,17 @@ _transport = {
     "health_check_interval": 30,
 }
 CELERY_BROKER_TRANSPORT_OPTIONS = _transport
+# What is here runs whether there is anything to do or not; tasks that seldom have say when: foundation/due.py.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "site: send what is due": {
+        "task": "site.send_due",
+        "schedule": 0.5,
+        "options": {"expires": 1},
+    },
     "decisioning: seed missing drains": {
         "task": "decisioning.seed_drains",
         "schedule": 1.0,
         "options": {"expires": 3},
-    },
-    "decisioning: finish partings": {
-        "task": "decisioning.finish_partings",
-        "schedule": 5.0,
-        "options": {"expires": 10},
     },
     "decisioning: keep Redis at the intake's terms": {
         "task": "decisioning.push_intake",
@@ -312,52 +323,17 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
-    "decisioning: add up what was counted": {
-        "task": "decisioning.keep_observed",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
     "decisioning: forget old counts": {
         "task": "decisioning.forget_observed",
         "schedule": 24 * 3600.0,
-    },
-    "decisioning: take rows of imports": {
-        "task": "decisioning.import_rows",
-        "schedule": 2.0,
-        "options": {"expires": 10},
-    },
-    "decisioning: ask sources": {
-        "task": "decisioning.pull_sources",
-        "schedule": 5.0,
-        "options": {"expires": 10},
     },
     "decisioning: forget old imports and runs": {
         "task": "decisioning.forget_connections",
         "schedule": 24 * 3600.0,
     },
-    "decisioning: watch what is live": {
-        "task": "decisioning.renew_watched",
-        "schedule": 2.0,
-        "options": {"expires": 10},
-    },
-    "decisioning: collect what is to be sent": {
-        "task": "decisioning.collect_dispatches",
-        "schedule": 1.0,
-        "options": {"expires": 3},
-    },
-    "decisioning: send it": {
-        "task": "decisioning.send_dispatches",
-        "schedule": 1.0,
-        "options": {"expires": 3},
-    },
     "decisioning: forget what was sent": {
         "task": "decisioning.forget_dispatches",
         "schedule": 24 * 3600.0,
-    },
-    "decisioning: export members": {
-        "task": "decisioning.export_members",
-        "schedule": 5.0,
-        "options": {"expires": 10},
     },
     "consent: finish what broke off": {
         "task": "consent.settle_fences",
@@ -365,16 +341,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": 5},
     },
     "consent: forget what is settled": {"task": "consent.forget_settled", "schedule": 24 * 3600.0},
-    "campaigns: do the jobs that wait": {
-        "task": "campaigns.do_jobs",
-        "schedule": 1.0,
-        "options": {"expires": 5},
-    },
-    "campaigns: send exact counts out": {
-        "task": "campaigns.send_counts",
-        "schedule": 1.0,
-        "options": {"expires": 5},
-    },
     "campaigns: count live segments": {
         "task": "campaigns.take_stock",
         "schedule": 15.0,
@@ -390,16 +356,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
-    "campaigns: have what is live looked at": {
-        "task": "campaigns.ask_for_analysis",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "campaigns: let go of previews": {
-        "task": "campaigns.end_previews",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
     "campaigns: judge what comes in": {
         "task": "campaigns.watch_quality",
         "schedule": 300.0,
@@ -414,11 +370,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "campaigns.drill_opt_out",
         "schedule": 600.0,
         "options": {"expires": 600},
-    },
-    "campaigns: tell webhooks": {
-        "task": "campaigns.deliver_webhooks",
-        "schedule": 1.0,
-        "options": {"expires": 5},
     },
     "campaigns: forget what webhooks were told": {
         "task": "campaigns.forget_deliveries",

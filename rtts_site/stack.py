@@ -75,9 +75,9 @@ def web_service() -> Service:
     )
 
 
-def worker_service(queue: str, *, processes: int) -> Service:
-    """Return the Celery worker of one queue."""
-    options = ("-Q", queue, "-n", f"{queue}@%h", "-c", str(processes), "-l", "WARNING")
+def worker_service(queue: str, *, at_once: int, pool: str = "prefork") -> Service:
+    """Return the Celery worker of one queue, which does `at_once` tasks beside each other."""
+    options = ("-Q", queue, "-n", f"{queue}@%h", "-P", pool, "-c", str(at_once), "-l", "WARNING")
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     # A drain runs for half a minute; a quick end is safe, because its message is delivered again.
     hurry = {"REMAP_SIGTERM": "SIGQUIT"}
@@ -103,8 +103,11 @@ def services() -> tuple[Service, ...]:
     """Return everything but the stores; they may start at once."""
     return (
         web_service(),
-        worker_service("streams", processes=settings.RTTS_DRAIN_GROUPS),
-        worker_service("jobs", processes=2),
+        worker_service("streams", at_once=settings.RTTS_DRAIN_GROUPS),
+        worker_service(
+            "first", at_once=8, pool="threads"
+        ),  # its tasks are short, or wait for others
+        worker_service("jobs", at_once=2),
         beat_service(),
     )
 

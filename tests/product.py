@@ -90,12 +90,13 @@ class Product:
         return self.keys[scopes]
 
     def pid(self, name):
-        """Return the process id of ``web``, ``streams``, ``jobs``, ``beat``, ``postgres``, ``redis``."""
+        """Return the process id of ``web``, ``streams``, ``first``, ``jobs``, ``beat``, ``postgres``, ``redis``."""
         if name == "postgres":
             return int((self.var / "postgres/postmaster.pid").read_text().split()[0])
         if name == "redis":
             return _redis_pid(self.var)
-        marks = {"web": "uvicorn", "streams": "streams@%h", "jobs": "jobs@%h", "beat": "beat"}
+        workers = {queue: f"{queue}@%h" for queue in ("streams", "first", "jobs")}
+        marks = {"web": "uvicorn", "beat": "beat", **workers}
         for child in psutil.Process(self.process.pid).children():
             if marks[name] in child.cmdline():
                 return child.pid

@@ -96,11 +96,20 @@ def cancel(count: ExactCount) -> None:
     )
 
 
-def ranges_to_send(*, now: datetime) -> Iterator[tuple[int, list[int]]]:
-    """Yield (count, first partitions) of what workers have to count: what waits, and what fell silent."""
+def is_due(now: datetime) -> bool:
+    """Return whether ranges are to be sent out; one query."""
+    return _to_send(now).exists()
+
+
+def _to_send(now: datetime) -> QuerySet[ExactCount]:
     waits = Q(job__state=Job.State.WAITING)
     silent = Q(job__state=Job.State.RUNNING, job__updated_at__lt=now - SILENCE)
-    for count in ExactCount.objects.filter(waits | silent).select_related("job"):
+    return ExactCount.objects.filter(waits | silent)
+
+
+def ranges_to_send(*, now: datetime) -> Iterator[tuple[int, list[int]]]:
+    """Yield (count, first partitions) of what workers have to count: what waits, and what fell silent."""
+    for count in _to_send(now).select_related("job"):
         job = count.job
         seen = Job.objects.filter(pk=job.pk, state=job.state, updated_at=job.updated_at)
         if job.attempts >= TRIES:

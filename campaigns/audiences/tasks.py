@@ -10,6 +10,7 @@ from campaigns.candidates import candidate_of
 from campaigns.models import Release
 from consent.policy_store import PolicyRefused, load_live_policy
 from decisioning.profiles import roster
+from rtts_site.foundation import due
 from rtts_site.foundation.redis_clients import redis_client
 
 
@@ -32,7 +33,7 @@ def take_stock(**_: Any) -> None:
 
 @shared_task(name="campaigns.send_counts")
 def send_counts(**_: Any) -> None:
-    """Run by beat each second: a request may not publish tasks, so it leaves a row."""
+    """Send out what a request left in a row, as it may not publish tasks."""
     for count, ranges in exact.ranges_to_send(now=timezone.now()):
         group(count_range.s(count=count, first=first) for first in ranges).apply_async()
 
@@ -50,3 +51,6 @@ def count_range(*, count: int, first: int, **_: Any) -> None:
     )
     if done is not None:
         history.record_exact(done, now=done.counted_at)
+
+
+due.send_when("campaigns.send_counts", exact.is_due)

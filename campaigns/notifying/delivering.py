@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from campaigns.models import Delivery, Webhook
 from campaigns.notifying.webhooks import secrets_of
@@ -36,11 +37,21 @@ def deliver_due(*, now: datetime) -> int:
     return tried
 
 
+def is_due(now: datetime) -> bool:
+    """Return whether a message is to be tried; one query."""
+    return _due(now).exists()
+
+
+def _due(now: datetime) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(state=Delivery.State.WAITING, due_at__lte=now)
+
+
 def _claim(now: datetime) -> Delivery | None:
     """Take a message so that no other worker tries it; one whose worker dies is due again after a while."""
     with transaction.atomic():
-        due = Delivery.objects.filter(state=Delivery.State.WAITING, due_at__lte=now)
-        locked = due.select_for_update(skip_locked=True, of=("self",)).select_related("webhook")
+        locked = (
+            _due(now).select_for_update(skip_locked=True, of=("self",)).select_related("webhook")
+        )
         found = locked.order_by("due_at", "pk").first()
         if found is not None:
             found.due_at, found.attempts = now + CLAIMED, found.attempts + 1

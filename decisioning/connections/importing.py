@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 import redis
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext_noop as _
 
 from decisioning.connections import folder
@@ -186,10 +187,19 @@ def work(client: "redis.Redis", *, now: Clock, spell: timedelta) -> bool:
     return True
 
 
+def is_due(now: datetime) -> bool:
+    """Return whether an import may go on; one query."""
+    return _free(now).exists()
+
+
+def _free(now: datetime) -> QuerySet[Import]:
+    return Import.objects.filter(state__in=Import.OPEN).exclude(held_until__gt=now)
+
+
 def _claim(*, now: datetime) -> Import | None:
     """Take an import that nobody works on; whose holder was killed is free after a while."""
     with transaction.atomic():
-        free = Import.objects.filter(state__in=Import.OPEN).exclude(held_until__gt=now)
+        free = _free(now)
         row = free.select_for_update(skip_locked=True, of=("self",)).order_by("changed_at").first()
         if row is not None:
             # A holder that did not leave may have appended rows of its chunk.

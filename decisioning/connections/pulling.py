@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 import redis
 from django.db import transaction
+from django.db.models import QuerySet
 
 from decisioning.connections import authenticating, polls, sources
 from decisioning.connections.acceptance import (
@@ -84,10 +85,19 @@ def pull_due(client: "redis.Redis", *, now: Clock, spell: timedelta) -> int:
     return pages
 
 
+def is_due(now: datetime) -> bool:
+    """Return whether a source's next page is due; one query."""
+    return _due(now).exists()
+
+
+def _due(now: datetime) -> QuerySet[Source]:
+    return Source.objects.filter(kind=Source.Kind.POLL, is_active=True, due_at__lte=now)
+
+
 def _claim(*, now: datetime) -> Source | None:
     """Take a source whose page is due; one whose worker dies is due again after a while."""
     with transaction.atomic():
-        due = Source.objects.filter(kind=Source.Kind.POLL, is_active=True, due_at__lte=now)
+        due = _due(now)
         row = due.select_for_update(skip_locked=True, of=("self",)).order_by("due_at", "pk").first()
         if row is not None:
             row.due_at = now + CLAIMED

@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from decisioning.connections import importing, pulling
+from rtts_site.foundation import due
 from rtts_site.foundation.redis_clients import redis_client
 
 SPELL: Final = timedelta(seconds=2)  # after so long the worker looks at its other tasks
@@ -26,3 +27,7 @@ def forget_old(**_: Any) -> None:
 @shared_task(name="decisioning.pull_sources")
 def pull_sources(**_: Any) -> None:
     pulling.pull_due(redis_client(), now=timezone.now, spell=SPELL)
+
+
+due.send_when("decisioning.import_rows", importing.is_due)
+due.send_when("decisioning.pull_sources", pulling.is_due)

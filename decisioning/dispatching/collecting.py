@@ -80,6 +80,16 @@ class Batch:
         return len(self.rows)
 
 
+def is_due(client: redis.Redis) -> bool:
+    """Return whether a partition's stream holds anything, or changes of consent are told; a query, a round trip."""
+    if Destination.objects.filter(is_active=True, wants__contains=[Wanted.CONSENTS]).exists():
+        return True
+    with client.pipeline(transaction=False) as pipe:
+        for partition in range(people.PARTITIONS):
+            pipe.xlen(people.dispatches_key(partition))
+        return any(pipe.execute())
+
+
 def collect_dispatches(client: redis.Redis, *, now: datetime) -> int:
     """Take what the partitions' streams hold, once each, and return how many entries that were.
 

@@ -14,6 +14,7 @@ import msgspec
 import redis
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from consent import people
 from consent.policy import PolicySpec, permits
@@ -119,10 +120,18 @@ def go_on(client: redis.Redis, *, now: Callable[[], datetime]) -> bool:
     return True
 
 
+def is_due(now: datetime) -> bool:
+    """Return whether an export may go on; one query."""
+    return _ready(now).exists()
+
+
+def _ready(now: datetime) -> QuerySet[MemberExport]:
+    return MemberExport.objects.filter(state__in=MemberExport.OPEN).exclude(held_until__gt=now)
+
+
 def _claim(now: datetime) -> MemberExport | None:
     with transaction.atomic():
-        rows = MemberExport.objects.select_for_update(skip_locked=True, of=("self",))
-        ready = rows.filter(state__in=MemberExport.OPEN).exclude(held_until__gt=now)
+        ready = _ready(now).select_for_update(skip_locked=True, of=("self",))
         export = ready.order_by("created_at").first()
         if export is not None:
             export.state, export.held_until = MemberExport.State.RUNNING, now + CLAIMED

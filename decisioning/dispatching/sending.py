@@ -91,8 +91,7 @@ def _mail_one(now: datetime) -> int:
 
 def _count_sent(now: datetime) -> None:
     """Count impressions of e-mails that were sent when the store that counts was away."""
-    sent = Sending.objects.filter(state=Sending.State.SENT, prepared__isnull=False)
-    for one in sent.order_by("done_at")[:AT_ONCE]:
+    for one in _uncounted().order_by("done_at")[:AT_ONCE]:
         _count(one, at=one.done_at or now)
 
 
@@ -107,11 +106,23 @@ def _count(sending: Sending, *, at: datetime) -> None:
         Sending.objects.filter(pk=sending.pk).update(prepared=None)
 
 
+def is_due(now: datetime) -> bool:
+    """Return whether anything is to be tried or counted; two queries."""
+    return _due(now).exists() or _uncounted().exists()
+
+
+def _due(now: datetime) -> QuerySet[Sending]:
+    return Sending.objects.filter(state=Sending.State.WAITING, due_at__lte=now)
+
+
+def _uncounted() -> QuerySet[Sending]:
+    return Sending.objects.filter(state=Sending.State.SENT, prepared__isnull=False)
+
+
 def _claim(which: Q, most: int, *, now: datetime) -> list[Sending]:
     """Take some so that no other worker tries them; those whose worker dies are due again after a while."""
     with transaction.atomic():
-        due = Sending.objects.filter(which, state=Sending.State.WAITING, due_at__lte=now)
-        locked = due.select_for_update(skip_locked=True, of=("self",))
+        locked = _due(now).filter(which).select_for_update(skip_locked=True, of=("self",))
         found = list(locked.select_related("destination").order_by("due_at", "pk")[:most])
         for one in found:
             one.due_at, one.attempts = now + CLAIMED, one.attempts + 1

@@ -1,7 +1,8 @@
-"""What Celery runs to send things out; each task is idempotent, and run by beat."""
+"""What Celery runs to send things out; each task is idempotent."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any, Final
 
 from celery import shared_task
@@ -10,7 +11,8 @@ from redis.exceptions import LockError
 
 from decisioning.dispatching import collecting, exporting, sending
 from decisioning.dispatching.destinations import named_segments
-from decisioning.watching.renewing import renew_watched
+from decisioning.watching import renewing
+from rtts_site.foundation import due
 from rtts_site.foundation.redis_clients import redis_client
 
 ALONE_S: Final = 120  # longer than one run takes
@@ -20,7 +22,7 @@ ALONE_S: Final = 120  # longer than one run takes
 def renew(**_: Any) -> None:
     """Have workers watch what the live release and the destinations ask for."""
     now_ms = int(timezone.now().timestamp() * 1000)
-    renew_watched(redis_client(), named=named_segments(), now_ms=now_ms)
+    renewing.renew_watched(redis_client(), named=named_segments(), now_ms=now_ms)
 
 
 @contextmanager
@@ -65,3 +67,17 @@ def forget(**_: Any) -> None:
 @shared_task(name="decisioning.export_members")
 def export(**_: Any) -> None:
     exporting.go_on(redis_client(), now=timezone.now)
+
+
+def _must_renew(now: datetime) -> bool:
+    return renewing.is_due(redis_client(), named=named_segments())
+
+
+def _must_collect(now: datetime) -> bool:
+    return collecting.is_due(redis_client())
+
+
+due.send_when("decisioning.renew_watched", _must_renew)
+due.send_when("decisioning.collect_dispatches", _must_collect, pause_s=0.9)
+due.send_when("decisioning.send_dispatches", sending.is_due)
+due.send_when("decisioning.export_members", exporting.is_due)

@@ -1,6 +1,6 @@
 """What Celery runs to undo merges: what was begun within a second, and what broke off again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from celery import shared_task
@@ -10,6 +10,7 @@ from consent import people
 from consent.ledger import StoreUnavailableError
 from consent.models import Parting
 from decisioning.ingestion.parting import finish_parting, unfinished
+from rtts_site.foundation import due
 from rtts_site.foundation.redis_clients import redis_client
 
 AGAIN_AFTER: Final = timedelta(minutes=2)  # that a parting which was taken up is left alone
@@ -32,8 +33,15 @@ def finish_one(parting: int, **_: Any) -> None:
 
 @shared_task(name="decisioning.finish_partings", ignore_result=True)
 def finish_open(**_: Any) -> None:
-    """Run by beat: requests begin partings, and a fence stands on both people until they are done."""
+    """Requests begin partings, and a fence stands on both people until they are done."""
     client = redis_client()
     for row in unfinished():
         if client.set(people.parting_key(row.pk), 1, nx=True, ex=AGAIN_AFTER):
             finish_one.delay(parting=row.pk)
+
+
+def _must_finish(now: datetime) -> bool:
+    return any(True for _ in unfinished())
+
+
+due.send_when("decisioning.finish_partings", _must_finish)

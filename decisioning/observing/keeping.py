@@ -31,6 +31,11 @@ KEPT_DAYS: Final = 36  # of hours: five weeks, so that an hour has four of its k
 SIGHTED_DAYS: Final = 90  # since it was last seen
 
 
+def is_due(client: "redis.Redis") -> bool:
+    """Return whether a batch waits; one round trip."""
+    return bool(waiting(client, most=1))
+
+
 def keep(client: "redis.Redis", *, now: datetime) -> int:
     """Add the batches that wait to the tables, and return how many those were.
 

@@ -13,6 +13,21 @@ from decisioning.watching.watch_set import watch_set
 SOURCE_KEY: Final = "watch:source"  # of which release and destinations the published set is
 
 
+def is_due(client: "redis.Redis", *, named: Iterable[str]) -> bool:
+    """Return whether something else is to be watched than is; two round trips."""
+    return _new_source(client, sorted(set(named))) is not None
+
+
+def _new_source(client: "redis.Redis", asked: Iterable[str]) -> str | None:
+    """Return the digest of what is to be watched, None where that is watched or nothing is live."""
+    digest: Any = client.hget(LIVE_KEY, "digest")
+    if digest is None:
+        return None
+    source = hashlib.sha256(b"\n".join([digest, *(key.encode() for key in asked)])).hexdigest()
+    published: Any = client.get(SOURCE_KEY)
+    return None if published == source.encode() else source
+
+
 def renew_watched(client: "redis.Redis", *, named: Iterable[str], now_ms: int) -> bool:
     """Publish what is to be watched where that changed, and say whether it did; two round trips where not.
 
@@ -23,15 +38,9 @@ def renew_watched(client: "redis.Redis", *, named: Iterable[str], now_ms: int) -
         ConditionError: a condition of it cannot be read.
     """
     asked = sorted(set(named))
-    digest: Any = client.hget(LIVE_KEY, "digest")
-    if digest is None:
-        return False
-    source = hashlib.sha256(b"\n".join([digest, *(key.encode() for key in asked)])).hexdigest()
-    published: Any = client.get(SOURCE_KEY)
-    if published == source.encode():
-        return False
-    live = load_live(client)
-    if live is None:
+    source = _new_source(client, asked)
+    live = load_live(client) if source else None
+    if source is None or live is None:
         return False
     before = load_watched(client)
     following = watch_set(live.release, named=asked, before=before, now_ms=now_ms)

@@ -20,10 +20,10 @@ def test_routes_name_only_what_workers_know(known):
 
 def test_every_periodic_part_has_its_beat():
     assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} >= {
-        "campaigns.do_jobs",
         "consent.settle_fences",
         "decisioning.seed_drains",
         "site.note_beat",
+        "site.send_due",
     }
 
 
