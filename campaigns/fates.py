@@ -18,6 +18,7 @@ FATES: Final[dict[str, tuple[Any, str]]] = {  # code -> badge, its class
     reasons.NOT_RUNNING: (gettext_lazy("not in time"), "warn"),
     reasons.QUIET_HOURS: (gettext_lazy("quiet hours"), "warn"),
     reasons.CONSENT: (gettext_lazy("consent"), "bad"),
+    reasons.UNWANTED: (gettext_lazy("not wanted"), "warn"),
     reasons.NOT_ELIGIBLE: (gettext_lazy("not eligible"), "bad"),
     reasons.CAPS_UNAVAILABLE: (gettext_lazy("caps unknown"), "warn"),
     reasons.CAP_REACHED: (gettext_lazy("capped"), "warn"),

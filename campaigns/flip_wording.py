@@ -33,6 +33,9 @@ _NO_FLIP: Final = {
     reasons.QUIET_HOURS: gettext_lazy("Other quiet hours: these never end within a week."),
     reasons.NO_VARIANT: gettext_lazy("A variant that is made for this context."),
     reasons.MISSING_TOKEN: gettext_lazy("A default for the token, or a value of it."),
+    reasons.UNWANTED: gettext_lazy(
+        "Only the person can take it back: they asked for less like this."
+    ),
     reasons.STOPPED: gettext_lazy("Letting it go on: somebody stopped it."),
     reasons.NOT_ELIGIBLE: gettext_lazy(
         "No single set of changes was found that meets its conditions."

@@ -16,6 +16,8 @@ LABELS: Final = {
     "codes": _("Places"),
     "controller": _("Who is responsible"),
     "data_categories": _("Categories of data"),
+    "data_class": _("Class of data"),
+    "editable": _("People may edit it"),
     "effective_from": _("In force from"),
     "gpc_effect": _("Global Privacy Control"),
     "mechanism": _("How people are asked"),

@@ -163,7 +163,9 @@ def fall_back(
         reason = reasons.QUIET_HOURS
         return Placed(placement.key, placement.channel, "suppressed", reason, (BARE,), held_out)
     for candidate in weighing.held.fallbacks[placement.key]:
-        if candidate.offer.key not in taken and may_stand_in(weighing, candidate):
+        if candidate.offer.key in taken or weighing.not_wanted(candidate):
+            continue
+        if may_stand_in(weighing, candidate):
             variant = weighing.variant_of(candidate)
             while isinstance(variant, str) and not weighing.fill(candidate, variant):
                 variant = weighing.variant_of(candidate)

@@ -31,6 +31,7 @@ REASON_WORDS = {
     reasons.STOPPED: gettext_lazy("Every offer was stopped in an emergency."),
     reasons.NOT_RUNNING: gettext_lazy("No offer was running."),
     reasons.CONSENT: gettext_lazy("Consent did not allow any of the offers."),
+    reasons.UNWANTED: gettext_lazy("The person asked for less like every offer."),
     reasons.NOT_ELIGIBLE: gettext_lazy("The person met no offer's conditions."),
     reasons.CAPS_UNAVAILABLE: gettext_lazy("How often offers were shown could not be read."),
     reasons.CAP_REACHED: gettext_lazy("Every fitting offer was shown as often as its cap allows."),

@@ -29,6 +29,10 @@ class AttributeSpec:
     inferred: bool = False  # concluded from behaviour, not told by the person
     sensitive: bool = False  # e.g. health, money, family: hearing it said would hurt or alarm
     sayable: bool | None = None  # may stand in content; None: unless inferred or sensitive
+    editable: bool = False  # people see and change it on their own page
+    owner: str = ""  # who answers for it: "CRM team"
+    data_class: str = ""  # "contact", "interest", "behaviour": for registers and the own page
+    retention_days: int | None = None  # None is not said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

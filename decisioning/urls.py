@@ -2,8 +2,9 @@
 
 from django.urls import path
 
-from decisioning.api import hooks, imports, reading, unmerging, unsubscribe
+from decisioning.api import hooks, imports, own_links, reading, unmerging, unsubscribe
 from decisioning.api.graphql.view import GraphQLView
+from decisioning.own_page import views
 
 urlpatterns = [
     path("decisions/<str:decision>", reading.DecisionView.as_view(), name="rtts-decision-record"),
@@ -20,4 +21,6 @@ urlpatterns = [
     ),
     path("hooks/<slug:source>", hooks.HookView.as_view(), name="rtts-hook"),
     path("unsubscribe/<str:token>", unsubscribe.unsubscribe_page, name="rtts-unsubscribe"),
+    path("me", own_links.OwnLinksView.as_view(), name="rtts-own-links"),
+    path("me/<str:token>", views.own_page, name="rtts-own-page"),
 ]

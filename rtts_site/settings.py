@@ -212,6 +212,9 @@ RTTS_TCF_LEGITIMATE_INTEREST = env.list(  # purposes that the vendor registered 
 )
 RTTS_TCF_DELETED_CMPS = env.list("RTTS_TCF_DELETED_CMPS", cast=int, default=[])
 
+# Origins that may show people's own page inside theirs, e.g. "https://shop.example".
+RTTS_EMBED_ORIGINS = env.list("RTTS_EMBED_ORIGINS", default=[])
+
 # Webhooks go to public addresses over https only, unless this says otherwise.
 RTTS_WEBHOOKS_PRIVATE = env.bool("RTTS_WEBHOOKS_PRIVATE", default=False)
 

@@ -6,12 +6,14 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from decisioning.own_page.views import gpc_support
 from rtts_site.foundation import web_sdk
 
 admin.autodiscover()
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="rtts-home"),
+    path(".well-known/gpc.json", gpc_support, name="rtts-gpc"),
     path("language", set_language, name="rtts-language"),
     path("sdk/rtts.js", web_sdk.serve, name="rtts-sdk"),
     path("shop/", include("campaigns.demo.urls")),

@@ -80,6 +80,29 @@ class AttributeForm(ItemForm):
         label=_("May be said to the person"),
         help_text=_("What may not be said is refused as a token in content."),
     )
+    editable = forms.BooleanField(
+        required=False,
+        label=_("People may edit it"),
+        help_text=_(
+            "They see it on their own page, with owner, class and retention, and change it."
+        ),
+    )
+    owner = forms.CharField(
+        required=False, max_length=100, help_text=_("Who answers for it, e.g. the CRM team.")
+    )
+    data_class = forms.CharField(
+        required=False,
+        max_length=100,
+        label=_("Class of data"),
+        help_text=_("E.g. contact, interest or behaviour, as in the register of processing."),
+    )
+    retention_days = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=36_500,
+        label=_("Kept for, days"),
+        help_text=_("Leave it empty where nothing is laid down."),
+    )
 
     def offer_choices(self) -> None:
         fill_choices(self, "purposes", Kind.PURPOSE)

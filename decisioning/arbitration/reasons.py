@@ -15,6 +15,7 @@ STOPPED: Final = "STOPPED"
 NOT_RUNNING: Final = "NOT_RUNNING"
 QUIET_HOURS: Final = "QUIET_HOURS"
 CONSENT: Final = "CONSENT"
+UNWANTED: Final = "UNWANTED"
 NOT_ELIGIBLE: Final = "NOT_ELIGIBLE"
 CAPS_UNAVAILABLE: Final = "CAPS_UNAVAILABLE"
 CAP_REACHED: Final = "CAP_REACHED"
@@ -34,6 +35,7 @@ WORDS: Final[dict[str, str]] = {
     NOT_RUNNING: _("The offer or its campaign is not running now."),
     QUIET_HOURS: _("The channel is quiet at this hour."),
     CONSENT: _("Consent does not allow it: {detail}."),
+    UNWANTED: _("The person asked for less like this."),
     NOT_ELIGIBLE: _("The person does not meet its conditions."),
     CAPS_UNAVAILABLE: _("How often it was shown cannot be read now, so it is not shown."),
     CAP_REACHED: _("It has been shown as often as its cap allows: {detail}."),

@@ -13,6 +13,7 @@ from decisioning.arbitration import reasons, scoring
 from decisioning.arbitration.caps import needs_account, reached_cap
 from decisioning.arbitration.experiments import Assignment, assign_arm, is_held_out
 from decisioning.arbitration.scoring import Score
+from decisioning.arbitration.unwanted import is_unwanted, unwanted_of
 from decisioning.content.choosing import NoVariant
 from decisioning.content.contents import Unusable
 from decisioning.held import Candidate, Held, Needs
@@ -46,6 +47,7 @@ class Weighing:
     policy: PolicySpec | None
     now: datetime
     signals: Signals = field(init=False)
+    unwanted: frozenset[str] = field(init=False)
     now_ms: int = field(init=False)
     gates: dict[tuple[tuple[str, ...], str], tuple[GateResult, Drop | None]] = field(
         default_factory=dict
@@ -65,6 +67,7 @@ class Weighing:
 
     def __post_init__(self) -> None:
         self.signals = signals_of(self.ask, now=self.now)
+        self.unwanted = unwanted_of(self.state.consent)
         self.now_ms = int(self.now.timestamp() * 1000)
 
     def weigh(self, candidate: Candidate, placement: PlacementSpec) -> Passed | Drop:
@@ -74,6 +77,7 @@ class Weighing:
             (not_permitted if candidate.reads_zone else None)  # what it reads is theirs as well
             or self.not_running(candidate)
             or not_permitted
+            or self.not_wanted(candidate)
             or self.not_matched(candidate)
             or self.capped(candidate, placement.channel)
             or self.held_out(candidate.campaign)
@@ -125,6 +129,11 @@ class Weighing:
         """Return whether a channel leaves the person alone now."""
         quiet = self.held.quiet[channel]
         return bool(quiet.windows) and quiet.hold(self.now, self.zone(()))
+
+    def not_wanted(self, candidate: Candidate) -> Drop | None:
+        if self.unwanted and is_unwanted(self.unwanted, candidate.offer, candidate.campaign):
+            return reasons.UNWANTED, ""
+        return None
 
     def not_matched(self, candidate: Candidate) -> Drop | None:
         matched = self.matches.get(candidate.group)

@@ -28,7 +28,12 @@ FULL = 1  # the format that wrote defaults too, of every field but those that ca
 READABLE = frozenset({FULL, FORMAT})
 CAME_LATER: dict[type, frozenset[str]] = {
     CapSpec: frozenset({"of"}),
-    AttributeSpec: frozenset({"inferred", "sensitive", "sayable"}),
+    AttributeSpec: frozenset(
+        {
+            *("inferred", "sensitive", "sayable"),
+            *("editable", "owner", "data_class", "retention_days"),
+        }
+    ),
     ChannelSpec: frozenset({"quiet_hours", "time_zone"}),
     PlacementSpec: frozenset({"picture_width"}),
     ReleaseSpec: frozenset({"triggers", "identity"}),
