@@ -8,13 +8,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from consent import ledger, policy_store, receipts
+from consent import ledger, notices, policy_store, receipts
 from consent.forms import ConsentRequest, ConsentStanding, RecordedAnswer, parse_person
 from consent.identities import link_identity
 from consent.models import Person
@@ -156,6 +157,34 @@ class ReceiptView(KeyedView):
             return Response(receipts.load_receipt(owner, receipt))
         except receipts.NoSuchReceiptError as error:
             raise Problem(404, "Not found", str(error)) from error
+
+
+class NoticeView(KeyedView):
+    """What people were shown."""
+
+    scopes: ClassVar[dict[str, str]] = {"GET": "consents"}
+    rate: ClassVar[Rate] = CONSENTS
+
+    @extend_schema(
+        summary="Fetch a notice as the very bytes that people were shown",
+        description="Of a version and language, e.g. `privacy@3` and `de`; its ETag is their SHA-256.",
+        operation_id="notices_read",
+        responses=OpenApiTypes.BINARY,
+    )
+    def get(self, _request: Request, reference: str, language: str) -> HttpResponse:
+        kept = notices.find_text(reference, language)
+        if kept is None:
+            raise Problem(404, "Not found", "No such notice was published in this language.")
+        headers = {
+            "ETag": f'"{kept.sha256}"',
+            "Content-Language": kept.language,
+            "Cache-Control": "private, max-age=31536000, immutable",
+            "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        }
+        content = bytes(kept.content)
+        return HttpResponse(
+            content, content_type=f"{kept.media_type}; charset=utf-8", headers=headers
+        )
 
 
 def _policy() -> PolicySpec:

@@ -25,6 +25,8 @@ class ConsentChange:
     channel: str = EVERY_CHANNEL  # "*" speaks for every channel
     expires_at: datetime | None = None
     event_type: EventType = "expressed"  # how clearly they said it
+    legal_basis: str = ""  # as the policy had it then, e.g. "eu-gdpr:A6-1-a"
+    validity_days: int | None = None  # as the policy had it then; None: no limit
     event_id: str = ""  # given by the ledger
     by_guardian: bool = False  # these three are taken from actor and evidence
     over_gpc: bool = False
@@ -53,7 +55,6 @@ class Evidence:
     jurisdiction: str = ""  # ISO 3166-2 of the person, or "unknown"
     service: str = ""
     source: str = ""  # the system that sends the change
-    legal_basis: str = ""  # as the policy had it, e.g. "eu-gdpr:A6-1-a"
     policy: int = 0  # the version of the policy that was in force
     notice_sha256: str = ""  # of the very bytes that were shown, where they are kept
     workflow_version: str = ""  # of the page that showed them

@@ -32,6 +32,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     merged_from: str = ""  # the person whose consent came along in a merge
     sent_for: str = ""  # the person of the identifier that it was said with; "" in older entries
+    legal_basis: str = ""
+    validity_days: int | None = None
     event_type: EventType = "expressed"
     by_guardian: bool = False
     over_gpc: bool = False
@@ -62,6 +64,8 @@ def make_entry(
         actor_id=actor.id,
         evidence=evidence,
         sent_for=sent_for or person,
+        legal_basis=change.legal_basis,
+        validity_days=change.validity_days,
         event_type=change.event_type,
         by_guardian=change.by_guardian,
         over_gpc=change.over_gpc,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from consent.changes import (
     missing_evidence,
 )
 from consent.people import PARTITIONS, Identifier, parse_name, partition_of, person_id
-from consent.policy import EVERY_CHANNEL, PolicySpec, Status
+from consent.policy import AGES, EVENT_TYPES, EVERY_CHANNEL, GRANTING, PolicySpec, Status
 
 MAX_CHANGES = 100
 MAX_IDENTIFIER = 200
@@ -71,6 +71,9 @@ class ChangeForm(StrictSerializer):
         max_length=100, default=EVERY_CHANNEL, help_text="`*` speaks for every channel."
     )
     status = serializers.ChoiceField([str(status) for status in STATED])
+    event_type = serializers.ChoiceField(
+        list(EVENT_TYPES), default="expressed", help_text="How clearly the person said it."
+    )
     event_time = serializers.DateTimeField(help_text="When the person said it.")
     expires_at = serializers.DateTimeField(
         required=False, allow_null=True, default=None, help_text="No later than the policy says."
@@ -84,7 +87,12 @@ class ChangeForm(StrictSerializer):
         return value
 
     def validate(self, attrs: Any) -> ConsentChange:
-        change = ConsentChange(**(attrs | {"status": Status(attrs["status"])}))
+        purpose = self.context["policy"].purpose(attrs["purpose"])
+        change = ConsentChange(
+            **(attrs | {"status": Status(attrs["status"])}),
+            legal_basis=purpose.legal_basis,
+            validity_days=purpose.validity_days,
+        )
         if comes_too_early(change, now=self.context["now"]):
             minutes = MAX_SKEW.seconds // 60
             raise _wrong("event_time", f"More than {minutes} minutes ahead of our clock.")
@@ -102,12 +110,20 @@ class EvidenceForm(StrictSerializer):
     collection_method = serializers.CharField(max_length=200, required=False)
     notice_version = serializers.CharField(max_length=100, required=False)
     language = serializers.CharField(max_length=35, required=False)
-    jurisdiction = serializers.CharField(max_length=20, required=False)
+    jurisdiction = serializers.RegexField(
+        r"^(unknown|[A-Z]{2}(-[A-Z0-9]{1,3})?)$",
+        required=False,
+        help_text="ISO 3166-2, e.g. `DE` or `US-CA`, or `unknown`.",
+    )
     service = serializers.CharField(max_length=200, required=False)
     source = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]  # a field's own name
     gpc = serializers.BooleanField(required=False)
     tcf = serializers.CharField(max_length=16_384, required=False)
     gpp = serializers.CharField(max_length=16_384, required=False)
+    workflow_version = serializers.CharField(
+        max_length=100, required=False, help_text="Of the page that showed the notice."
+    )
+    age_bracket = serializers.ChoiceField(list(AGES), required=False)
     double_opt_in = serializers.CharField(max_length=200, required=False)
     session_hash = serializers.CharField(max_length=128, required=False)
 
@@ -120,6 +136,8 @@ class ActorForm(StrictSerializer):
     id = serializers.CharField(max_length=100, required=False, allow_blank=True)
 
     def validate(self, attrs: Any) -> Actor:
+        if attrs["kind"] == "guardian" and not attrs.get("id"):
+            raise _wrong("id", "Say which guardian, by an id of yours; never a name or an address.")
         return Actor(**attrs)
 
 
@@ -143,7 +161,29 @@ class ConsentRequest(StrictSerializer):
         }
         if lacking:
             raise serializers.ValidationError({"evidence": lacking})
-        return attrs
+        return attrs | {"evidence": self._with_notice(attrs["changes"], attrs["evidence"])}
+
+    def _with_notice(self, changes: list[ConsentChange], evidence: Evidence) -> Evidence:
+        """Return the evidence with the digest of what was shown; a notice that nobody published shows nothing."""
+        policy: PolicySpec = self.context["policy"]
+        evidence = replace(evidence, policy=policy.version)
+        asked = {change.purpose for change in changes if change.status in GRANTING}
+        about = {one for notice in policy.notices for one in notice.purposes}
+        notice = policy.notice(evidence.notice_version)
+        if not asked & about and notice is None:
+            return evidence
+        shown = notice.languages if notice is not None else {}
+        covered = set(notice.purposes) if notice is not None else set()
+        if asked & about - covered:
+            known = ", ".join(one.reference for one in policy.notices)
+            words = f"Of no notice that asks about this purpose; there are: {known}."
+            raise serializers.ValidationError({"evidence": {"notice_version": [words]}})
+        language = evidence.language
+        digest = shown.get(language) or shown.get(language.partition("-")[0])
+        if digest is None:
+            words = f"This notice is in: {', '.join(shown)}."
+            raise serializers.ValidationError({"evidence": {"language": [words]}})
+        return replace(evidence, notice_sha256=digest)
 
 
 class RecordedAnswer(serializers.Serializer[Any]):
@@ -165,6 +205,9 @@ class PurposeStanding(serializers.Serializer[Any]):
     reason = serializers.CharField()
     words = serializers.CharField()
     expires_at = serializers.DateTimeField(allow_null=True)
+    ask_again_at = serializers.DateTimeField(
+        allow_null=True, help_text="Where they said no: not asked again before."
+    )
     receipt = serializers.CharField(allow_null=True)
 
 

@@ -22,10 +22,10 @@ class Fault:
 def faults(policy: PolicySpec, published: Iterable[PolicySpec]) -> Iterator[Fault]:
     """Yield everything that keeps a policy from being published after those that were, in any order."""
     published = list(published)
+    yield from _basis_faults(policy, published)
     for purpose in policy.purposes:
         for field, words in purpose_faults(purpose):
             yield Fault("purpose", purpose.key, field, words)
-    yield from _basis_faults(policy, published)
     yield from _place_faults(policy)
     yield from _notice_faults(policy, published)
 

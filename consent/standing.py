@@ -5,8 +5,19 @@ from datetime import datetime
 
 from consent import state
 from consent.models import Person
-from consent.policy import EVERY_CHANNEL, ConsentView, PolicySpec, permits
+from consent.policy import (
+    DAY_SECONDS,
+    EVERY_CHANNEL,
+    ConsentView,
+    PolicySpec,
+    State,
+    Status,
+    permits,
+)
+from consent.policy.terms import make_ready
 from consent.projection import known_of, load_states, moment
+
+NOES = frozenset({Status.REFUSED, Status.WITHDRAWN, Status.OBJECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +33,7 @@ class Standing:
     reason: str  # a key of policy.REASONS
     words: str
     expires_at: datetime | None
+    ask_again_at: datetime | None  # of who said no: earliest that they may be asked
     receipt: str | None
 
 
@@ -53,5 +65,13 @@ def _standing(
         reason=gate.reasons[0].code,
         words=gate.reasons[0].words,
         expires_at=moment(gate.expires_at) if gate.expires_at is not None else None,
+        ask_again_at=_ask_again_at(policy, view, said),
         receipt=said.record if said else None,
     )
+
+
+def _ask_again_at(policy: PolicySpec, view: ConsentView, said: State | None) -> datetime | None:
+    if said is None or said.status not in NOES:
+        return None
+    days = make_ready(policy).terms(view.jurisdiction).reprompt_days
+    return moment(said.since + days * DAY_SECONDS)

@@ -36,7 +36,7 @@ PLURALS: dict[str, Kind] = {
     "triggers": Kind.TRIGGER,
     "purposes": Kind.PURPOSE,
     "jurisdictions": Kind.JURISDICTION,
-    "notices": Kind.NOTICE,
+    "privacy-notices": Kind.NOTICE,
     "release-settings": Kind.SETTINGS,
 }
 KIND = OpenApiParameter("kind", str, OpenApiParameter.PATH, enum=sorted(PLURALS))

@@ -33,7 +33,7 @@ class Terms:
     unknown_is_child: bool = False
     gpc_denies: bool = True
     validity_s: Mapping[str, int] = field(default_factory=dict)  # purpose or "*" -> seconds
-    reprompt_days: int = 0
+    reprompt_days: int = 365
 
     def mechanism_of(self, purpose: PurposeSpec, age: AgeBracket) -> Mechanism:
         """Return how a purpose is put to somebody of an age: the stricter of policy, place and age."""

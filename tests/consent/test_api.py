@@ -1,17 +1,20 @@
 import base64
+import hashlib
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db import DatabaseError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from consent import policy_store, relay, state
-from consent.models import ConsentChange, ConsentEvent, Identity
-from consent.policy import encode_policy, seal_policy
+from consent import notices, policy_store, relay, state
+from consent.models import ConsentChange, ConsentEvent, Identity, NoticeText, PolicyVersion
+from consent.notices import NoticeDraft
+from consent.policy import JurisdictionSpec, PurposeSpec, encode_policy, seal_policy
 from rtts_site.foundation import key_issuing
 from tests.consent.builders import ADS, CARE, MAIL
 from tests.consent.conftest import record_policy
@@ -100,7 +103,7 @@ def test_a_withdrawal_needs_no_evidence(shop):
 
 
 @pytest.mark.parametrize("field", sorted(EVIDENCE))
-def test_a_grant_without_evidence_names_what_lacks(shop, field):
+def test_r01_a_grant_without_evidence_names_what_lacks(shop, field):
     evidence = {name: value for name, value in EVIDENCE.items() if name != field}
 
     answer = post(shop, body(make_user(), evidence=evidence))
@@ -334,3 +337,183 @@ def test_a_consent_may_be_given_for_as_long_as_the_policy_says(shop):
 
     assert answer.status_code == 201
     assert standing(shop, ana)[ADS] == ("given", True)
+
+
+@pytest.mark.parametrize(
+    ("taken", "pointer"),
+    [
+        (("person",), "/person"),
+        (("actor",), "/actor"),
+        (("actor", "kind"), "/actor/kind"),
+        (("changes", 0, "purpose"), "/changes/0/purpose"),
+        (("changes", 0, "status"), "/changes/0/status"),
+        (("changes", 0, "event_time"), "/changes/0/event_time"),
+    ],
+)
+def test_r01_a_change_without_one_of_its_parts_names_it(shop, taken, pointer):
+    content = json.loads(json.dumps(body(make_user())))
+    inside = content
+    for step in taken[:-1]:
+        inside = inside[step]
+    del inside[taken[-1]]
+
+    answer = post(shop, content)
+
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_r01_what_the_policy_says_is_recorded_with_the_grant(shop):
+    ana = make_user()
+
+    said = post(shop, body(ana, change(MAIL, event_type="explicit"))).json()
+
+    proof = shop.get(f"/v1/consents/{ana}/receipts/{said['receipts'][0]}").json()["receipt"]
+    assert proof["legal_basis"] == "eu-gdpr:A6-1-a"
+    assert proof["validity_days"] == 365
+    assert proof["event_type"] == "explicit"
+    assert proof["evidence"]["policy"] == policy_store.live_policy().version
+
+
+def test_a_guardian_is_named_and_a_place_is_a_code(shop):
+    guardian = post(shop, body(make_user(), actor={"kind": "guardian"}))
+    place = post(shop, body(make_user(), evidence=EVIDENCE | {"jurisdiction": "Germany"}))
+
+    assert [error["pointer"] for error in guardian.json()["errors"]] == ["/actor/id"]
+    assert [error["pointer"] for error in place.json()["errors"]] == ["/evidence/jurisdiction"]
+
+
+@pytest.fixture
+def notice(shop, db):
+    """Return a published notice about advertising, with a newer version that only mends its words."""
+    begun = timezone.now() - timedelta(days=9)
+    drafts = [
+        NoticeDraft(
+            key="privacy",
+            name="Privacy",
+            version=version,
+            change_class=change_class,
+            effective_from=begun,
+            purposes=(ADS,),
+            texts={
+                "en": f"We show advertising. ({version})",
+                "de": f"Wir zeigen Werbung. ({version})",
+            },
+        )
+        for version, change_class in ((1, "reconsent"), (2, "editorial"))
+    ]
+    for draft in drafts:
+        live = policy_store.live_policy()
+        if live.notice(draft.spec().reference) is None:
+            notices.keep_texts([draft], now=begun)
+            record_policy(replace(live, notices=(draft.spec(),)))
+    return drafts
+
+
+def shown(reference="privacy@1", **more):
+    return EVIDENCE | {"notice_version": reference, "workflow_version": "banner-17"} | more
+
+
+def test_r02_an_event_leads_to_the_very_bytes_that_were_shown(shop, notice):
+    ana = make_user()
+
+    said = post(shop, body(ana, evidence=shown(language="de"))).json()
+
+    found = shop.get(f"/v1/consents/{ana}/receipts/{said['receipts'][0]}").json()
+    evidence = found["receipt"]["evidence"]
+    page = shop.get(f"/v1/notices/{evidence['notice_version']}/{evidence['language']}")
+    assert page.content.decode() == "Wir zeigen Werbung. (1)"
+    assert "sha256:" + hashlib.sha256(page.content).hexdigest() == evidence["notice_sha256"]
+    assert page.headers["ETag"] == f'"{evidence["notice_sha256"]}"'
+    assert evidence["workflow_version"] == "banner-17"
+
+
+def test_r02_what_was_shown_is_never_altered(shop, notice):
+    with pytest.raises(notices.NoticeAlteredError):
+        notices.keep_texts([replace(notice[0], texts={"en": "Other words."})], now=timezone.now())
+    live = policy_store.live_policy()
+    with pytest.raises(policy_store.PolicyRefused, match="new version"):
+        record_policy(replace(live, notices=(replace(notice[0].spec(), languages={"en": "x"}),)))
+    with pytest.raises(DatabaseError), transaction.atomic():
+        NoticeText.objects.filter(notice="privacy").update(content=b"x")
+
+
+@pytest.mark.parametrize(
+    ("evidence", "field"),
+    [
+        (shown("privacy@7"), "notice_version"),
+        (shown("n-7"), "notice_version"),
+        (shown(language="fr"), "language"),
+    ],
+)
+def test_r02_a_notice_that_nobody_published_proves_nothing(shop, notice, evidence, field):
+    answer = post(shop, body(make_user(), evidence=evidence))
+
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"/evidence/{field}"]
+
+
+def test_r31_a_refusal_is_remembered_and_not_asked_again_for_a_while(shop):
+    ana = make_user()
+    post(shop, body(ana, change(status="refused")))
+
+    rows = shop.get(f"/v1/consents/{ana}").json()["purposes"]
+
+    at = {row["purpose"]: row["ask_again_at"] for row in rows}
+    since = next(datetime.fromisoformat(row["since"]) for row in rows if row["purpose"] == ADS)
+    assert datetime.fromisoformat(at[ADS]) == since + timedelta(days=365)
+    assert at[MAIL] is None
+
+
+def test_r26_a_published_policy_is_never_altered_and_going_back_is_a_new_version(shop, db):
+    before = policy_store.live_policy()
+    shorter = tuple(replace(one, validity_days=30) for one in before.purposes)
+    after = record_policy(replace(before, purposes=shorter))
+
+    back = record_policy(replace(before, notices=after.notices))
+
+    assert (after.version, back.version) == (before.version + 1, before.version + 2)
+    assert back.says_the_same(before)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        PolicyVersion.objects.filter(version=after.version).update(approved_by="eve")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        PolicyVersion.objects.filter(version=after.version).delete()
+
+
+@pytest.mark.parametrize(
+    ("purpose", "field"),
+    [
+        (PurposeSpec(key="x", name="X", basis="contract", device_access=True), "basis"),
+        (PurposeSpec(key="x", name="X", device_access=True, mechanism="opt_out"), "mechanism"),
+    ],
+)
+def test_r28_device_access_on_another_basis_is_not_published(policy, db, purpose, field):
+    assert refused(purpose) == [("x", field)]
+
+
+def test_r16_special_categories_without_consent_are_not_published(policy, db):
+    kept = PurposeSpec(key="x", name="X", basis="legitimate_interest", special_category=True)
+
+    assert refused(kept) == [("x", "basis")]
+
+
+def test_r17_significant_effects_by_legitimate_interest_are_not_published(policy, db):
+    kept = PurposeSpec(key="x", name="X", basis="legitimate_interest", significant_effect=True)
+
+    assert refused(kept) == [("x", "basis")]
+
+
+def refused(purpose):
+    live = policy_store.live_policy()
+    spec = replace(live, purposes=(*live.purposes, purpose))
+    with pytest.raises(policy_store.PolicyRefused):
+        record_policy(spec)
+    return [(fault.key, fault.field) for fault in policy_store.policy_faults(spec)]
+
+
+def test_case_20_a_place_in_two_jurisdictions_is_not_published(policy, db):
+    both = [JurisdictionSpec(key=key, name=key, codes=("DE",)) for key in ("a", "b")]
+    spec = replace(policy_store.live_policy(), jurisdictions=tuple(both))
+
+    with pytest.raises(policy_store.PolicyRefused, match="which one holds"):
+        record_policy(spec)
