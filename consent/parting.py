@@ -126,12 +126,19 @@ def _of_others(
     standing = set(
         Person.objects.filter(id__in=merged, merged_into=person).values_list("id", flat=True)
     )
+    gone = theirs | _parted_before(person, said)
     for entry in said:
         if entry.evidence.source == MERGED and entry.merged_from in standing:
             states = strictest(states, brought.get(entry.merged_from, _said(entry)))
-        elif entry.evidence.source not in (MERGED, PARTED) and entry.sent_for not in theirs:
+        elif entry.evidence.source not in (MERGED, PARTED) and entry.sent_for not in gone:
             states = apply_changes(states, [_change(entry)], now=entry.recorded_at)
     return states
+
+
+def _parted_before(person: str, said: Sequence[Entry]) -> set[str]:
+    """Return for whom something was said here who have been parted from here since: it went with them."""
+    owner, named = current_person(person), {one.sent_for for one in said if one.sent_for} - {person}
+    return {one for one in named if current_person(one) != owner}
 
 
 def _is_theirs(entry: Entry, theirs: set[str], *, since: datetime) -> bool:

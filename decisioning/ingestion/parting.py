@@ -84,10 +84,12 @@ def finish_parting(
     _await(lambda: source in _apart(load_profile(client, target)[1]))
     report(1, STEPS)
     owner = load_profile(client, target)[0]
-    for person in dict.fromkeys((source, target, owner)):
+    # The source may have become somebody else since it was freed.
+    elsewhere = load_profile(client, source)[0]
+    for person in dict.fromkeys((source, target, owner, elsewhere)):
         await_archived(client, people.partition_of(person))
     report(2, STEPS)
-    tell_anew(client, [owner, source])
+    tell_anew(client, dict.fromkeys((owner, source, elsewhere)))
     report(3, STEPS)
     take_back(client, source)
     told = _stored(client, source)
@@ -132,7 +134,8 @@ def _stored(client: "redis.Redis", person: str) -> Profile | None:
 
 
 def _apart(profile: Profile | None) -> frozenset[str]:
-    bonds = profile.bonds if profile is not None and not profile.merged_into else None
+    """Return whom somebody is parted from; also of who has merged into another since."""
+    bonds = profile.bonds if profile is not None else None
     return frozenset(bonds.apart) if bonds is not None else frozenset()
 
 

@@ -87,6 +87,28 @@ return 1
 )
 
 
+# KEYS: brought, seen.  ARGV: ms that it is remembered, caps in JSON.  What somebody brought along in whom they were
+# merged is no longer theirs when that one is given back what they brought.
+_LEAVE_OUT: Final = (
+    _TIMES_LUA
+    + """
+if not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[1]) then return 0 end
+local gone, flat = cjson.decode(ARGV[2]), redis.call('HGETALL', KEYS[1])
+for i = 1, #flat, 2 do
+  local owed = cmsgpack.unpack(flat[i + 1])
+  local caps = owed.caps or {}
+  for name, value in pairs(gone) do
+    local left = caps[name] and string.sub(name, 1, 2) ~= 'r|' and without(caps[name], value) or ''
+    if left ~= '' then caps[name] = left else caps[name] = nil end
+  end
+  owed.caps = next(caps) and caps or nil
+  redis.call('HSET', KEYS[1], flat[i], cmsgpack.pack(owed))
+end
+return 1
+"""
+)
+
+
 class Brought(msgspec.Struct, frozen=True):
     """What a person had when they merged into another."""
 
@@ -118,22 +140,55 @@ def carry(client: "redis.Redis", brought: Brought, *, name: str) -> None:
 
 
 def take_back(client: "redis.Redis", source: str) -> int:
-    """Give a source what it brought into its merges, and take it from who has it now; once however often.
+    """Give a source what it brought into merges that are undone, and take it from who has it now; once however often.
 
-    What was counted since then stays where it was counted.
+    What was counted since then stays where it was counted. Where the source has merged into somebody else meanwhile,
+    it is theirs.
     """
     key = people.brought_key(source)
+    owner, _ = load_profile(client, source)
     found: Any = client.hgetall(key)
     for field, packed in found.items():
         brought = _decoder.decode(packed)
-        owner, _ = load_profile(client, brought.moved[1])
-        seen = people.seen_key(people.partition_of(owner), f"back:{source}:{field.decode()}")
-        caps = msgspec.json.encode(brought.caps)
-        client.eval(_GIVE_BACK, 2, people.caps_key(owner), seen, REMEMBERED_MS, caps)
-        keys = people.caps_key(source), people.arms_key(source), key
-        body = _json(brought.caps, brought.arms)
-        client.eval(_RESTORE, len(keys), *keys, field, ARMS_KEPT_SECONDS, body)
+        _take_from_above(client, source, brought, name=field.decode(), owner=owner)
     return len(found)
+
+
+def _take_from_above(
+    client: "redis.Redis", source: str, brought: Brought, *, name: str, owner: str
+) -> None:
+    above = _above(client, brought.moved[1])
+    if above[-1] == owner:
+        return  # a merge that stands
+    caps, marked = msgspec.json.encode(brought.caps), f"back:{source}:{name}"
+    for person in above[:-1]:
+        keys = people.brought_key(person), _seen(person, marked)
+        client.eval(_LEAVE_OUT, len(keys), *keys, REMEMBERED_MS, caps)
+    keys = people.caps_key(above[-1]), _seen(above[-1], marked)
+    client.eval(_GIVE_BACK, len(keys), *keys, REMEMBERED_MS, caps)
+    key = people.brought_key(source)
+    if owner != source:
+        carry(client, Brought((source, owner), brought.caps, brought.arms), name=marked)
+        client.hdel(key, name)
+        return
+    own = people.caps_key(source), people.arms_key(source), key
+    body = _json(brought.caps, brought.arms)
+    client.eval(_RESTORE, len(own), *own, name, ARMS_KEPT_SECONDS, body)
+
+
+def _above(client: "redis.Redis", person: str) -> list[str]:
+    """Return a person and whom they became by one merge after the other; the last one is who they are."""
+    path = [person]
+    for _ in range(MAX_HOPS):
+        profile = load_profiles(client, {people.partition_of(path[-1]): [path[-1]]})[path[-1]]
+        if profile is None or not profile.merged_into:
+            return path
+        path.append(profile.merged_into)
+    raise RuntimeError(f"more than {MAX_HOPS} merges in a row end at {person}")
+
+
+def _seen(person: str, name: str) -> str:
+    return people.seen_key(people.partition_of(person), name)
 
 
 def _json(caps: Mapping[str, str], arms: Mapping[str, str]) -> bytes:

@@ -169,3 +169,18 @@ def test_where_the_target_had_merged_on_each_gets_back_what_was_said_for_them(tr
     assert is_allowed(trusted, ana)
     assert not is_allowed(trusted, ana, MAIL)
     assert is_allowed(trusted, ana, CARE)
+
+
+def test_who_is_parted_second_leaves_nothing_of_what_the_first_said_since(trusted):
+    phone, laptop, account = make_person(), make_person(), make_person()
+    record(account, given())
+    ledger.merge_people(phone, account, now=NOW)
+    ledger.merge_people(laptop, account, now=NOW)
+    record(phone, withdrawn(at=LATER), now=LATER)
+
+    parting.part_people(phone, account, now=LAST)
+    assert is_allowed(trusted, account)
+    parting.part_people(laptop, account, now=LAST)
+
+    assert is_allowed(trusted, account)
+    assert not is_allowed(trusted, phone)

@@ -320,3 +320,46 @@ def test_both_are_looked_at_and_only_what_is_new_is_told(kept, monkeypatch):
 
 def now_ms():
     return int(time.time() * 1000)
+
+
+def test_caps_go_back_where_a_chain_is_parted_in_turn(kept):
+    for name, times in ((PHONE, "20,10"), (ANA, "15"), (BEN, "30")):
+        kept.hset(people.caps_key(person(name)), mapping={"impression|sale": times})
+    accept(kept, [order(1, PHONE), order(2, ANA), order(3, BEN), sign_in(4, ANA, PHONE)])
+    work(kept)
+    accept(kept, [make_record("y", ANA, joins=[BEN], type="alias")])
+    work(kept)
+    gone = ANA if owner_of(kept, ANA) == person(BEN) else BEN
+
+    part(kept, PHONE)
+    part(kept, gone)
+
+    counted = {
+        name: kept.hget(people.caps_key(person(name)), "impression|sale")
+        for name in (PHONE, ANA, BEN)
+    }
+    assert counted == {PHONE: b"20,10", ANA: b"15", BEN: b"30"}
+
+
+def test_who_is_freed_and_merges_elsewhere_meanwhile_is_parted_all_the_same(kept, monkeypatch):
+    kept.hset(people.caps_key(person(PHONE)), mapping={"impression|sale": "20,10"})
+    accept(kept, [order(1, PHONE), sign_in(2, ANA, PHONE), order(3, ANA), order(4, BEN)])
+    work(kept)
+    begun = parting.begin_parting(
+        kept, parting.merge_of(kept, person(PHONE)), by="cleo", why="", now=NOW
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(parting, "await_archived", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            parting.finish_parting(kept, begun, now=NOW)
+    accept(kept, [sign_in(5, BEN, PHONE)])
+    work(kept)
+    assert owner_of(kept, PHONE) == person(BEN)
+
+    parting.finish_parting(kept, begun, now=NOW)
+    work(kept)
+
+    assert owner_of(kept, PHONE) == person(BEN)
+    assert (orders_of(kept, ANA), orders_of(kept, BEN)) == (1, 2)
+    assert kept.hget(people.caps_key(person(BEN)), "impression|sale") == b"20,10"
+    assert not kept.exists(people.caps_key(person(ANA)), people.caps_key(person(PHONE)))
