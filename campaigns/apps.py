@@ -10,8 +10,11 @@ class CampaignsConfig(AppConfig):
     verbose_name = gettext_lazy("Campaigns")
 
     def ready(self) -> None:
+        from campaigns.house_facts import check_approvals
         from campaigns.rights.stores import register_stores
         from campaigns.roles import create_roles
+        from consent.proof.checking import register
 
         register_stores()
+        register(check_approvals)
         post_migrate.connect(create_roles, sender=self)

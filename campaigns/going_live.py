@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
-from campaigns import mapping, reach, remeasuring, stopping
+from campaigns import house_facts, mapping, reach, remeasuring, stopping
 from campaigns.candidates import candidate_from, candidate_of, conflicts
 from campaigns.drafts import author_ids, drafts_of, void_approvals
 from campaigns.models import Change, Event, Item, Release
@@ -101,6 +101,7 @@ def _swap(live: Release | None, release: Release, *, now: datetime) -> None:
     release.state = Release.State.LIVE
     release.published_at = now
     release.save(update_fields=["version", "state", "published_at"])
+    house_facts.tell_publish(release, now=now)
 
 
 def _point_items(release: Release, *, now: datetime) -> None:

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from campaigns import approvals, reach
+from campaigns import approvals, house_facts, reach
 from campaigns.candidates import (
     Candidate,
     candidate_from,
@@ -215,7 +215,7 @@ def _record_approval(
 ) -> None:
     # An earlier approval that no longer counts gives way.
     change.approvals.filter(user=by.pk, voided_at=None).update(voided_at=now)
-    Approval.objects.create(
+    approval = Approval.objects.create(
         change=change,
         user_id=by.pk,
         candidate=candidate,
@@ -224,6 +224,7 @@ def _record_approval(
         roles=sorted(by.groups.values_list("name", flat=True)),
         given_at=now,
     )
+    house_facts.tell_approval(approval, now=now)
 
 
 def complete(change: Change, candidate: Release, *, by: AbstractUser, now: datetime) -> None:

@@ -9,6 +9,8 @@ class ConsentConfig(AppConfig):
     verbose_name = gettext_lazy("Consent")
 
     def ready(self) -> None:
+        from consent.proof.fsck import register_checks
         from consent.rights.own_stores import register_stores
 
+        register_checks()
         register_stores()

@@ -1,22 +1,18 @@
 """The receipts that people and programs get for a consent event: what was recorded, its hash, our signature."""
 
-import base64
 import uuid
-from functools import cache
 from typing import Any
 
 import msgspec
 import rfc8785
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from django.conf import settings
 
 from consent.entries import open_entry
 from consent.ledger import everyone_in
 from consent.models import ConsentEvent, PersonKey
 from consent.person_keys import load_cipher
+from consent.proof.checkpoints import base64url, key_id_of, public_bytes
+from consent.proof.sealing import MERGE_WITHIN
+from consent.proof.signing import signing_key
 
 
 class NoSuchReceiptError(LookupError):
@@ -25,6 +21,9 @@ class NoSuchReceiptError(LookupError):
 
 def load_receipt(person: str, receipt_id: uuid.UUID) -> dict[str, Any]:
     """Return the receipt of a consent event, ``{"receipt": {…}, "jws": "…"}``; the JWS says the same, signed.
+
+    It promises that by `merge_by` the leaf with this hash is in the ledger's tree. Fetched again after a rotation, it
+    is signed with the new key.
 
     Raises:
         NoSuchReceiptError: none for this person or anybody merged into them.
@@ -37,6 +36,7 @@ def load_receipt(person: str, receipt_id: uuid.UUID) -> dict[str, Any]:
     receipt = msgspec.to_builtins(entry) | {
         "receipt_id": str(row.event_id),
         "leaf_hash": f"sha256:{bytes(row.leaf_hash).hex()}",
+        "merge_by": (row.recorded_at + MERGE_WITHIN).isoformat(),
     }
     return {"receipt": receipt, "jws": sign_receipt(receipt)}
 
@@ -44,27 +44,19 @@ def load_receipt(person: str, receipt_id: uuid.UUID) -> dict[str, Any]:
 def sign_receipt(receipt: dict[str, Any]) -> str:
     """Return a compact JWS over the receipt's canonical JSON.
 
+    Raises:
+        consent.proof.signing.SigningKeyError: no key is set.
+
     Source: RFC 7515; alg Ed25519 of RFC 9864; RFC 8785.
     """
-    header = _encode(
-        rfc8785.dumps({"alg": "Ed25519", "typ": "consent-receipt", "jwk": public_key()})
-    )
-    payload = _encode(rfc8785.dumps(receipt))
-    signature = _signing_key().sign(f"{header}.{payload}".encode())
-    return f"{header}.{payload}.{_encode(signature)}"
-
-
-def public_key() -> dict[str, str]:
-    """Return the key that receipts verify with, as a JWK."""
-    raw = _signing_key().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return {"kty": "OKP", "crv": "Ed25519", "x": _encode(raw)}
-
-
-@cache
-def _signing_key() -> Ed25519PrivateKey:
-    derive = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"rtts consent receipts")
-    return Ed25519PrivateKey.from_private_bytes(derive.derive(str(settings.SECRET_KEY).encode()))
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    key = signing_key()
+    public = public_bytes(key)
+    jwk = {"kty": "OKP", "crv": "Ed25519", "x": base64url(public)}
+    said: dict[str, Any] = {
+        "alg": "Ed25519",
+        "typ": "consent-receipt",
+        "kid": key_id_of(public),
+        "jwk": jwk,
+    }
+    signed = f"{base64url(rfc8785.dumps(said))}.{base64url(rfc8785.dumps(receipt))}"
+    return f"{signed}.{base64url(key.sign(signed.encode()))}"

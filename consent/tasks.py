@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from consent import relay
+from consent.proof import sealing
 from rtts_site.foundation import idempotency
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -23,3 +24,13 @@ def forget_settled(**_: Any) -> None:
     """Run by beat each day."""
     relay.forget_settled(now=timezone.now())
     idempotency.forget_old_answers(now=timezone.now())
+
+
+@shared_task(name="consent.seal_ledger", ignore_result=True)
+def seal_ledger(**_: Any) -> None:
+    """Run by beat each 5 seconds."""
+    try:
+        for _count in sealing.seal_everything(now=timezone.now()):
+            continue
+    finally:
+        sealing.watch_lag(now=timezone.now())

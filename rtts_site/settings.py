@@ -46,6 +46,16 @@ RTTS_PEPPER = hashlib.sha256(
     b"rtts.person:" + env.str("RTTS_PEPPER", default=SECRET_KEY).encode()
 ).digest()
 
+# What checkpoints and receipts of the consent ledger are signed with; without one, a file of this installation.
+RTTS_LEDGER_SIGNING_KEY = env.str("RTTS_LEDGER_SIGNING_KEY", default="")
+RTTS_LEDGER_SIGNING_KEY_FILE = env.str("RTTS_LEDGER_SIGNING_KEY_FILE", default="")
+RTTS_LEDGER_FORMER_SIGNING_KEY = env.str("RTTS_LEDGER_FORMER_SIGNING_KEY", default="")
+# Where its checkpoints are brought, so that no administrator of the database can rewrite it unseen.
+RTTS_LEDGER_ANCHOR_FOLDER = env.str("RTTS_LEDGER_ANCHOR_FOLDER", default=str(RTTS_VAR / "anchors"))
+RTTS_LEDGER_ANCHOR_WEBHOOK = env.str("RTTS_LEDGER_ANCHOR_WEBHOOK", default="")
+RTTS_LEDGER_ANCHOR_SECRET = env.str("RTTS_LEDGER_ANCHOR_SECRET", default="")  # "whsec_…"
+RTTS_LEDGER_ANCHOR_EMAIL = env.str("RTTS_LEDGER_ANCHOR_EMAIL", default="")  # the auditor's
+
 # Stores. With no address given, the servers of `manage.py up`.
 RTTS_EMBEDDED_POSTGRES = not env.str("DATABASE_URL", default="")
 RTTS_EMBEDDED_REDIS = not env.str("REDIS_URL", default="")
@@ -342,6 +352,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "consent.settle_fences",
         "schedule": 1.0,
         "options": {"expires": 5},
+    },
+    "consent: seal the ledger": {
+        "task": "consent.seal_ledger",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
+    "consent: anchor the ledger": {
+        "task": "consent.anchor_ledger",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
     },
     "consent: forget what is settled": {"task": "consent.forget_settled", "schedule": 24 * 3600.0},
     "campaigns: count live segments": {

@@ -35,16 +35,19 @@ begin
 end $$;
 
 create function consent_seal(most integer, sealed timestamptz)
-returns table (seq bigint, leaf_hash bytea, waited timestamptz) language plpgsql
+returns table (seq bigint, leaf_hash bytea) language plpgsql
 security definer set search_path = public, pg_temp as $$
 begin
+  -- What has lost its body goes on waiting, so that somebody sees it.
   return query
   with drained as (
-    delete from {PENDING} p where p.id in (select w.id from {PENDING} w order by w.id limit most)
-    returning p.id, p.event_id, p.added_at
+    delete from {PENDING} p where p.id in (
+      select w.id from {PENDING} w join {BODIES} b on b.event_id = w.event_id order by w.id limit most
+    )
+    returning p.id, p.event_id
   ), numbered as (
     select row_number() over (order by d.id) - 1
-      + (select coalesce(max(l.seq) + 1, 0) from {LEAVES} l) as place, d.added_at, b.*
+      + (select coalesce(max(l.seq) + 1, 0) from {LEAVES} l) as place, b.*
     from drained d join {BODIES} b on b.event_id = d.event_id
   ), written as (
     insert into {LEAVES}
@@ -52,7 +55,7 @@ begin
     select n.place, n.event_id, n.key_id, n.schema_version, n.recorded_at, sha256(n.body), n.leaf_hash, sealed
     from numbered n
   )
-  select n.place, n.leaf_hash, n.added_at from numbered n order by n.place;
+  select n.place, n.leaf_hash from numbered n order by n.place;
 end $$;
 
 create function consent_add_checkpoint(

@@ -28,4 +28,8 @@ BREAKER_OPEN = Gauge(
 )
 CONSENT_CHANGES = Counter("rtts_consent_changes", "Consent changes by outcome.", ["result"])
 TURNED_AWAY = Counter("rtts_erased_turned_away", "What came late for somebody erased.", ["what"])
+LEDGER_SEALED = Counter("rtts_ledger_sealed", "Entries of the consent ledger that got their leaf.")
+LEDGER_LAG_SECONDS = Gauge(
+    "rtts_ledger_lag_seconds", "Age of the oldest entry of the consent ledger without a leaf."
+)
 FENCES = Gauge("rtts_consent_fences", "People whose consent change is on its way.")

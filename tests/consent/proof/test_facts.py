@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import psycopg
 import pytest
 from django.conf import settings
@@ -7,16 +5,16 @@ from django.db import IntegrityError, connection, transaction
 from django.db.utils import ProgrammingError
 
 from consent import entries
-from consent.ids import uuid7
 from consent.models import ConsentEvent, PersonKey
-from consent.person_keys import CipherError, person_cipher
+from consent.person_keys import CipherError
 from consent.proof import facts
 from consent.proof.erasing import erase_bodies
 from consent.proof.leaves import HOUSE_KEY
 from consent.proof.tables import LedgerPending
 from rtts_site import embedded
-from tests.consent.builders import EVIDENCE, NOW, POLICY, SUBJECT, given, make_person, withdrawn
+from tests.consent.builders import NOW, POLICY, given, make_person, withdrawn
 from tests.consent.conftest import record_policy
+from tests.consent.proof.builders import append
 
 
 def test_a_fact_is_read_back(db):
@@ -41,16 +39,6 @@ def test_publishing_a_policy_is_a_fact(db):
 
     assert told[-1]["digest"] == policy.digest
     assert (told[-1]["authors"], told[-1]["approved_by"]) == ("max", "olga")
-
-
-def append(person, *changes):
-    """Append what a person says and return the id of their key."""
-    cipher = person_cipher(person, now=NOW)
-    said = [replace(change, event_id=str(uuid7(NOW))) for change in changes]
-    told = {"evidence": EVIDENCE, "actor": SUBJECT, "now": NOW}
-    rows = [entries.seal_entry(entries.make_entry(person, one, **told), cipher) for one in said]
-    ConsentEvent.objects.bulk_create(rows)
-    return cipher.key_id
 
 
 def destroy(key_id):
