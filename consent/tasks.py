@@ -1,14 +1,17 @@
 """What workers do for consent; each task is idempotent."""
 
+import logging
 from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
 
 from consent import relay
-from consent.proof import sealing
+from consent.proof import anchoring, sealing
 from rtts_site.foundation import idempotency
 from rtts_site.foundation.redis_clients import redis_client
+
+logger = logging.getLogger("consent")
 
 
 @shared_task(name="consent.settle_fences", ignore_result=True)
@@ -34,3 +37,11 @@ def seal_ledger(**_: Any) -> None:
             continue
     finally:
         sealing.watch_lag(now=timezone.now())
+
+
+@shared_task(name="consent.anchor_ledger", ignore_result=True)
+def anchor_ledger(**_: Any) -> None:
+    """Run by beat each hour."""
+    for one in anchoring.anchor(now=timezone.now()):
+        if one.trouble:
+            logger.error("consent.not_anchored", extra={"place": one.place, "why": one.trouble})
