@@ -28,10 +28,7 @@ def load_receipt(person: str, receipt_id: uuid.UUID) -> dict[str, Any]:
     Raises:
         NoSuchReceiptError: none for this person or anybody merged into them.
     """
-    row = ConsentEvent.objects.filter(event_id=receipt_id).first()
-    keys = PersonKey.objects.filter(person__in=everyone_in(person), destroyed_at=None)
-    if row is None or row.key_id not in set(keys.values_list("key_id", flat=True)):
-        raise NoSuchReceiptError("This person has no such receipt.")
+    row = find_event(person, receipt_id)
     entry = open_entry(row, load_cipher(row.key_id))
     receipt = msgspec.to_builtins(entry) | {
         "receipt_id": str(row.event_id),
@@ -39,6 +36,19 @@ def load_receipt(person: str, receipt_id: uuid.UUID) -> dict[str, Any]:
         "merge_by": (row.recorded_at + MERGE_WITHIN).isoformat(),
     }
     return {"receipt": receipt, "jws": sign_receipt(receipt)}
+
+
+def find_event(person: str, event_id: uuid.UUID) -> ConsentEvent:
+    """Return the row of one of a person's consent events.
+
+    Raises:
+        NoSuchReceiptError: none for this person or anybody merged into them.
+    """
+    row = ConsentEvent.objects.filter(event_id=event_id).first()
+    keys = PersonKey.objects.filter(person__in=everyone_in(person), destroyed_at=None)
+    if row is None or row.key_id not in set(keys.values_list("key_id", flat=True)):
+        raise NoSuchReceiptError("This person has no such receipt.")
+    return row
 
 
 def sign_receipt(receipt: dict[str, Any]) -> str:

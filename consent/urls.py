@@ -3,6 +3,7 @@
 from django.urls import path
 
 from consent import api
+from consent.proof import api as proof_api
 
 urlpatterns = [
     path("consents", api.ConsentsView.as_view(), name="rtts-consents"),
@@ -13,4 +14,16 @@ urlpatterns = [
         api.ReceiptView.as_view(),
         name="rtts-consent-receipt",
     ),
+    path(
+        "consents/<str:person>/receipts/<uuid:receipt>/proof",
+        proof_api.ReceiptProofView.as_view(),
+        name="rtts-consent-proof",
+    ),
+    path(
+        "ledger/checkpoints/latest",
+        proof_api.LatestCheckpointView.as_view(),
+        name="rtts-ledger-checkpoint",
+    ),
+    path("ledger/consistency", proof_api.ConsistencyView.as_view(), name="rtts-ledger-consistency"),
+    path("ledger/keys", proof_api.LedgerKeysView.as_view(), name="rtts-ledger-keys"),
 ]

@@ -26,6 +26,7 @@ SCOPES: dict[str, str] = {
     "import": _("Send events of any age"),
     "profiles": _("Read profiles"),
     "consents": _("Record and read consents"),
+    "ledger": _("Read checkpoints and proofs of the consent ledger"),
     "management": _("Read and edit what is authored"),
     "erasure": _("Erase people"),
     "people": _("Undo merges of people"),

@@ -6,7 +6,7 @@ from consent import entries
 from consent.ids import uuid7
 from consent.models import ConsentEvent
 from consent.person_keys import person_cipher
-from consent.proof import sealing
+from consent.proof import sealing, signing
 from consent.proof.tables import LedgerLeaf
 from tests.consent.builders import EVIDENCE, NOW, SUBJECT, given, make_person
 
@@ -33,3 +33,12 @@ def seal(*, now=NOW):
 def leaves():
     rows = LedgerLeaf.objects.order_by("seq")
     return [bytes(one) for one in rows.values_list("leaf_hash", flat=True)]
+
+
+def own_key(path, settings):
+    """Have the ledger go on with a copy of its key, which a test may exchange."""
+    append_many(1)
+    seal()
+    text = signing.key_file().read_text()
+    settings.RTTS_LEDGER_SIGNING_KEY_FILE = str(path)
+    signing.write_key(path, signing.parse_key(text))

@@ -33,7 +33,7 @@ from consent.proof.tree import (
 )
 from rtts_site import embedded
 from tests.consent.builders import NOW
-from tests.consent.proof.builders import append_many, leaves, seal
+from tests.consent.proof.builders import append_many, leaves, own_key, seal
 
 LATER = NOW + timedelta(minutes=1)
 
@@ -224,11 +224,7 @@ def test_nothing_is_sealed_on_an_altered_checkpoint(committed):
 @pytest.fixture
 def key_file(db, tmp_path, settings):
     """Let the ledger of a test go on with a key of its own."""
-    append_many(1)
-    seal()
-    settings.RTTS_LEDGER_SIGNING_KEY_FILE = str(tmp_path / "key")
-    key = signing.parse_key((settings.RTTS_VAR / "ledger_signing_key").read_text())
-    signing.write_key(tmp_path / "key", key)
+    own_key(tmp_path / "key", settings)
     return tmp_path / "key"
 
 
