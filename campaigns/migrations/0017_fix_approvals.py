@@ -42,7 +42,7 @@ def tell(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("campaigns", "0015_keep_reports_and_drills_of_compliance"),
+        ("campaigns", "0016_add_jurisdictions_and_notices"),
         ("consent", "0005_prove_the_ledger"),
     ]
     operations = [
