@@ -16,7 +16,7 @@ from consent.proof.checkpoints import (
     public_bytes,
     sign_note,
 )
-from consent.proof.facts import KEY_ROTATED, facts_of
+from consent.proof.facts import KEY_ROTATED, facts_of, make_fact
 from consent.proof.tables import (
     LedgerCheckpoint,
     LedgerLeaf,
@@ -185,9 +185,13 @@ def test_case_29_a_sealer_that_dies_half_way_leaves_no_gap(committed, after):
 
 def test_a_late_commit_is_sealed_later(committed):
     url = embedded.database_url(settings.RTTS_VAR)
-    row = "insert into consent_consentevent select gen_random_uuid(), gen_random_uuid(), 2::smallint, now(), 'x', 'y'"
+    fact = make_fact("decision_log.digest", {"file": "1"}, now=NOW, actor="system")
+    names = [field.attname for field in ConsentEvent._meta.concrete_fields]
+    row = f"insert into consent_consentevent ({', '.join(names)}) values (%s, %s, %s, %s, %s, %s)"  # noqa: S608
     with psycopg.connect(url) as slow:
-        slow.execute(row)  # its place in the line comes before what the others append
+        slow.execute(
+            row, [getattr(fact, name) for name in names]
+        )  # its place in the line comes before what the others append
         append_many(3)
         assert seal() == 3
     try:
