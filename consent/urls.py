@@ -3,10 +3,15 @@
 from django.urls import path
 
 from consent import api
-from consent.proof import api as proof_api
+from consent.rights import api as rights
+from consent.signals import api as signals
 
 urlpatterns = [
+    path("rights", rights.RightsView.as_view(), name="rtts-rights-api"),
+    path("rights/<int:pk>", rights.OneRightsView.as_view(), name="rtts-rights-api-one"),
+    path("rights/<int:pk>/file", rights.RightsFileView.as_view(), name="rtts-rights-api-file"),
     path("consents", api.ConsentsView.as_view(), name="rtts-consents"),
+    path("consents/messages", signals.InboundMessagesView.as_view(), name="rtts-inbound-messages"),
     path("consents/<str:person>", api.PersonConsentsView.as_view(), name="rtts-person-consents"),
     path("notices/<str:reference>/<str:language>", api.NoticeView.as_view(), name="rtts-notice"),
     path(

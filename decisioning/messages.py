@@ -8,8 +8,9 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from consent.policy import ConsentView
-from consent.signals.reading import NOBODY, House, read_signals
+from consent.signals.reading import NOBODY, read_signals
 from consent.signals.said import Signals
+from consent.signals.tcf import House
 from decisioning.arbitration.caps import Shown
 from decisioning.arbitration.scoring import Term
 
@@ -89,6 +90,11 @@ class Ask(Struct, frozen=True, array_like=True):
 def signals_of(ask: Ask, *, now: datetime) -> Signals:
     """Return what a question says about consent; strings that nobody has read yet deny."""
     return ask.signals or read_consent(ask.consent, house=NOBODY, now=now)
+
+
+def sent_gpc(ask: Ask) -> bool:
+    """Return whether the browser said no by Global Privacy Control, itself or inside its GPP string."""
+    return ask.consent.gpc or (ask.signals is not None and ask.signals.gpc)
 
 
 def read_consent(said: ConsentAsk, *, house: House, now: datetime) -> Signals:

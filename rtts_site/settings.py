@@ -215,6 +215,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": _static_storage},
 }
 
+# What somebody who writes STOP stops: "channel", that one, or "all".
+RTTS_STOP_SCOPE = env.str("RTTS_STOP_SCOPE", default="channel")
 # This installation on the Global Vendor List; without a number every TC string denies.
 RTTS_TCF_VENDOR_ID = env.int("RTTS_TCF_VENDOR_ID", default=0)
 RTTS_TCF_LEGITIMATE_INTEREST = env.list(  # purposes that the vendor registered so
@@ -352,6 +354,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "consent.settle_fences",
         "schedule": 1.0,
         "options": {"expires": 5},
+    },
+    "consent: requests about rights": {
+        "task": "consent.go_on_with_rights",
+        "schedule": 5.0,
+        "options": {"expires": 10},
     },
     "consent: seal the ledger": {
         "task": "consent.seal_ledger",

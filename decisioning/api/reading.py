@@ -8,9 +8,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from consent.rights.api import begin, described
+from consent.signals.honouring import GpcStatus, gpc_status
 from decisioning.api.portraits import parse_fields, portrait
 from decisioning.decision_log import DecisionErased
 from decisioning.inspecting import DecisionUnavailable, Inspected, inspect
+from decisioning.messages import LogRow, sent_gpc
 from decisioning.tokens import parse_decision_id
 from rtts_site.foundation.api_access import KeyedView
 from rtts_site.foundation.problems import Problem
@@ -46,6 +49,13 @@ class DecisionView(KeyedView):
         if found is None:
             raise Problem(404, "Not found", "There is no decision of this id.")
         return Response(describe(found, with_facts=self.key.allows("decisions:trace")))
+
+
+def gpc_of(row: LogRow) -> GpcStatus:
+    """Return what became of the browser's Global Privacy Control in a logged decision."""
+    states = row.state.consent.states
+    said = ((purpose, state) for (purpose, _), state in states.items())
+    return gpc_status({purpose for purpose, _ in states}, said, gpc=sent_gpc(row.ask))
 
 
 def describe(found: Inspected, *, with_facts: bool) -> dict[str, Any]:
@@ -84,6 +94,7 @@ def describe(found: Inspected, *, with_facts: bool) -> dict[str, Any]:
             ]
         ),
         "explanation": explanation,
+        "gpc": gpc_of(row),
         "consent": {"trusted": row.state.consent.trusted, "states": found.consents()},
         "outcomes": [
             {"kind": one.kind, "occurred_at": one.occurred_at, "value": one.value, "late": one.late}
@@ -96,7 +107,18 @@ def describe(found: Inspected, *, with_facts: bool) -> dict[str, Any]:
 class ProfileView(KeyedView):
     """What is known of a person now."""
 
-    scopes: ClassVar[dict[str, str]] = {"GET": "profiles"}
+    scopes: ClassVar[dict[str, str]] = {"GET": "profiles", "DELETE": "erasure"}
+
+    @extend_schema(
+        summary="Erase a person everywhere",
+        description="Workers carry it out; `/v1/rights/{request}` says how far it is and has the certificate.",
+        operation_id="profiles_erase",
+        responses={202: OpenApiTypes.OBJECT},
+    )
+    def delete(self, _request: Request, person: str) -> Response:
+        said = f"key {self.key.name}"
+        row = begin("erasure", person, by=said, verified_how=said)
+        return Response(described(row), status=202)
 
     @extend_schema(
         summary="Read a profile with where each value came from",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
@@ -13,7 +13,6 @@ from consent.ledger import record_change
 from consent.notices import find_text
 from consent.policy import (
     EVERY_CHANNEL,
-    GRANTING,
     REASONS,
     ConsentView,
     NoticeSpec,
@@ -23,11 +22,11 @@ from consent.policy import (
     permits,
 )
 from consent.signals.said import Signals
+from consent.signals.stopping import denial_of, may_be_refused
 from decisioning.arbitration.unwanted import KINDS, Kind, name_of, unwanted_of
 
 SUBJECT: Final = Actor(kind="subject")
 METHOD: Final = "preference page"
-Gpc = Literal["none", "applied", "overridden"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +87,7 @@ def lines_of(
             name=purpose.name,
             description=purpose.description,
             by_consent=purpose.basis == "consent" or purpose.device_access,
-            is_fixed=_is_fixed(purpose),
+            is_fixed=not may_be_refused(purpose),
             everywhere=row(purpose, EVERY_CHANNEL),
             channels=tuple(row(purpose, channel) for channel in wanted),
             notice=_text_of(notice_for(policy, purpose.key, now=now), language),
@@ -113,19 +112,6 @@ def _text_of(notice: NoticeSpec | None, language: str) -> str:
         return ""
     text = find_text(notice.reference, language) or find_text(notice.reference, "en")
     return strip_tags(bytes(text.content).decode()) if text else ""
-
-
-def gpc_status(policy: PolicySpec, view: ConsentView, *, gpc: bool) -> Gpc:
-    """Return what became of the browser's Global Privacy Control: an own later choice in its sight overrides it."""
-    if not gpc:
-        return "none"
-    concerned = {purpose.key for purpose in policy.purposes if purpose.gpc and not purpose.retired}
-    chosen = {
-        purpose
-        for (purpose, _), state in view.states.items()
-        if purpose in concerned and state.over_gpc and state.status in GRANTING
-    }
-    return "overridden" if chosen else "applied"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,8 +155,8 @@ def withdraw(
     Raises:
         StoreUnavailableError: it could not be recorded; a repeat is safe.
     """
-    found = [one for one in policy.purposes if one.key in purposes and not _is_fixed(one)]
-    changes = [_change(one.key, _denial_of(one), channel, now=now) for one in found]
+    found = [one for one in policy.purposes if one.key in purposes and may_be_refused(one)]
+    changes = [_change(one.key, denial_of(one), channel, now=now) for one in found]
     if changes:
         _record(speaker, changes, now=now)
 
@@ -202,15 +188,6 @@ def unwanted(view: ConsentView) -> list[tuple[str, str]]:
         for kind, _, key in (name.partition(":") for name in unwanted_of(view))
         if kind in KINDS
     )
-
-
-def _is_fixed(purpose: PurposeSpec) -> bool:
-    return purpose.basis == "contract" and not purpose.objectable and not purpose.device_access
-
-
-def _denial_of(purpose: PurposeSpec) -> Status:
-    by_consent = purpose.basis == "consent" or purpose.device_access
-    return Status.WITHDRAWN if by_consent else Status.OBJECTED
 
 
 def _change(purpose: str, status: Status, channel: str, *, now: datetime) -> ConsentChange:

@@ -21,6 +21,7 @@ from consent.ledger import StoreUnavailableError, current_person
 from consent.policy import EVERY_CHANNEL, ConsentView, PolicySpec
 from consent.rights.closing import StaysClosedError
 from consent.signals.headers import gpc_header
+from consent.signals.honouring import concerned_by_gpc, gpc_status
 from consent.standing import load_view_of_record
 from decisioning.arbitration.unwanted import KINDS
 from decisioning.inspecting import DecisionUnavailable
@@ -151,7 +152,11 @@ def _choices(visit: Visit, view: ConsentView) -> dict[str, Any]:
     return {
         "lines": lines,
         "may_withdraw": any(line.by_consent and not line.is_fixed for line in lines),
-        "gpc": choices.gpc_status(visit.policy, view, gpc=gpc),
+        "gpc": gpc_status(
+            concerned_by_gpc(visit.policy),
+            ((purpose, said) for (purpose, _), said in view.states.items()),
+            gpc=gpc,
+        ),
         "is_restricted": view.restricted,
     }
 

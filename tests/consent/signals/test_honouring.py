@@ -1,0 +1,140 @@
+"""An opt-out by the browser and by message: recorded for who is known then, once, and never for others."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from consent.entries import entries_of
+from consent.ledger import record_change
+from consent.policy import EVERY_CHANNEL, PurposeSpec, Status, seal_policy
+from consent.projection import load_states
+from consent.signals.honouring import concerned_by_gpc, gpc_status, honour_gpc
+from consent.signals.stopping import stop_messages
+from tests.consent.builders import ADS, CARE, EVIDENCE, MAIL, NOW, SUBJECT, given, make_person
+from tests.consent.conftest import record_policy
+
+LATER = NOW + timedelta(hours=1)
+POLICY = seal_policy(
+    [
+        PurposeSpec(key=ADS, name="Personalised advertising", gpc=True),
+        PurposeSpec(key=MAIL, name="E-mail marketing"),
+        PurposeSpec(key=CARE, name="Service quality", basis="legitimate_interest"),
+        PurposeSpec(key="order", name="Your order", basis="contract", objectable=False),
+    ],
+    version=1,
+)
+
+
+@pytest.fixture(autouse=True)
+def policy(db, trusted):
+    record_policy(POLICY)
+
+
+def allow(person, *purposes, **evidence):
+    changes = [given(purpose, event_type="explicit") for purpose in purposes]
+    said = replace(EVIDENCE, **evidence)
+    record_change(person, changes, evidence=said, actor=SUBJECT, now=NOW)
+
+
+def states(person):
+    return {
+        purpose: state.status
+        for (purpose, channel), state in load_states([person]).get(person, {}).items()
+        if channel == EVERY_CHANNEL
+    }
+
+
+def test_r12_gpc_opts_out_the_person_who_is_known_then():
+    known, new = make_person(), make_person()
+    allow(known, ADS, MAIL)
+
+    assert honour_gpc([known, new, known], now=LATER) == 2
+
+    assert states(known) == {ADS: Status.WITHDRAWN, MAIL: Status.GIVEN}
+    assert states(new) == {ADS: Status.WITHDRAWN}
+    entry = list(entries_of([known]))[-1]
+    assert (entry.evidence.collection_method, entry.evidence.gpc) == (
+        "Global Privacy Control",
+        True,
+    )
+
+
+def test_r12_it_is_recorded_once():
+    person = make_person()
+
+    assert honour_gpc([person], now=LATER) == 1
+    assert honour_gpc([person], now=LATER + timedelta(minutes=1)) == 0
+
+
+def test_case_13_a_second_account_on_the_device_stays_as_it_was():
+    first, second = make_person(), make_person()
+    allow(first, ADS)
+    allow(second, ADS)
+
+    honour_gpc([first], now=LATER)
+
+    assert states(first)[ADS] is Status.WITHDRAWN
+    assert states(second)[ADS] is Status.GIVEN
+    # And who was opted out can choose again, for good.
+    record_change(
+        first,
+        [given(ADS, at=LATER + timedelta(minutes=1))],
+        evidence=EVIDENCE,
+        actor=SUBJECT,
+        now=LATER + timedelta(minutes=1),
+    )
+    assert states(first)[ADS] is Status.GIVEN
+
+
+def test_r13_a_choice_in_sight_of_the_signal_stays():
+    person = make_person()
+    allow(person, ADS, gpc=True)
+
+    assert honour_gpc([person], now=LATER) == 0
+
+    assert states(person)[ADS] is Status.GIVEN
+
+
+def test_r13_none_applied_overridden():
+    person, other = make_person(), make_person()
+    allow(person, ADS, gpc=True)
+    allow(other, ADS)
+    concerned = concerned_by_gpc(POLICY)
+
+    def said(one):
+        return [(purpose, state) for (purpose, _), state in load_states([one])[one].items()]
+
+    assert gpc_status(concerned, said(person), gpc=False) == "none"
+    assert gpc_status(concerned, said(person), gpc=True) == "overridden"
+    assert gpc_status(concerned, said(other), gpc=True) == "applied"
+
+
+def test_stop_ends_messages_on_its_channel():
+    person = make_person()
+    allow(person, ADS, MAIL)
+
+    recorded = stop_messages(
+        person, POLICY, channel="sms", scope="channel", message="m-1", now=LATER
+    )
+
+    said = {place: state.status for place, state in load_states([person])[person].items()}
+    assert said[MAIL, "sms"] is Status.WITHDRAWN
+    assert said[CARE, "sms"] is Status.OBJECTED
+    assert said[MAIL, EVERY_CHANNEL] is Status.GIVEN
+    assert not any(purpose == "order" for purpose, _ in said)
+    again = stop_messages(person, POLICY, channel="sms", scope="channel", message="m-1", now=LATER)
+    assert (again.repeated, again.events) == (True, recorded.events)
+
+
+def test_stop_ends_everything_where_the_setting_says_so():
+    person = make_person()
+    allow(person, ADS, MAIL)
+
+    stop_messages(person, POLICY, channel="sms", scope="all", now=LATER)
+
+    assert states(person) == {
+        ADS: Status.WITHDRAWN,
+        MAIL: Status.WITHDRAWN,
+        CARE: Status.OBJECTED,
+    }
