@@ -1,15 +1,19 @@
 """What workers do for consent; each task is idempotent."""
 
+import logging
 from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
 
 from consent import relay
+from consent.proof import anchoring, sealing
 from consent.rights import capsules, closing, running
 from consent.signals import honouring
 from rtts_site.foundation import idempotency
 from rtts_site.foundation.redis_clients import redis_client
+
+logger = logging.getLogger("consent")
 
 
 @shared_task(name="consent.settle_fences", ignore_result=True)
@@ -40,3 +44,21 @@ def forget_settled(**_: Any) -> None:
 def honour_gpc(*, persons: list[str], **_: Any) -> None:
     """Begun by the archive of decisions."""
     honouring.honour_gpc(persons, now=timezone.now())
+
+
+@shared_task(name="consent.seal_ledger", ignore_result=True)
+def seal_ledger(**_: Any) -> None:
+    """Run by beat each 5 seconds."""
+    try:
+        for _count in sealing.seal_everything(now=timezone.now()):
+            continue
+    finally:
+        sealing.watch_lag(now=timezone.now())
+
+
+@shared_task(name="consent.anchor_ledger", ignore_result=True)
+def anchor_ledger(**_: Any) -> None:
+    """Run by beat each hour."""
+    for one in anchoring.anchor(now=timezone.now()):
+        if one.trouble:
+            logger.error("consent.not_anchored", extra={"place": one.place, "why": one.trouble})
