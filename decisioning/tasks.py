@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 DRAIN_SECONDS = 30.0
-ARCHIVE_PATIENCE = 2.0  # seconds that a drain waits for the history to end its run
+ARCHIVE_PATIENCE = 2.0  # seconds that the history has to end its run
 MONTHS_AHEAD = 3
 
 
@@ -72,7 +72,8 @@ def drain(group: int = 0, **_: Any) -> None:
         part_consent=_part_consent_later,
     )
     archiver = start_archiver(client, partitions, others=(_archive_decisions,))
-    if drained.run(DRAIN_SECONDS):
+    # Folding goes on until the history has ended its run too: the successor begins only when this task is over.
+    if drained.run(DRAIN_SECONDS, while_=partial(archiver.is_ending, patience=ARCHIVE_PATIENCE)):
         drain.delay(group=group)
     archiver.stop(patience=ARCHIVE_PATIENCE)
 

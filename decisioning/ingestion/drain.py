@@ -69,8 +69,8 @@ class Drain:
         self._next_try = 0.0
         self._watcher = Watcher(client, partitions)
 
-    def run(self, seconds: float) -> bool:
-        """Drain for some seconds; return False at once where somebody else does."""
+    def run(self, seconds: float, *, while_: Callable[[], bool] = lambda: False) -> bool:
+        """Drain for some seconds, then while something holds; return False at once where somebody else does."""
         lease = Lease(self._client, self._group)
         if not lease.take():
             return False
@@ -78,7 +78,7 @@ class Drain:
             self._begin()
             until = self._clock() + seconds
             renewed = self._clock()
-            while self._clock() < until:
+            while self._clock() < until or while_():
                 self.step()
                 if self._clock() - renewed > RENEW_MS / 1000:
                     if not lease.renew():
@@ -215,7 +215,8 @@ class Drain:
     ) -> Batch:
         position = self._positions[partition]
         made = self._plan(partition, run.entries, profiles)
-        metrics.TURNED_AWAY.labels("event").inc(made.turned_away)
+        if made.turned_away:
+            metrics.TURNED_AWAY.labels("event").inc(made.turned_away)
         noticed = self._watcher.notice(
             partition,
             [record for _, record in run.entries],

@@ -1,6 +1,6 @@
 """The only place that writes events to PostgreSQL and trims the streams behind both positions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,7 +19,9 @@ from decisioning.ingestion.setting_aside import Aside, set_aside, write_sound
 from decisioning.profiles.profile import Profile
 from decisioning.profiles.store import load_profiles
 
-ROWS_PER_RUN: Final = 2_000
+ROWS_PER_RUN: Final = 2_000  # and what was read together with the last of them
+PARTITIONS_PER_READ: Final = 16
+ROWS_PER_READ: Final = 500  # of one partition
 _COLUMNS: Final = (
     "event_id",
     "received_at",
@@ -47,13 +49,13 @@ def archive(client: "redis.Redis", partitions: Sequence[int]) -> int:
         django.db.Error: PostgreSQL is away; nothing is lost, the streams keep it.
     """
     positions = load_positions(client, partitions)
-    behind = {one: position for one, position in positions.items() if not position.is_archived}
+    behind = [one for one, position in positions.items() if not position.is_archived]
     found: list[_Folded] = []
     reached: dict[int, str] = {}
-    for partition, position in behind.items():
-        entries, until = _read(client, partition, position)
-        found += _kept(client, partition, entries)
-        reached[partition] = until
+    for start in range(0, len(behind), PARTITIONS_PER_READ):
+        some = {one: positions[one] for one in behind[start : start + PARTITIONS_PER_READ]}
+        entries = _read(client, some, reached)
+        found += _kept(client, entries)
         if len(found) >= ROWS_PER_RUN:
             break
     stuck = write_sound(found, lambda some: write([_row(*one) for one in some]))
@@ -62,13 +64,17 @@ def archive(client: "redis.Redis", partitions: Sequence[int]) -> int:
     return len(found) - len(stuck)
 
 
-def _read(client: "redis.Redis", partition: int, position: Position) -> tuple[list[Entry], str]:
-    """Return the next folded records of a stream and the id that they lead to."""
-    found = event_log(client).between(
-        partition, since=position.archived, until=position.folded, count=ROWS_PER_RUN
-    )
-    until = found[-1][0] if len(found) == ROWS_PER_RUN else position.folded
-    return event_log(client).unrepeated({partition: list(readable(found))})[partition], until
+def _read(
+    client: "redis.Redis", positions: Mapping[int, Position], reached: dict[int, str]
+) -> dict[int, list[Entry]]:
+    """Return the next folded records of streams, and note in `reached` the ids that they lead to."""
+    wanted = {one: (position.archived, position.folded) for one, position in positions.items()}
+    found = event_log(client).spans(wanted, count=ROWS_PER_READ)
+    for partition, rows in found.items():
+        is_cut = len(rows) == ROWS_PER_READ
+        reached[partition] = rows[-1][0] if is_cut else positions[partition].folded
+    entries = {partition: list(readable(rows)) for partition, rows in found.items()}
+    return event_log(client).unrepeated(entries)
 
 
 def readable(found: Iterable[Packed]) -> Iterator[Entry]:
@@ -81,12 +87,17 @@ def readable(found: Iterable[Packed]) -> Iterator[Entry]:
         yield stream_id, record
 
 
-def _kept(client: "redis.Redis", partition: int, entries: Sequence[Entry]) -> list[_Folded]:
+def _kept(client: "redis.Redis", read: Mapping[int, Sequence[Entry]]) -> list[_Folded]:
     """Return the records that were folded here; what moved on is archived where it arrived."""
-    persons = list(dict.fromkeys(record.person for _, record in entries))
-    profiles = load_profiles(client, {partition: persons}) if persons else {}
+    persons = {
+        partition: dict.fromkeys(record.person for _, record in entries)
+        for partition, entries in read.items()
+        if entries
+    }
+    profiles = load_profiles(client, persons)
     return [
         (partition, stream_id, record)
+        for partition, entries in read.items()
         for stream_id, record in entries
         if record.kind not in ("backfill", "look")
         and not is_turned_away(profiles[record.person], record)

@@ -340,6 +340,14 @@ class KafkaLog:
             found += (row for row in rows if offset_of(row[0]) <= offset_of(until))
         return found[:count]
 
+    def spans(
+        self, wanted: Mapping[int, tuple[str, str]], *, count: int
+    ) -> dict[int, list[Packed]]:
+        return {
+            partition: self.between(partition, since=since, until=until, count=count)
+            for partition, (since, until) in wanted.items()
+        }
+
     def last_id(self, partition: int) -> str:
         return _any().last_id(partition)
 

@@ -89,6 +89,11 @@ class EventLog(Protocol):
     ) -> list[Packed]:
         """Return what stands behind `since` up to and with `until`."""
 
+    def spans(
+        self, wanted: Mapping[int, tuple[str, str]], *, count: int
+    ) -> dict[int, list[Packed]]:
+        """Do as `between` for the (since, until) of many partitions, at most `count` of each."""
+
     def last_id(self, partition: int) -> str:
         """Return the id of the newest record held; "" of none."""
 
@@ -170,11 +175,12 @@ class _Call:
 
 def _calls(records: Sequence[Record]) -> Iterator[_Call]:
     """Yield script calls short enough to hold nobody up; on a cluster each keeps to one partition's slot."""
+    is_cluster = settings.RTTS_REDIS_CLUSTER
     for start in range(0, len(records), RECORDS_PER_CALL):
         calls: dict[int, _Call] = {}
         for place in range(start, min(start + RECORDS_PER_CALL, len(records))):
             partition = people.partition_of(records[place].person)
-            slot = partition if settings.RTTS_REDIS_CLUSTER else 0
+            slot = partition if is_cluster else 0
             calls.setdefault(slot, _Call()).add(place, records[place], partition)
         yield from calls.values()
 
@@ -218,6 +224,16 @@ class RedisLog:
     ) -> list[Packed]:
         key = people.stream_key(partition)
         return _packed(self._client.xrange(key, min=f"({since}", max=until, count=count))
+
+    def spans(
+        self, wanted: Mapping[int, tuple[str, str]], *, count: int
+    ) -> dict[int, list[Packed]]:
+        with self._client.pipeline(transaction=False) as pipe:
+            for partition, (since, until) in wanted.items():
+                key = people.stream_key(partition)
+                pipe.xrange(key, min=f"({since}", max=until, count=count)
+            replies = pipe.execute()
+        return dict(zip(wanted, map(_packed, replies), strict=True))
 
     def last_id(self, partition: int) -> str:
         found: Any = self._client.xrevrange(people.stream_key(partition), count=1)

@@ -58,10 +58,9 @@ class Batch:
 # "1" where it is somebody and of a tombstone its owner, then behind the number of each: pairs of dues, of earlier dues, dispatches, and
 # pairs for the outbox.
 _COMMIT = """
-local folded = redis.call('HGET', KEYS[1], 'folded') or '0-0'
-local version = redis.call('HGET', KEYS[1], 'aggregates') or '0'
-local rebuilds = redis.call('HGET', KEYS[1], 'rebuilds') or '0'
-if folded ~= ARGV[1] or version ~= ARGV[3] or rebuilds ~= ARGV[5] then return 0 end
+local known = redis.call('HMGET', KEYS[1], 'folded', 'aggregates', 'rebuilds')
+local same = (known[1] or '0-0') == ARGV[1] and (known[2] or '0') == ARGV[3] and (known[3] or '0') == ARGV[5]
+if not same then return 0 end
 local count = tonumber(ARGV[4])
 local left = 5 + count
 local function fields(key)

@@ -84,6 +84,41 @@ def test_one_that_hangs_neither_holds_up_folding_nor_is_doubled(redis):
     assert first.stop(patience=5)
 
 
+def test_folding_goes_on_while_the_history_ends_its_run(redis):
+    freed = threading.Event()
+
+    def hang(client, partitions):
+        freed.wait(10)
+        return 0
+
+    archiver = start_archiver(redis, [2], others=[hang])
+    drain = make_drain(redis)
+    asked = []
+
+    def is_ending():
+        asked.append(accept(redis, [make_record(len(asked), "user:ana", event="Order")]))
+        if load_profile(redis, person("user:ana"))[1] is not None:
+            freed.set()
+        return archiver.is_ending(patience=5)
+
+    assert drain.run(0, while_=is_ending)
+
+    assert freed.is_set()
+    assert not archiver.is_ending(patience=5)
+    assert len(asked) < 100
+
+
+def test_an_ending_history_is_not_waited_for_for_ever(redis):
+    freed = threading.Event()
+    archiver = start_archiver(redis, [3], others=[lambda client, partitions: freed.wait(10)])
+
+    assert archiver.is_ending(patience=0.05)
+
+    wait_for(lambda: not archiver.is_ending(patience=0.05))
+    freed.set()
+    assert archiver.stop(patience=5)
+
+
 def test_one_that_fails_does_not_slow_the_others_down(redis, monkeypatch):
     monkeypatch.setattr(archiving, "RETRY_SECONDS", 60.0)
     tried, written = [], []
