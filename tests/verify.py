@@ -7,10 +7,13 @@
 import argparse
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / "var" / "verify.json"
@@ -40,6 +43,8 @@ def files(wanted):
     listed = subprocess.run(
         [*RUN, "--collect-only", "-m", MARKS, "tests"], cwd=ROOT, capture_output=True, text=True
     )
+    if listed.returncode != DONE:  # what cannot be imported would be left out in silence
+        sys.exit(listed.stdout + listed.stderr)
     names = {line.partition("::")[0] for line in listed.stdout.splitlines() if "::" in line}
     return sorted(name for name in names if not wanted or any(one in name for one in wanted))
 
@@ -51,21 +56,38 @@ def load(code):
 
 
 def run(name):
-    """Run one file and return its row: how it ended, seconds, and what it printed."""
-    began = time.monotonic()
-    try:
-        done = subprocess.run(
-            [*RUN, "--hypothesis-profile=search", "-m", MARKS, name],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=LIMIT_S,
-        )
-        ended, said = ("passed" if done.returncode in (DONE, NOTHING) else "FAILED"), done.stdout
-    except subprocess.TimeoutExpired as late:
-        ended, said = "TOO LONG", (late.stdout or b"").decode(errors="replace")
-    return {"ended": ended, "seconds": round(time.monotonic() - began), "said": said}
+    """Run one file, printing what it prints, and return its row: how it ended, seconds, and what it printed."""
+    began, said = time.monotonic(), []
+    command = [*RUN, "--hypothesis-profile=search", "-m", MARKS, name]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as tests:
+        late = Timer(LIMIT_S, os.killpg, (tests.pid, signal.SIGKILL))
+        late.start()
+        try:
+            for line in tests.stdout:
+                print(line, end="", flush=True)
+                said.append(line)
+        except KeyboardInterrupt:
+            os.killpg(tests.pid, signal.SIGINT)  # what it started is ended by it
+            raise
+        finally:
+            late.cancel()
+    seconds = round(time.monotonic() - began)
+    return {"ended": ending(tests.returncode), "seconds": seconds, "said": "".join(said)}
+
+
+def ending(code):
+    """Return the word for an exit code."""
+    if code == -signal.SIGKILL:
+        return "TOO LONG"
+    return "passed" if code in (DONE, NOTHING) else "FAILED"
 
 
 def main():
@@ -84,7 +106,8 @@ def main():
             STATE.write_text(json.dumps(state))
         failed += row["ended"] != "passed"
         rows.append((name, row, "before" if known else ""))
-        print(row["said"], flush=True)
+        if known:
+            print(row["said"], flush=True)
         print(f"{row['ended']:<9}{row['seconds']:>6} s  {name} {rows[-1][2]}", flush=True)
     print("\n" + "-" * 80)
     for name, row, when in rows:
