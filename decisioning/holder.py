@@ -11,6 +11,7 @@ import redis
 
 from consent.policy import PolicySpec
 from consent.policy_store import PolicyRefused, load_live_policy
+from consent.rights.replaying import missing_words
 from decisioning.arbitration.totals import closed_offers
 from decisioning.held import Held, Retired, hold
 from decisioning.learning.publishing import Learned, load_learned
@@ -56,6 +57,8 @@ class ReleaseHolder:
         self._client = client
         self._directory = directory
         self._refused: tuple[str, str] = ("", "")  # seal and why
+        self._unreplayed = ""  # what a restored copy lacks, and what to do
+        self._asked_for_erasures = False
         self._last_policy: PolicySpec | None = None
         self._retired = Retired()
         self._stop = threading.Event()
@@ -63,8 +66,9 @@ class ReleaseHolder:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a verified release and policy are loaded."""
-        return self.current.held is not None and self.current.policy is not None
+        """Whether a verified release and policy are loaded, and nobody erased came back with a restored copy."""
+        is_loaded = self.current.held is not None and self.current.policy is not None
+        return is_loaded and not self._unreplayed
 
     def describe(self) -> dict[str, Any]:
         """Return what is loaded, and why something newer is not."""
@@ -73,7 +77,7 @@ class ReleaseHolder:
             "ready": self.is_ready,
             "release": {"version": held.version, "digest": held.digest} if held else None,
             "policy": {"version": policy.version, "digest": policy.digest} if policy else None,
-            "refused": self._refused[1] or None,
+            "refused": self._unreplayed or self._refused[1] or None,
         }
 
     def start(self) -> None:
@@ -103,6 +107,7 @@ class ReleaseHolder:
         The policy comes first and alone: nothing that is wrong with a release keeps a stricter one from being obeyed.
         """
         looks = (
+            self._look_for_erasures,
             self._look_for_policy,
             self._look_for_stops,
             self._look_for_release,
@@ -118,6 +123,12 @@ class ReleaseHolder:
                 # The thread must outlive whatever a poll meets, or the process never learns of a policy again.
                 logger.exception("release.poll_failed")
         self._retired.close_due()
+
+    def _look_for_erasures(self) -> None:
+        """See once that no store is a copy from before an erasure; until then this process is not ready."""
+        if self._unreplayed or not self._asked_for_erasures:
+            self._unreplayed = missing_words(self._client)
+            self._asked_for_erasures = True
 
     def _look_for_policy(self) -> None:
         self._swap(replace(self.current, policy=self._newest_policy()))

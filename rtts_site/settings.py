@@ -370,6 +370,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "consent: requests about rights": {
+        "task": "consent.go_on_with_rights",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "consent: forget what is settled": {"task": "consent.forget_settled", "schedule": 24 * 3600.0},
     "campaigns: count live segments": {
         "task": "campaigns.take_stock",

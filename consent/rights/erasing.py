@@ -14,7 +14,7 @@ from consent.receipts import sign_receipt
 from consent.rights import anchor, closing
 from consent.rights.asking import asked, sealed, subject_of
 from consent.rights.capsules import place_hold
-from consent.rights.models import Suppression
+from consent.rights.replaying import unreplayed
 from consent.rights.stores import NotYet, Subject, find_subject, registered
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -124,7 +124,7 @@ def look_again(request: RightsRequest, now: datetime) -> int:
     Raises:
         NotYet: something was left, or what was at work may still write.
     """
-    done = {step["name"]: step for step in request.steps}
+    done = {one["name"]: one for one in request.steps if "name" in one}
     removed_at = datetime.fromisoformat(done["remove"]["done_at"])
     if now < removed_at + REST:
         raise NotYet("What was at work when it began is waited for.")
@@ -214,28 +214,6 @@ STEPS: Final = (
     ("look again", look_again),
     ("certify", certify),
 )
-
-
-def unreplayed() -> list[anchor.Missing]:
-    """Return the erasures on file that the database does not know of: it is a copy from before. Two queries."""
-    noted = list(anchor.noted())
-    ids = {person for one in noted for person in one.people}
-    known = Suppression.objects.filter(kind=Suppression.PERSON, digest__in=ids)
-    closed = set(known.values_list("digest", flat=True))
-    keys = {key for one in noted for key in one.keys}
-    alive = {
-        str(key)
-        for key in PersonKey.objects.filter(key_id__in=keys, wrapped__isnull=False).values_list(
-            "key_id", flat=True
-        )
-    }
-    missing = []
-    for one in noted:
-        if not closed >= set(one.people):
-            missing.append(anchor.Missing(one, "the database does not know that they were erased"))
-        elif alive & set(one.keys):
-            missing.append(anchor.Missing(one, "a destroyed key is back"))
-    return missing
 
 
 def replay(*, now: datetime) -> dict[str, int]:

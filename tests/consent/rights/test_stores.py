@@ -24,10 +24,11 @@ NO_KEYS = re.compile(
 def keys_in(path):
     """Yield what a module writes as ``{}:caps:{}`` for each part that varies."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef) and node.name.endswith("_key"):
-            yield from texts_of(node)
-        elif isinstance(node, ast.Assign) and any(
-            isinstance(one, ast.Name) and one.id.isupper() for one in node.targets
+        if (
+            isinstance(node, ast.FunctionDef)
+            and node.name.endswith("_key")
+            or isinstance(node, ast.Assign)
+            and any(isinstance(one, ast.Name) and one.id.isupper() for one in node.targets)
         ):
             yield from texts_of(node)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
