@@ -9,7 +9,7 @@ from typing import Any, Final
 import redis
 
 from consent import people
-from decisioning.profiles.profile import IS_MERGED_LUA
+from decisioning.profiles.profile import IS_MERGED_LUA, decode_profile
 
 WHOLE_KEY: Final = (
     "roster:whole"  # a token, there once every profile older than the roster is in it
@@ -19,14 +19,15 @@ PAGE: Final = 500  # people
 _SPREAD: Final = 6  # standard deviations that a partition's share of the lowest ids may stray
 _AT_LEAST: Final = 8  # people asked for of each partition
 
-# KEYS: roster, profiles…  A tombstone says whom it merged into; everybody else is somebody.
+# KEYS: roster, profiles…  ARGV: for each "1" where it is an account, which it stays.  A tombstone says whom it merged
+# into; everybody else is somebody.
 _ENROL = (
     IS_MERGED_LUA
     + """
 for i = 2, #KEYS do
   local packed = redis.call('GET', KEYS[i])
   local person = string.match(KEYS[i], '[^:]*$')
-  if packed and not is_merged(packed) then redis.call('ZADD', KEYS[1], 0, person)
+  if packed and not is_merged(packed) and ARGV[i - 1] ~= '1' then redis.call('ZADD', KEYS[1], 0, person)
   else redis.call('ZREM', KEYS[1], person) end
 end
 """
@@ -72,9 +73,19 @@ def _enrol(client: redis.Redis, profile_keys: Iterable[bytes]) -> None:
         by_partition.setdefault(people.partition_of(person), []).append(key)
     script = client.register_script(_ENROL)
     with client.pipeline(transaction=False) as pipe:
-        for partition, keys in by_partition.items():
-            script(keys=[people.roster_key(partition), *keys], client=pipe)
+        for keys in by_partition.values():
+            pipe.mget(keys)
+        found = pipe.execute()
+    with client.pipeline(transaction=False) as pipe:
+        for (partition, keys), packed in zip(by_partition.items(), found, strict=True):
+            accounts = [int(_is_account(one)) for one in packed]
+            script(keys=[people.roster_key(partition), *keys], args=accounts, client=pipe)
         pipe.execute()
+
+
+def _is_account(packed: bytes | None) -> bool:
+    profile = decode_profile(packed)
+    return profile is not None and profile.is_account
 
 
 def count_people(client: redis.Redis, partitions: Sequence[int]) -> int:

@@ -1,5 +1,6 @@
 """Counts on a real store against the reference evaluator over everybody."""
 
+import json
 import random
 from datetime import UTC, datetime
 from math import comb
@@ -7,7 +8,7 @@ from math import comb
 import pytest
 
 from campaigns import sampling
-from campaigns.audiences import counting
+from campaigns.audiences import counting, exact
 from campaigns.audiences.counting import find
 from campaigns.audiences.people import People
 from campaigns.audiences.reach import reach_of
@@ -16,7 +17,9 @@ from consent.policy import PurposeSpec, Status, seal_policy
 from consent.state import load_views
 from decisioning.ingestion.records import Record
 from decisioning.profiles import roster
+from decisioning.profiles.accounts import account_id
 from decisioning.profiles.aggregates import Aggregates
+from decisioning.profiles.cells import Cell
 from decisioning.profiles.folding import fold
 from decisioning.profiles.live_set import announce
 from decisioning.profiles.profile import Profile, encode_profile
@@ -27,6 +30,7 @@ from decisioning.rules.conditions import (
     aggregates,
     attributes,
     evaluate,
+    load,
     parse,
 )
 from decisioning.specs import AttributeSpec, EventTypeSpec
@@ -93,6 +97,17 @@ def orders_of(person, chance):
         )
         for n in range(chance.randrange(6))
     ]
+
+
+def order(name, person):
+    return Record(
+        message_id=name,
+        person=person,
+        identifiers=("account:household:h",),
+        event="Order",
+        event_time_ms=SEEN_MS - 1_000,
+        received_at_ms=SEEN_MS,
+    )
 
 
 def truth(tree, profiles):
@@ -299,3 +314,49 @@ def test_nobody_is_reachable_while_consent_cannot_be_trusted(redis, policy):
     reach = reach_of(everyone, people, policy, channels={}, now=NOW.timestamp())
 
     assert [one.lines[0].matched for one in reach] == [0, 0]
+
+
+def test_what_accounts_say_and_did_is_counted_for_everybody_who_belongs(redis, settings):
+    catalogue = Catalogue.of_parts(
+        attributes=[
+            *ATTRIBUTES,
+            AttributeSpec(key="plan", name="Plan", type="text", source="account"),
+        ],
+        event_types=EVENTS,
+    )
+    tree = parse(
+        {
+            "all": [
+                {"attribute": "plan", "is": "eq", "value": "gold"},
+                {**ORDERED, "of": "household"},
+            ]
+        },
+        catalogue,
+    )
+    announce(redis, aggregates(tree))
+    kept, groups = Aggregates.of(aggregates(tree)), {}
+    profiles = crowd(60)
+    for number, person in enumerate(profiles):
+        house = f"h-{number % 6}"
+        groups[person] = house if number % 10 else ""
+        if groups[person]:
+            profiles[person].groups = {"household": Cell(house, SEEN_MS, 1, "k")}
+    enrol(redis, profiles)
+    for number in range(6):
+        account = account_id("household", f"h-{number}", pepper=settings.RTTS_PEPPER)
+        made = [order(f"{number}-{one}", account) for one in range(number)]
+        known = fold(None, made, kept)
+        known.attributes = {"plan": Cell("gold" if number % 2 else "free", SEEN_MS, 1, "k")}
+        known.identifiers = {f"account:household:h-{number}": SEEN_MS}
+        redis.set(profile_key(account), encode_profile(known))
+    expected = {person for person, house in groups.items() if house in ("h-3", "h-5")}
+
+    sampled = sampling.load_people(redis, aggregates=aggregates(tree), now=NOW)
+    assert sampled.population == 60  # accounts are nobody
+    exactly = exact._load(redis, list(profiles), list(aggregates(tree)), now=NOW)
+    read_again = load(json.loads(counting.text_of(tree)))
+
+    for whom, what, specs in ((sampled, tree, ()), (exactly, read_again, aggregates(tree))):
+        flags = find(whom, {"t": what}, now=NOW.timestamp(), specs=list(specs))["t"].flags
+        got = {p for p, flag in zip(whom.persons, flags, strict=True) if flag}
+        assert got == expected
