@@ -219,9 +219,8 @@ STORAGES = {
 RTTS_STOP_SCOPE = env.str("RTTS_STOP_SCOPE", default="channel")
 # This installation on the Global Vendor List; without a number every TC string denies.
 RTTS_TCF_VENDOR_ID = env.int("RTTS_TCF_VENDOR_ID", default=0)
-RTTS_TCF_LEGITIMATE_INTEREST = env.list(  # purposes that the vendor registered so
-    "RTTS_TCF_LEGITIMATE_INTEREST", cast=int, default=[]
-)
+# Of purposes that the vendor registered so.
+RTTS_TCF_LEGITIMATE_INTEREST = env.list("RTTS_TCF_LEGITIMATE_INTEREST", cast=int, default=[])
 RTTS_TCF_DELETED_CMPS = env.list("RTTS_TCF_DELETED_CMPS", cast=int, default=[])
 
 # Origins that may show people's own page inside theirs, e.g. "https://shop.example".
@@ -369,11 +368,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "consent.anchor_ledger",
         "schedule": 3600.0,
         "options": {"expires": 3600},
-    },
-    "consent: requests about rights": {
-        "task": "consent.go_on_with_rights",
-        "schedule": 5.0,
-        "options": {"expires": 10},
     },
     "consent: forget what is settled": {"task": "consent.forget_settled", "schedule": 24 * 3600.0},
     "campaigns: count live segments": {
