@@ -7,6 +7,7 @@ from tests import routes
 
 SHUT = (302, 401, 403)
 FOR_EVERYBODY = {  # the sign-in page, the description of the API, pictures that offers show, the SDK, the demo shop
+    "/.well-known/gpc.json",  # that Global Privacy Control is honoured
     "/admin/login/",
     "/api/docs",
     "/api/schema",
@@ -18,6 +19,7 @@ FOR_EVERYBODY = {  # the sign-in page, the description of the API, pictures that
     "/shop/offer/",
     "/shop/products/offer/",
     "/shop/visitor",
+    "/v1/me/winter",  # people's own page; whose it is is sealed
     "/v1/unsubscribe/winter",  # the link in e-mails; what it holds is sealed
 }
 FOR_STAFF = {  # what needs no role: one's own account, a frame and a search that show what a role may see
