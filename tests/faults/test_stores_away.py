@@ -159,3 +159,16 @@ def test_decides_while_postgres_is_stopped(running):
     assert {part for answer in answers for part in answer["degraded"]} <= {"redis"}
     assert sum(map(is_whole, answers)) > 150
     assert p99([answer["took_ms"] for answer in answers]) < 50
+
+
+def test_r27_without_any_store_consent_denies_and_says_so(running):
+    making.trust(running.client)
+    running.decide.until(is_whole)
+    asked = json.loads(BODY) | {"options": {"explain": "reasons"}}
+    with running.stopped("postgres"), running.stopped("redis"):
+        answer = running.decide(json.dumps(asked).encode())
+
+    assert answer["placements"][0]["status"] == "fallback"
+    (told,) = (one for one in answer["explanation"] if one["offer"] == "for-gold")
+    assert told["code"] == "CONSENT"
+    assert "consent cannot be read with certainty right now" in told["words"]
