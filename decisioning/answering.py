@@ -33,9 +33,8 @@ from decisioning.messages import (
     row_encoder,
     without_contents,
 )
-from decisioning.person_state import Found, find_person, read_accounts, state_of
+from decisioning.person_state import Found, find_person, read_accounts, state_of, with_events
 from decisioning.profiles.accounts import NO_READS
-from decisioning.profiles.folding import fold
 from decisioning.round_trips import Budget, RedisUnavailable
 from decisioning.rules.engine import EngineError
 from decisioning.tokens import new_nonce
@@ -142,7 +141,7 @@ class Sitting:
         """
         again = await self.find(found.person)
         if self.call.records and again.redis and again.person == found.person:
-            return replace(again, profile=found.profile)
+            return replace(again, profile=found.profile, accounts=found.accounts)
         return again
 
     async def take_in(self, found: Found) -> Found:
@@ -165,7 +164,7 @@ class Sitting:
                 self.degraded.add("events")
         if not found.redis:
             return found
-        return replace(found, profile=fold(found.profile, records, self.held.kept))
+        return with_events(found, records, self.held.kept)
 
     def decide(self, found: Found, *, placements: tuple[PlacementAsk, ...] | None = None) -> Made:
         """Return the decision for what was found; `placements` instead of those asked for."""

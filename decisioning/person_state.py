@@ -15,8 +15,12 @@ from consent.state import Command, parse_view, read_commands, run_id_of
 from decisioning.arbitration.caps import Shown, parse_shown
 from decisioning.held import Held
 from decisioning.holder import Current
+from decisioning.ingestion.for_accounts import told_to_accounts
+from decisioning.ingestion.records import Record
 from decisioning.messages import PersonState, PlacementAsk
 from decisioning.profiles.accounts import NO_ACCOUNTS, NO_READS, Accounts, Reads, accounts_of
+from decisioning.profiles.aggregates import Aggregates
+from decisioning.profiles.folding import fold
 from decisioning.profiles.profile import Profile, decode_profile
 from decisioning.profiles.store import MAX_HOPS
 from decisioning.profiles.windows import facts
@@ -99,7 +103,7 @@ def _with_accounts(
         if not isinstance(caps, Exception):
             shown[kind] = parse_shown(_pairs(caps), now_ms=now_ms) if caps else Shown()
     if found.profile is not None and found.profile.is_account:
-        profiles = dict.fromkeys(profiles, found.profile)  # with the request's own events
+        profiles = dict.fromkeys(profiles, found.profile)
     return replace(
         found, accounts=Accounts(reads.attributes, profiles), belongs=named, shown_to=shown
     )
@@ -108,6 +112,20 @@ def _with_accounts(
 def _as_nobody(erased: Found) -> Found:
     """Return what is decided for whom an erased identifier names: nothing personal."""
     return Found(people.NOBODY, consent=replace(erased.consent, restricted=True, states={}))
+
+
+def with_events(found: Found, records: Sequence[Record], kept: Aggregates) -> Found:
+    """Return somebody after events that nobody has folded yet, which count for their accounts too."""
+    profile = fold(found.profile, records, kept)
+    known = dict(found.accounts.profiles)
+    groups = found.profile.groups if found.profile is not None else {}
+    for record in records:
+        for kind, told in told_to_accounts(record, groups, pepper=settings.RTTS_PEPPER):
+            if kind in known and told.person == found.belongs.get(kind):
+                known[kind] = fold(known[kind], [told], kept)
+    if profile.is_account:
+        known = dict.fromkeys(known, profile)
+    return replace(found, profile=profile, accounts=replace(found.accounts, profiles=known))
 
 
 def _as_doubtful(owner: ConsentView, passed: Sequence[ConsentView]) -> ConsentView:

@@ -165,7 +165,7 @@ class Teller:
     ) -> Iterator[Difference]:
         now = record.received_at_ms / 1000
         for spec in self._kept:
-            if record.event and record.event in (spec.event, spec.then):
+            if record.event and not spec.of and record.event in (spec.event, spec.then):
                 was, is_now = (
                     aggregate_value(one or Profile(), spec, now) for one in (before, after)
                 )

@@ -41,6 +41,7 @@ def belong(store, *users):
 
 
 def shown(reply):
+    assert reply.status == 200, reply.json
     return [one["offer"] for place in reply.json["placements"] for one in place["offers"]]
 
 
@@ -135,6 +136,14 @@ async def test_the_events_of_an_account_meet_a_condition(store, key):
     store.set(people.profile_key(HOUSE), encode_profile(fold(None, orders, Aggregates.of([kept]))))
 
     after, stranger = await decide(key, "ana"), await decide(key, "cleo")
+    one_more = [{"event": "Order Completed"}]
+    store.set(
+        people.profile_key(HOUSE), encode_profile(fold(None, orders[:1], Aggregates.of([kept])))
+    )
+    missing = await decide(key, "ana")
+    sender = making.make_key(store, "decisions", "events")
+    brought = await making.decide(sender, "ana", options=PATIENT, events=one_more)
 
+    assert (shown(missing), shown(brought)) == ([None], ["sale"])
     assert [shown(one) for one in (before, after, stranger)] == [[None], ["sale"], [None]]
     assert decode_profile(store.get(people.profile_key(HOUSE))).series
