@@ -49,12 +49,12 @@ class Step:
     )
     reads_around: bool = False  # and that around which something came
 
-    def concerns(self, named: Set[str], around: Surroundings) -> bool:
+    def concerns(self, named: Set[str], *, has_around: bool) -> bool:
         """Return whether it may change a record that has these names in it."""
         return (
             self.names is None
             or not self.names.isdisjoint(named)
-            or (self.reads_around and around is not NOTHING)
+            or (self.reads_around and has_around)
         )
 
 
@@ -161,6 +161,8 @@ STEPS: Final[tuple[Step, ...]] = (
     ),
 )
 BY_KEY: Final = {step.key: step for step in STEPS}
+_NAMES: Final = frozenset(name for step in STEPS for name in step.names or ())
+_MOST_KINDS: Final = 1_000  # of records, by which of these names they have in them
 
 
 def places_of(event_types: Iterable[EventTypeSpec]) -> frozenset[str]:
@@ -191,6 +193,9 @@ class Preparing:
 
     steps: tuple[Step, ...]
     known: Known
+    _by_kind: dict[tuple[Set[str], bool], tuple[Step, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def moment(
         self, context: Mapping[str, Any], around: Surroundings, *, now_ms: int
@@ -214,8 +219,16 @@ class Preparing:
 
     def __call__(self, record: Record, around: Surroundings = NOTHING) -> Record:
         """Return the record as it may be accepted. Its own dictionaries are changed, nothing within them."""
-        known, named = self.known, names_in(record)
-        for step in self.steps:
-            if step.concerns(named, around):
-                step.apply(record, around, known)
+        known, named = self.known, _NAMES.intersection(names_in(record))
+        for step in self._concerned(named, has_around=around is not NOTHING):
+            step.apply(record, around, known)
         return record
+
+    def _concerned(self, named: Set[str], *, has_around: bool) -> tuple[Step, ...]:
+        """Return the steps that may change such a record; most records are of a few kinds."""
+        found = self._by_kind.get((named, has_around))
+        if found is None:
+            found = tuple(one for one in self.steps if one.concerns(named, has_around=has_around))
+            if len(self._by_kind) < _MOST_KINDS:
+                self._by_kind[named, has_around] = found
+        return found
