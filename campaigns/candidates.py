@@ -86,7 +86,12 @@ class Candidate:
             checking.Finding(kind, key, field, words)
             for kind, key, field, words in unready_pictures(self.bodies)
         ]
-        return [*checking.check(self.spec, self.purposes), *of_policy, *waiting]
+        return [
+            *checking.check(self.spec, self.purposes),
+            *checking.consent_findings(self.spec, self.policy),
+            *of_policy,
+            *waiting,
+        ]
 
 
 def live_release() -> Release | None:

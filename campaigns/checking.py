@@ -1,6 +1,6 @@
 """What must hold between the parts of a candidate: references, conditions, content types."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -12,10 +12,12 @@ from campaigns import tokens, triggers
 from campaigns.body_rules import is_everyone
 from campaigns.mapping import PLACES
 from campaigns.models.items import Kind
+from consent.policy import PolicySpec, PurposeSpec
 from decisioning.rules.conditions import Catalogue, ConditionError, aggregates, attributes, parse
 from decisioning.rules.phrases import anew
 from decisioning.specs import (
     ArmSpec,
+    AttributeSpec,
     CampaignSpec,
     Condition,
     ExperimentSpec,
@@ -170,6 +172,40 @@ def _offer_findings(
         yield from _variant_findings(offer, placements)
         for field, text in tokens.troubles(offer, release):
             yield Finding(Kind.OFFER, offer.key, field, text)
+
+
+def consent_findings(release: ReleaseSpec, policy: PolicySpec) -> Iterator[Finding]:
+    """Yield where data or offers are used for purposes that do not ask people for enough.
+
+    Source: GDPR, articles 9(2)(a) and 22.
+    """
+    purposes = {purpose.key: purpose for purpose in policy.purposes}
+    for attribute in release.attributes:
+        if attribute.special_category:
+            yield from _special_findings(attribute, purposes)
+    for offer in release.offers:
+        if not offer.significant_effect:
+            continue
+        if not offer.review_route.strip():
+            text = _("Say how people ask for a human's review of the decision.")
+            yield Finding(Kind.OFFER, offer.key, "review_route", text)
+        named = [purposes[key] for key in offer.purposes if key in purposes]
+        if not named or not all(one.significant_effect or one.basis == "contract" for one in named):
+            text = _("Choose purposes that rest on a contract or ask for decisions like this.")
+            yield Finding(Kind.OFFER, offer.key, "purposes", text)
+
+
+def _special_findings(
+    attribute: AttributeSpec, purposes: Mapping[str, PurposeSpec]
+) -> Iterator[Finding]:
+    if attribute.source == "context":
+        text = _("What the request says may serve any purpose: keep this in the profile.")
+        yield Finding(Kind.ATTRIBUTE, attribute.key, "source", text)
+    for key in attribute.purposes:
+        if key in purposes and not purposes[key].special_category:
+            text = _("“{name}” does not ask for explicit consent to such data.")
+            text = text.format(name=purposes[key].name)
+            yield Finding(Kind.ATTRIBUTE, attribute.key, "purposes", text)
 
 
 def is_personal(condition: Condition, catalogue: Catalogue) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from campaigns.models.items import Kind
+from consent.policy import EVERY_PURPOSE, ON_DEVICES
+from decisioning.rules.moment import AT_EVENT, SEGMENTS
 
 Body = dict[str, Any]
 Name = tuple[str, str]  # (kind, key)
@@ -46,6 +48,7 @@ def named_by_condition(node: Any) -> Iterator[Name]:
         return
     if isinstance(node.get("event"), str):
         yield Kind.EVENT_TYPE, node["event"]
+        yield from named_by_filter(node.get("where"))
         for step in ("then", "without"):
             yield from named_by_condition(node.get(step))
     elif isinstance(node.get("attribute"), str):
@@ -56,6 +59,23 @@ def named_by_condition(node: Any) -> Iterator[Name]:
         children = node.get(group)
         for child in children if isinstance(children, list) else ():
             yield from named_by_condition(child)
+
+
+def named_by_filter(node: Any) -> Iterator[Name]:
+    """Yield the attributes and segments that the filter of an event names, as they were at the time of the event."""
+    if not isinstance(node, dict):
+        return
+    key = str(node.get("attribute", ""))
+    if key == AT_EVENT + SEGMENTS:
+        said = node.get("value")
+        for one in said if isinstance(said, list) else ():
+            yield Kind.SEGMENT, one
+    elif key.startswith(AT_EVENT):
+        yield Kind.ATTRIBUTE, key.removeprefix(AT_EVENT)
+    for group in ("all", "any", "none"):
+        children = node.get(group)
+        for child in children if isinstance(children, list) else ():
+            yield from named_by_filter(child)
 
 
 def named_by_content(content: Any) -> Iterator[Name]:
@@ -84,9 +104,9 @@ def _keys(kind: Kind) -> Reader:
     return read
 
 
-def _all_but(kind: Kind, everything: str) -> Reader:
+def _all_but(kind: Kind, *others: str) -> Reader:
     def read(value: Any) -> Iterator[Name]:
-        yield from ((kind, key) for key in value or () if key != everything)
+        yield from ((kind, key) for key in value or () if key not in others)
 
     return read
 
@@ -125,14 +145,16 @@ _FIELDS: dict[str, dict[str, Reader]] = {
     Kind.TRIGGER: {
         "segment": _keys(Kind.SEGMENT),
         "event": _keys(Kind.EVENT_TYPE),
+        "where": named_by_filter,
         "then": _keys(Kind.EVENT_TYPE),
+        "then_where": named_by_filter,
         "condition": named_by_condition,
         "placement": _keys(Kind.PLACEMENT),
         "purposes": _keys(Kind.PURPOSE),
     },
     Kind.JURISDICTION: {
         "mechanisms": _keys(Kind.PURPOSE),
-        "validity_days": _all_but(Kind.PURPOSE, "*"),
+        "validity_days": _all_but(Kind.PURPOSE, EVERY_PURPOSE, ON_DEVICES),
     },
     Kind.NOTICE: {"purposes": _keys(Kind.PURPOSE)},
     Kind.EXPERIMENT: {"campaign": _keys(Kind.CAMPAIGN), "arms": _arms},

@@ -1,6 +1,7 @@
 """The only place that puts authored things into words: lists, reviews, history and diffs read it."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -29,6 +30,7 @@ from campaigns.wording_labels import (
     SCOPES,
     TYPES,
 )
+from consent.policy import EVERY_PURPOSE, ON_DEVICES
 from decisioning.arbitration.reasons import limit_words
 from decisioning.content.fitting import fit_words
 from decisioning.rules.catalogue import Catalogue
@@ -122,6 +124,8 @@ def words_of(condition: Condition, names: Names) -> str:
     try:
         return sentence(condition, names.catalogue, ACTIVE)
     except ConditionError as error:
+        if told := _of_filter(condition, names):
+            return told
         return _("Cannot be read: {fault}").format(fault=anew(error.message, ACTIVE))
 
 
@@ -194,11 +198,25 @@ def _leaving(condition: Condition, names: Names) -> str:
     return words_of(condition, names) if condition else _("who is no longer certain to be in it")
 
 
+def _filter(condition: Condition, names: Names) -> str:
+    """Return the filter of an event as a sentence, in the language of the page."""
+    if is_everyone(condition):
+        return _("every such event")
+    return _of_filter(condition, names) or plain(condition)
+
+
+def _of_filter(condition: Condition, names: Names) -> str:
+    """Return a filter in the words of the first event that has what it reads, "" where none has."""
+    for event in names.catalogue.events.values():
+        with suppress(ConditionError):
+            return sentence(condition, names.catalogue.within(event), ACTIVE)
+    return ""
+
+
 def _by_purpose(said: Mapping[str, str], names: Names) -> str:
-    every = _("every purpose")
+    wide = {EVERY_PURPOSE: _("every purpose"), ON_DEVICES: _("what reads or writes the device")}
     lines = (
-        f"{every if key == '*' else names.of(Kind.PURPOSE, key)}: {words}"
-        for key, words in said.items()
+        f"{wide.get(key) or names.of(Kind.PURPOSE, key)}: {words}" for key, words in said.items()
     )
     return "; ".join(lines) or NOTHING
 
@@ -218,6 +236,8 @@ _NAMING: dict[str, Callable[[Any, Names], str]] = {
     "condition": words_of,
     "eligibility": words_of,
     "leaving": _leaving,
+    "where": _filter,
+    "then_where": _filter,
     "mechanisms": _mechanisms,
     "validity_days": _validity,
 }
@@ -249,8 +269,6 @@ _TOLD: dict[str, Callable[[Any], str]] = {
     "quiet_hours": _hours,
     "stay_s": span,
     "every_s": span,
-    "where": plain,
-    "then_where": plain,
 }
 
 

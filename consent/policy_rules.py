@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from consent.policy import JurisdictionSpec, NoticeSpec, PolicySpec, PurposeSpec
+from consent.policy import (
+    EVERY_PURPOSE,
+    ON_DEVICES,
+    JurisdictionSpec,
+    NoticeSpec,
+    PolicySpec,
+    PurposeSpec,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ def _place_faults(policy: PolicySpec) -> Iterator[Fault]:
 def _purposes_of(policy: PolicySpec, place: JurisdictionSpec) -> Iterator[Fault]:
     known = {purpose.key for purpose in policy.purposes}
     for field, named in (("mechanisms", place.mechanisms), ("validity_days", place.validity_days)):
-        for purpose in sorted(named.keys() - known - {"*"}):
+        for purpose in sorted(named.keys() - known - {EVERY_PURPOSE, ON_DEVICES}):
             words = _("There is no purpose “{purpose}”.").format(purpose=purpose)
             yield Fault("jurisdiction", place.key, field, words)
 

@@ -231,6 +231,12 @@ class ConsentOut(Struct, frozen=True):
     record: str
 
 
+class ReviewedOut(ConsentOut, frozen=True):
+    """What a decision with a significant effect rests on, and where a person asks for a human's review of it."""
+
+    review: str
+
+
 class OfferOut(Struct, frozen=True):
     """One offer as a channel gets it; `offer` is null for the placement's own fallback."""
 

@@ -29,6 +29,7 @@ class AttributeSpec:
     inferred: bool = False  # concluded from behaviour, not told by the person
     sensitive: bool = False  # e.g. health, money, family: hearing it said would hurt or alarm
     sayable: bool | None = None  # may stand in content; None: unless inferred or sensitive
+    special_category: bool = False  # health, belief, origin …: may serve only purposes that say so
     editable: bool = False  # people see and change it on their own page
     owner: str = ""  # who answers for it: "CRM team"
     data_class: str = ""  # "contact", "interest", "behaviour": for registers and the own page
@@ -158,6 +159,8 @@ class OfferSpec:
     category: str = ""  # diversity: at most one offer of a category in a placement
     priority: float = 0.5  # term "priority", [0, 1]
     value: float = 0.0  # term "value", [0, 1]
+    significant_effect: bool = False  # decides on credit, insurance, price
+    review_route: str = ""  # where a person asks for a human's review of such a decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

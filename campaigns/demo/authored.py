@@ -9,6 +9,7 @@ from campaigns.demo.journey import Journey
 from campaigns.drafts import Draft
 from campaigns.mapping import body_of
 from campaigns.models.items import Kind
+from campaigns.packs.places import JURISDICTIONS
 
 
 def drafts(journey: Journey, *, now: datetime) -> list[Draft]:
@@ -23,6 +24,7 @@ def _specs(journey: Journey, now: datetime) -> Iterator[tuple[str, Any]]:
     made = coupons.author(journey, now=now)
     parts: dict[str, tuple[Any, ...]] = {
         Kind.PURPOSE: catalogue.PURPOSES,
+        Kind.JURISDICTION: JURISDICTIONS,
         Kind.ATTRIBUTE: catalogue.ATTRIBUTES,
         Kind.EVENT_TYPE: catalogue.EVENT_TYPES,
         Kind.CHANNEL: catalogue.CHANNELS,

@@ -68,6 +68,11 @@ class AttributeForm(ItemForm):
         required=False,
         help_text=_("E.g. health, money, family: reading it in an offer would hurt or alarm."),
     )
+    special_category = forms.BooleanField(
+        required=False,
+        label=_("Special category of data"),
+        help_text=_("Health, belief, origin and the like: only for purposes that say so."),
+    )
     sayable = forms.TypedChoiceField(
         required=False,
         choices=[

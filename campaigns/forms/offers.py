@@ -135,6 +135,17 @@ class OfferForm(ItemForm):
         initial=0,
         help_text=gettext_lazy("What it is worth to us, 0 to 1."),
     )
+    significant_effect = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Decides on something significant"),
+        help_text=gettext_lazy("Credit, insurance, price: its purposes have to allow that."),
+    )
+    review_route = forms.CharField(
+        required=False,
+        max_length=500,
+        label=gettext_lazy("How to ask for a human's review"),
+        help_text=gettext_lazy("An address or a number that people are told."),
+    )
 
     def offer_choices(self) -> None:
         fill_choices(self, "purposes", Kind.PURPOSE)

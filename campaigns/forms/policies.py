@@ -95,7 +95,9 @@ class JurisdictionForm(ItemForm):
     validity_days = PairsField(
         example="180",
         label=gettext_lazy("Consent holds for (days)"),
-        help_text=gettext_lazy("“purpose: days” per line; * is every purpose."),
+        help_text=gettext_lazy(
+            "“purpose: days” per line; * is every purpose, @device those that use the device."
+        ),
     )
     acknowledge_days = forms.IntegerField(
         required=False,

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.utils.functional import Promise
 
 from campaigns.models.items import Kind
+from campaigns.packs.places import JURISDICTIONS
 from consent.policy import PurposeSpec
 from decisioning.specs import (
     AttributeSpec,
@@ -50,6 +51,7 @@ class Pack:
         keys = tuple(one.key for one in self.offers)
         for kind, specs in (
             (Kind.PURPOSE, PURPOSES),
+            (Kind.JURISDICTION, JURISDICTIONS),
             (Kind.ATTRIBUTE, (*self.attributes, *CONTEXT)),
             (Kind.EVENT_TYPE, self.event_types),
             (Kind.CHANNEL, CHANNELS),

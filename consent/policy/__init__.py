@@ -4,7 +4,9 @@ from consent.policy.gate import GateResult, Ground, Judge, Verdict, permits
 from consent.policy.masks import Masks
 from consent.policy.reasons import REASONS, Reason
 from consent.policy.specs import (
+    EVERY_PURPOSE,
     FORMAT,
+    ON_DEVICES,
     Basis,
     ChangeClass,
     JurisdictionSpec,
@@ -40,9 +42,11 @@ __all__ = [
     "DAY_SECONDS",
     "EVENT_TYPES",
     "EVERY_CHANNEL",
+    "EVERY_PURPOSE",
     "FORMAT",
     "GRANTING",
     "NO_SIGNALS",
+    "ON_DEVICES",
     "REASONS",
     "STATUSES",
     "UNAVAILABLE",

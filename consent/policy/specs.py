@@ -18,6 +18,8 @@ Mechanism = Literal["opt_in", "opt_out", "notice_only"]
 MECHANISMS: tuple[Mechanism, ...] = ("opt_in", "opt_out", "notice_only")  # the strictest first
 # What a new version of a notice does to consents given under an earlier one.
 ChangeClass = Literal["editorial", "notify", "reconsent"]
+# In place of a purpose where a jurisdiction limits consents: all, and those to device access.
+EVERY_PURPOSE, ON_DEVICES = "*", "@device"
 LEGAL_TERMS: dict[Basis, str] = {
     "consent": "eu-gdpr:A6-1-a",
     "contract": "eu-gdpr:A6-1-b",
@@ -76,7 +78,9 @@ class JurisdictionSpec:
     unknown_age: Literal["adult", "child"] = "adult"  # how somebody of unknown age is treated
     gpc_effect: Literal["denies", "none"] = "denies"
     reprompt_days: int = 365  # nobody who said no is asked again sooner
-    validity_days: dict[str, int] = field(default_factory=dict)  # purpose, or "*" -> at most
+    validity_days: dict[str, int] = field(
+        default_factory=dict
+    )  # purpose, "*" or "@device" -> at most
     acknowledge_days: int | None = None  # of a person's request, calendar days
     answer_days: int = 30
     source_url: str = ""

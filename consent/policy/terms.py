@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from consent.policy.specs import (
+    EVERY_PURPOSE,
     MECHANISMS,
+    ON_DEVICES,
     JurisdictionSpec,
     Mechanism,
     NoticeSpec,
@@ -16,7 +18,6 @@ from consent.policy.views import FROM_AGE, AgeBracket, State
 
 DAY_SECONDS: Final = 86_400
 ELSEWHERE: Final = "*"
-EVERY_PURPOSE: Final = "*"
 KEPT_POLICIES: Final = 16  # made ready, in each process
 KEPT_PLACES: Final = 1_000  # of each: they come from requests
 
@@ -47,9 +48,8 @@ class Terms:
         limits = [state.expires_at] if state.expires_at is not None else []
         if purpose.validity_days is not None:
             limits.append(state.since + purpose.validity_days * DAY_SECONDS)
-        for key in (purpose.key, EVERY_PURPOSE):
-            if key in self.validity_s:
-                limits.append(state.since + self.validity_s[key])
+        keys = (purpose.key, EVERY_PURPOSE, *((ON_DEVICES,) if purpose.device_access else ()))
+        limits += [state.since + self.validity_s[key] for key in keys if key in self.validity_s]
         return min(limits, default=None)
 
 

@@ -20,6 +20,7 @@ from decisioning.messages import (
     PlacementOut,
     PolicyOut,
     ReleaseOut,
+    ReviewedOut,
 )
 from decisioning.tokens import DecisionId, Shown, sign_token
 
@@ -95,8 +96,16 @@ class _Writer:
             self.token(placed, chosen),
             chosen.campaign,
             ExperimentOut(chosen.experiment, chosen.arm, chosen.propensity) if chosen.arm else None,
-            ConsentOut(chosen.purpose, chosen.basis, chosen.record) if chosen.purpose else None,
+            self.rests_on(chosen),
         )
+
+    def rests_on(self, chosen: Chosen) -> ConsentOut | None:
+        if not chosen.purpose:
+            return None
+        route = self._held.offers[chosen.offer].review_route
+        if route:
+            return ReviewedOut(chosen.purpose, chosen.basis, chosen.record, route)
+        return ConsentOut(chosen.purpose, chosen.basis, chosen.record)
 
     def token(self, placed: Placed, chosen: Chosen) -> str | None:
         if not self._tracked:
