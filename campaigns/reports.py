@@ -17,6 +17,8 @@ from campaigns.incoming import quality
 from campaigns.incoming.sources import source_names
 from campaigns.models import Change, Item, Release
 from campaigns.models.items import Kind
+from consent.models import RightsRequest
+from consent.rights import clocks
 from decisioning.dispatching.flapping import flapping
 from decisioning.models import ShownRecord
 from decisioning.observing.quality import standing_faults
@@ -84,7 +86,22 @@ def decisions_per_hour(now: datetime, *, hours: int) -> list[tuple[datetime, int
 
 def warnings(now: datetime) -> Sequence[Warning]:
     """Return what needs a look now: campaigns about to end, stuck publishing; `analysis` finds the rest. Four queries."""
-    return [*_broken(), *_flapping(now), *_ending(_live_bodies((Kind.CAMPAIGN,)), now), *_stuck()]
+    return [
+        *_rights_due(now),
+        *_broken(),
+        *_flapping(now),
+        *_ending(_live_bodies((Kind.CAMPAIGN,)), now),
+        *_stuck(),
+    ]
+
+
+def _rights_due(now: datetime) -> Iterable[Warning]:
+    """Yield requests of people that are due soon, or late; they say nothing of who asks."""
+    for row in RightsRequest.objects.filter(
+        state__in=RightsRequest.OPEN, due_at__lt=now + clocks.REMIND
+    ).order_by("due_at"):
+        words = _("{request} is due on {day:%d %b %Y}").format(request=row, day=row.due_at)
+        yield Warning(words, reverse("admin:rtts-rights-one", args=[row.pk]))
 
 
 def _flapping(now: datetime) -> Iterable[Warning]:

@@ -36,7 +36,10 @@ ROLES: dict[str, Q] = {
     | PEOPLE
     | Q(content_type__app_label="decisioning", codename="change_intake")
     | Q(content_type__app_label="campaigns", codename="ask_crowd")
-    | Q(content_type__app_label="consent", codename="add_parting"),
+    | Q(
+        content_type__app_label="consent",
+        codename__in=["add_parting", "handle_rights", "open_capsule"],
+    ),
     "Admin": Q(
         content_type__app_label__in=("campaigns", "foundation", "decisioning", "consent", "auth")
     ),

@@ -11,6 +11,7 @@ from campaigns.analysis import runs
 from campaigns.compliance import drilling
 from campaigns.incoming import quality, reconciling
 from campaigns.notifying import delivering
+from campaigns.rights import reminding
 from decisioning import previews
 from rtts_site.foundation import due
 from rtts_site.foundation.redis_clients import redis_client
@@ -20,6 +21,11 @@ from rtts_site.foundation.redis_clients import redis_client
 def do_jobs(**_: Any) -> None:
     """Do what a request left in a row, as it may not publish tasks."""
     jobs.do_waiting(now=timezone.now)
+
+
+@shared_task(name="campaigns.remind_of_rights", ignore_result=True)
+def remind_of_rights(**_: Any) -> None:
+    reminding.remind(now=timezone.now())
 
 
 @shared_task(name="campaigns.ask_for_analysis")

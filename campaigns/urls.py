@@ -17,6 +17,7 @@ from campaigns import (
 from campaigns.audiences.urls import audience_urls
 from campaigns.candidates import candidate_of
 from campaigns.drafts import current_change
+from campaigns.rights.urls import urlpatterns as rights_urls
 from campaigns.rule_builder.urls import builder_urls
 from campaigns.views import (
     attention,
@@ -38,6 +39,7 @@ def _catalogue(user: Any) -> Catalogue:
 
 urlpatterns = [
     *people_urls.urlpatterns,
+    *rights_urls,
     path("changes/<int:pk>/attention/", attention.of_change, name="rtts-change-attention"),
     path("changes/<int:pk>/attention/look/", attention.look, name="rtts-change-look"),
     *incoming_urls.urlpatterns,

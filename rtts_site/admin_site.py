@@ -96,6 +96,8 @@ NAVIGATION: Final[tuple[tuple[Any, tuple[Entry, ...]], ...]] = (
             Entry("campaigns.jurisdiction", "attribute"),
             Entry("consent.policyversion", "policy"),
             Entry("consent.consentevent", "ledger"),
+            Entry("admin:rtts-rights", "people", gettext_lazy("People's requests")),
+            Entry("admin:rtts-register", "policy", gettext_lazy("Register of processing")),
             Entry("admin:rtts-compliance", "search", gettext_lazy("Find a person's record")),
             Entry("admin:rtts-lag", "report", gettext_lazy("From a no to its effect")),
             Entry("admin:rtts-drills", "review", gettext_lazy("Daily opt-out")),

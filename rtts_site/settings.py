@@ -370,6 +370,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": 3600},
     },
     "consent: forget what is settled": {"task": "consent.forget_settled", "schedule": 24 * 3600.0},
+    "campaigns: remind of requests about rights": {
+        "task": "campaigns.remind_of_rights",
+        "schedule": 3600.0,
+    },
     "campaigns: count live segments": {
         "task": "campaigns.take_stock",
         "schedule": 15.0,

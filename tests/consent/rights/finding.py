@@ -68,3 +68,11 @@ def found_on_disk(token, *, beside=("postgres", "redis", "broker")):
         and not {*path.relative_to(settings.RTTS_VAR).parts} & {*beside}
         and wanted in path.read_bytes()
     ]
+
+
+def all_rows():
+    """Yield every row of every table as text, and bytes as hex: what a dump holds."""
+    with connection.cursor() as cursor:
+        for name in connection.introspection.table_names(cursor):
+            cursor.execute(f"select one::text from {connection.ops.quote_name(name)} one")
+            yield from (text for (text,) in cursor.fetchall())
