@@ -35,7 +35,7 @@
   const randomId = () =>
     Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, "0")).join("");
 
-  // 1 What is stored is a copy: a browser that refuses storage loses no more than the next page.
+  // 1 What is stored is a copy: a browser may refuse it.
 
   const home = WAITING + randomId();
   const storage = (act) => {
@@ -92,6 +92,12 @@
     return say();
   }
 
+  /** Return the address of the visitor's own page, null where nobody is known. */
+  async function ownPage() {
+    const answer = state.id && (await post("/v1/me", { person: `anonymous:${state.id}` }));
+    return answer?.ok ? (await answer.json()).url : null;
+  }
+
   let saying = null;
   const say = (tries = 0) => (saying ||= sayAll(tries).finally(() => (saying = null)));
 
@@ -121,7 +127,7 @@
     stop(left);
   }
 
-  /** Stop, forget what this page knows, and put back what the server rendered. */
+  /** Stop, and put back what the server rendered. */
   function stop(left) {
     running = false;
     queue = [];
@@ -139,7 +145,7 @@
     emit("consent", { purposes: {} });
   }
 
-  // 3 The way out: one request at a time. What is not confirmed is sent again, by the next page if need be.
+  // 3 The way out: one request at a time; what is not confirmed is sent again.
 
   let timer = 0; // set from the first message that waits until the answer to its request
   let isSending = false;
@@ -206,7 +212,7 @@
     if (queue.length) timer = setTimeout(flush, isOver || isWrong ? 0 : Math.max(asked, backOff(tries++)));
   }
 
-  /** Hand what is left to the browser as the page goes; it stays kept: nobody hears the answer. */
+  /** Hand what is left to the browser as the page goes; nobody hears the answer. */
   function flushForGood() {
     for (const path of new Set(queue.map((one) => one.path))) navigator.sendBeacon(settings.api + path, bodyOf(batchOf(path)));
   }
@@ -528,7 +534,7 @@
   }
 
   const rtts = {
-    ...{ settings, consent, reset, page, track, identify, group, alias, cart, decide, fillSlots, feedback, render },
+    ...{ settings, consent, ownPage, reset, page, track, identify, group, alias, cart, decide, fillSlots, feedback, render },
     /** { id, purposes } of who said yes, { refused } after a no, {} of who was not asked. */
     get state() {
       return state;
@@ -538,7 +544,7 @@
   };
   window.rtts = rtts;
 
-  // What earlier pages left; one that still lives sends its own too, and the server takes each once.
+  // What earlier pages left; the server takes each once.
   for (const name of pages()) {
     const left = load(name);
     queue.push(...(state.id ? left.queue : []));
