@@ -18,7 +18,7 @@ from consent.signals.headers import gpc_header, narrowed_purposes
         (["0", "1"], True),
     ],
 )
-def test_gpc_counts_only_as_an_exact_one(values, said):
+def test_r12_gpc_counts_only_as_an_exact_one(values, said):
     assert gpc_header(values) is said
 
 
