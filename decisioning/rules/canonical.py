@@ -17,6 +17,7 @@ from decisioning.specs import (
     CapSpec,
     ChannelSpec,
     EventTypeSpec,
+    OfferSpec,
     PlacementSpec,
     PropertySpec,
     ReleaseSpec,
@@ -31,10 +32,11 @@ CAME_LATER: dict[type, frozenset[str]] = {
     AttributeSpec: frozenset(
         {
             *("inferred", "sensitive", "sayable"),
-            *("editable", "owner", "data_class", "retention_days"),
+            *("editable", "owner", "data_class", "retention_days", "special_category"),
         }
     ),
     ChannelSpec: frozenset({"quiet_hours", "time_zone"}),
+    OfferSpec: frozenset({"significant_effect", "review_route"}),
     PlacementSpec: frozenset({"picture_width"}),
     ReleaseSpec: frozenset({"triggers", "identity"}),
     SegmentSpec: frozenset({"leaving", "stay_s"}),
