@@ -63,6 +63,30 @@ SAYINGS: Final[dict[str, Saying]] = {
         _("Nobody can see this in “{campaign}”: its conditions and the offer's exclude each other."),
         _("Change one of them, or take the offer out of the campaign."),
     ),
+    "trigger_segment_never": _caution(
+        _("It never fires: nobody can be in “{segment}”."),
+        _("Change the segment, or choose another one."),
+    ),
+    "trigger_never_then": _caution(
+        _("It never fires: who enters “{segment}” cannot meet this condition then."),
+        _("Drop the condition, or choose another segment."),
+    ),
+    "trigger_never_left": _caution(
+        _("It never fires: who leaves “{segment}” cannot meet this condition then."),
+        _("Drop the condition, or choose another segment."),
+    ),
+    "trigger_answered": _caution(
+        _("It never fires: each event that starts the wait ends it at once."),
+        _("Choose another event that did not follow, or one with other properties."),
+    ),
+    "trigger_shows_nothing": _caution(
+        _("It does nothing: no offer of any campaign is made for this placement."),
+        _("Choose another placement, or give an offer a variant for it."),
+    ),
+    "trigger_retired": _caution(
+        _("It acts for “{purpose}”, which is retired: nobody is reached."),
+        _("Choose a purpose that is in use."),
+    ),
     "placement_over": _caution(
         _("Everything that this placement could show is over: it shows its fallback only."),
         _("Give it an offer of a campaign that still runs."),

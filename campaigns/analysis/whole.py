@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from campaigns.analysis import conditions, contents, experiments, schedules, uses
+from campaigns.analysis import conditions, contents, experiments, schedules, triggers, uses
 from campaigns.analysis.findings import Oddity, marked
 from campaigns.analysis.layout import Layout
 from campaigns.analysis.tact import unsayable
@@ -39,6 +39,9 @@ def of_thing(layout: Layout, kind: str, key: str, around: Surroundings) -> list[
     elif kind == "experiment":
         mine = layout.thing(kind, key)
         found = experiments.of_experiment(mine, layout, now=around.now) if mine else ()
+    elif kind == "trigger":
+        one = layout.thing(kind, key)
+        found = triggers.of_trigger(one, layout, now=around.now) if one else ()
     return list(signed(layout, found))
 
 
@@ -75,6 +78,7 @@ def of_release(layout: Layout, around: Surroundings, report: Report) -> list[Odd
         *(("offer", one.key) for one in release.offers),
         *(("campaign", one.key) for one in release.campaigns),
         *(("experiment", one.key) for one in release.experiments),
+        *(("trigger", one.key) for one in release.triggers),
     ]
     for number, (kind, key) in enumerate(things):
         if number % 50 == 0:

@@ -6,7 +6,6 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from campaigns.forms.arms import kept_field
 from campaigns.forms.caps import UNITS, span_parts
 from campaigns.forms.catalogue import fill_choices, purposes_field
 from campaigns.forms.fields import choices, with_blank
@@ -14,6 +13,8 @@ from campaigns.forms.items import ItemForm
 from campaigns.forms.offers import eligibility_field
 from campaigns.mapping import Body
 from campaigns.models.items import Kind
+from campaigns.rule_builder.fields import ConditionField
+from campaigns.rule_builder.widgets import about_event
 from campaigns.wording_labels import CHOICES
 from decisioning.models import Destination
 
@@ -23,6 +24,10 @@ UNIT_CHOICES: Final = [
     ("hours", gettext_lazy("hours")),
     ("days", gettext_lazy("days")),
 ]
+
+
+FILTERS: Final = {"where": "event", "then_where": "then"}  # filter -> whose event it is
+READ: Final = {"entered": (), "left": (), "event": ("event",), "absence": ("event", "then")}
 
 
 class TriggerForm(ItemForm):
@@ -58,6 +63,8 @@ class TriggerForm(ItemForm):
     wait_unit = forms.ChoiceField(
         choices=UNIT_CHOICES, initial="minutes", label=gettext_lazy("Unit of the waiting")
     )
+    where = forms.Field(required=False)
+    then_where = forms.Field(required=False)
     condition = forms.Field(required=False)
     act = forms.ChoiceField(label=gettext_lazy("Do"), choices=list(CHOICES["act"].items()))
     destination = forms.ChoiceField(
@@ -87,9 +94,15 @@ class TriggerForm(ItemForm):
         label=gettext_lazy("Also in quiet hours"),
         help_text=gettext_lazy("Otherwise it waits until the channel's quiet hours are over."),
     )
-    # Filters on properties of the events; written by the API, and kept by an edit here.
-    where = kept_field()
-    then_where = kept_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, event in FILTERS.items():
+            field = self.fields[name]
+            chosen = (
+                self.data.get(self.add_prefix(event)) if self.is_bound else self.initial.get(event)
+            )
+            field.catalogue = about_event(self.candidate.catalogue, str(chosen or ""))  # type: ignore[attr-defined]  # a ConditionField
 
     def offer_choices(self) -> None:
         bodies = self.candidate.bodies
@@ -104,6 +117,19 @@ class TriggerForm(ItemForm):
         self._offer("destination", list(rows))
         fill_choices(self, "purposes", Kind.PURPOSE)
         self.fields["condition"] = eligibility_field(self, _("Only for whom this is true then"))
+        self.fields["where"] = self._filter("event", _("Only if the event is such"))
+        self.fields["then_where"] = self._filter("then", _("Only if what did not follow is such"))
+
+    def _filter(self, event: str, label: str) -> forms.Field:
+        said = str(self.data.get(self.add_prefix("on"), "")) if self.is_bound else ""
+        if said and event not in READ[said]:
+            return forms.Field(required=False, widget=forms.HiddenInput())
+        return ConditionField(
+            required=False,
+            filters=self.add_prefix(event),
+            label=label,
+            help_text=_("Choose the event first. No condition: every such event."),
+        )
 
     def _offer(self, name: str, pairs: list[tuple[str, str]]) -> None:
         self.fields[name].choices = with_blank(pairs)  # type: ignore[attr-defined]  # a ChoiceField
@@ -126,13 +152,17 @@ class TriggerForm(ItemForm):
         every, every_unit = body.pop("every"), body.pop("every_unit")
         on = body["on"]
         if on in ("entered", "left"):
-            body |= {"event": "", "where": {}}
+            body["event"] = ""
         else:
             body["segment"] = ""
         if on != "absence":
-            body |= {"then": "", "then_where": {}}
+            body["then"] = ""
         return {
             **body,
+            **{
+                name: body[name] if body.get(name) and body[event] else {}
+                for name, event in FILTERS.items()
+            },
             "condition": body["condition"] or {},
             "within": f"{wait}{LETTERS[wait_unit]}" if wait and on == "absence" else "",
             "destination": "" if body["act"] == "push" else body["destination"],

@@ -29,6 +29,7 @@ WORDS: Final = {
     "refused": gettext_lazy("{seen} are refused"),
 }
 SHARES: Final = frozenset({"missing", "types", "duplicates", "refused"})
+RESTING: Final = (Kind.SEGMENT, Kind.OFFER, Kind.CAMPAIGN, Kind.EXPERIMENT, Kind.TRIGGER)
 NAMED: Final = 5  # users of what is broken, in a sentence
 
 
@@ -57,7 +58,7 @@ def sentence(fault: QualityFault, names: dict[str, str], candidate: Candidate) -
 
 
 def users_of(fault: QualityFault, candidate: Candidate) -> list[tuple[str, str]]:
-    """Return the segments, offers and campaigns, (kind, name), whose conditions rest on what is wrong."""
+    """Return what has conditions, (kind, name), that rest on what is wrong: segments, offers, triggers and the like."""
     broken: Name = (Kind.EVENT_TYPE, fault.event) if fault.event else (Kind.ATTRIBUTE, fault.key)
     found: dict[Name, str] = {}
     waiting = [broken]
@@ -66,7 +67,7 @@ def users_of(fault: QualityFault, candidate: Candidate) -> list[tuple[str, str]]
         for use in candidate.users.get(name, ()):
             user = (use.kind, use.key)
             body = candidate.bodies.get(user, {})
-            if user in found or use.kind not in (Kind.SEGMENT, Kind.OFFER, Kind.CAMPAIGN):
+            if user in found or use.kind not in RESTING:
                 continue
             if name == broken and fault.event and not _reads(body, fault):
                 continue
@@ -89,9 +90,12 @@ def _reads(body: dict[str, Any], fault: QualityFault) -> bool:
 
 
 def _leaves(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield what reads events: conditions, and triggers; one that names a later event also as that event's."""
     if isinstance(value, dict):
         if isinstance(value.get("event"), str):
             yield value
+        if isinstance(value.get("then"), str):
+            yield {"event": value["then"], "where": value.get("then_where")}
         for inner in value.values():
             yield from _leaves(inner)
     elif isinstance(value, list):

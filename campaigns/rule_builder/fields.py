@@ -31,6 +31,7 @@ class ConditionField(forms.Field):
         exclude_segment: str = "",
         offer: str = "",
         empty_is_nobody: bool = False,
+        filters: str = "",
         **kwargs: Any,
     ) -> None:
         widget = RuleBuilder(
@@ -38,6 +39,7 @@ class ConditionField(forms.Field):
             exclude_segment=exclude_segment,
             offer=offer,
             empty_is_nobody=empty_is_nobody,
+            filters=filters,
         )
         kwargs.setdefault("widget", widget)
         super().__init__(**kwargs)

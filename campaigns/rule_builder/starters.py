@@ -172,7 +172,9 @@ class Offered:
 
 
 def offered(catalogue: Catalogue) -> list[Offered]:
-    """Return all templates, those that fit the catalogue first."""
+    """Return all templates, those that fit the catalogue first; none for the filter of an event."""
+    if catalogue.event is not None or not catalogue.attributes:
+        return []
     found = [Offered(one, _lacking(one, catalogue)) for one in STARTERS]
     return sorted(found, key=lambda one: bool(one.lacks))
 

@@ -18,7 +18,7 @@ from campaigns.rule_builder.form_tree import Node, TreeError
 from campaigns.rule_builder.history import sign_history
 from campaigns.rule_builder.starters import offered
 from campaigns.rule_builder.translation import Written, check, write_condition
-from campaigns.rule_builder.widgets import Posted, by_node, in_words, without
+from campaigns.rule_builder.widgets import Posted, about_event, by_node, in_words, without
 from campaigns.views.pages import needs
 from decisioning.rules.catalogue import Catalogue
 from decisioning.rules.compiler import CompileError
@@ -91,7 +91,8 @@ class Views:
         messages = check(written, catalogue)
         page = Page(name, catalogue, by_node(messages))
         is_nobody = not written.condition and _empty_is_nobody(request, name)
-        uncounted = messages or is_nobody
+        is_filter = bool(_event_input(request, name))
+        uncounted = messages or is_nobody or is_filter
         found, trouble = (None, "") if uncounted else self._try_to_count(written, catalogue)
         context = {
             "name": name,
@@ -99,6 +100,7 @@ class Views:
             "faults": len(messages),
             "is_everyone": not written.condition,
             "empty_is_nobody": is_nobody,
+            "filters": is_filter,
             "audience": found,
             "trouble": trouble,
             "slots": list(_slots(posted.tree, page)),
@@ -106,7 +108,9 @@ class Views:
         return TemplateResponse(request, "rule_builder/preview.html", context)
 
     def _catalogue(self, request: HttpRequest, name: str) -> Catalogue:
-        return without(self.catalogue(request.user), request.POST.get(f"{name}-exclude", ""))
+        known = without(self.catalogue(request.user), request.POST.get(f"{name}-exclude", ""))
+        event = _event_input(request, name)
+        return about_event(known, request.POST.get(event, "")) if event else known
 
     def _try_to_count(
         self, written: Written, catalogue: Catalogue
@@ -142,6 +146,12 @@ def make_views(
 def _posted(request: HttpRequest) -> tuple[str, Posted | None]:
     name = request.POST.get("rb", "")
     return name, Posted.of(request.POST, name) if _NAME.fullmatch(name) else None
+
+
+def _event_input(request: HttpRequest, name: str) -> str:
+    """Return the input that holds the event whose filter a builder is, "" where it is none."""
+    found = request.POST.get(f"{name}-filters", "")
+    return found if _NAME.fullmatch(found) else ""
 
 
 def _empty_is_nobody(request: HttpRequest, name: str) -> bool:

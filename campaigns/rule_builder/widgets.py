@@ -52,6 +52,12 @@ def without(catalogue: Catalogue, segment: str) -> Catalogue:
     return Catalogue(catalogue.attributes, catalogue.events, kept)
 
 
+def about_event(catalogue: Catalogue, event: str) -> Catalogue:
+    """Return what a filter of one event may name: nothing until an event is chosen."""
+    found = catalogue.events.get(event)
+    return catalogue.within(found) if found else Catalogue()
+
+
 def in_words(condition: Condition, catalogue: Catalogue) -> str:
     """Return a condition as a sentence, "" while it cannot be read."""
     try:
@@ -77,9 +83,13 @@ class RuleBuilder(forms.Widget):
         exclude_segment: str = "",
         offer: str = "",
         empty_is_nobody: bool = False,
+        filters: str = "",
         attrs: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(attrs)
+        self.filters = (
+            filters  # the input that holds the event whose filter this is; "" where it is none
+        )
         self.empty_is_nobody = empty_is_nobody  # else an empty rule is everyone
         self.offer = offer  # whose conditions these are
         self.catalogue = catalogue or Catalogue()
@@ -105,6 +115,7 @@ class RuleBuilder(forms.Widget):
             "can_undo": len(states) > 1,
             "exclude": self.exclude_segment,
             "offer": self.offer,
+            "filters": self.filters,
             "words": in_words(written.condition, catalogue),
             "faults": len(messages),
             "is_everyone": not written.condition,

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from campaigns import jobs, reports
+from campaigns import drafts, jobs, reports
 from campaigns.candidates import candidate_of
 from campaigns.incoming import quality as told
 from campaigns.incoming import reconciling
@@ -13,8 +13,9 @@ from campaigns.models.items import Kind
 from decisioning.models import IntakeHour, QualityFault, Reconciliation, ValueHour
 from decisioning.observing import quality
 from decisioning.observing.judging import WEEK
+from decisioning.specs import TriggerSpec
 from rtts_site.foundation.jobs import Job
-from tests.campaigns.conftest import NOW
+from tests.campaigns.conftest import GOLD, NOW, save
 from tests.campaigns.test_authoring import browser
 
 HOUR = quality.hour_of(NOW)
@@ -92,6 +93,23 @@ def test_a_broken_attribute_names_segments_and_the_offers_behind_them(redis, liv
     assert told.sentence(fault, {"shop": "Shop"}, candidate_of(None)) == (
         "Shop: traits, tier: 60% lack it, usual are 10%. Rests on it: Gold members, Winter sale"
     )
+
+
+def test_triggers_and_experiments_rest_on_what_is_wrong_too(live, mia):
+    change = drafts.open_change(mia, now=NOW, title="More")
+    ordered = {"event": "Order Completed", "on": "event", "act": "webhook", "destination": "crm"}
+    big = {"attribute": "total", "is": "gt", "value": 50}
+    asks = TriggerSpec(key="big", name="Big order", where=big, condition=GOLD, **ordered)
+    save(change, Kind.TRIGGER, asks, author=mia)
+    save(change, Kind.TRIGGER, TriggerSpec(key="any", name="Any order", **ordered), author=mia)
+
+    def users(**fields):
+        fault = QualityFault(source="shop", seen=1, usual=0, **fields)
+        return [name for _kind, name in told.users_of(fault, candidate_of(change))]
+
+    assert "Big order" in users(fault="missing", event="", key="tier")
+    assert users(fault="types", event="Order Completed", key="total") == ["Big order"]
+    assert set(users(fault="silent", event="Order Completed", key="")) >= {"Big order", "Any order"}
 
 
 def test_a_broken_property_names_only_what_reads_it():

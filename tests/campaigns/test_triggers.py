@@ -17,7 +17,7 @@ from decisioning.rules.compiler import compile_release
 from decisioning.specs import SegmentSpec, TriggerSpec
 from decisioning.watching.watch_set import WatchSet, watch_set
 from tests.campaigns.conftest import GOLD, NOW, person, save
-from tests.campaigns.posting import fields_of
+from tests.campaigns.posting import fields_of, group, leaf, rule
 from tests.campaigns.test_authoring import browser
 
 CART = TriggerSpec(
@@ -124,6 +124,52 @@ def test_the_form_writes_a_trigger(live, crm, marketer):
     assert again.status_code == 302
     newest = Revision.objects.filter(item__kind=Kind.TRIGGER).latest("pk")
     assert parse(Kind.TRIGGER, newest.body) == replace(CART, every_s=2 * 86_400)
+
+
+def test_filters_of_its_events_are_built_and_told_in_words(live, crm, marketer):
+    page = marketer.get(reverse("admin:campaigns_trigger_add"))
+    fields = fields_of(page) | {
+        "name": ["Big cart"],
+        "key": ["big"],
+        "on": ["event"],
+        "event": ["Order Completed"],
+        "act": ["webhook"],
+        "destination": ["crm"],
+        "purposes": ["ads"],
+    }
+    fields |= rule(
+        "where", group("where", 1, "", "all"), leaf("where", 2, 1, "attribute:total", "gt", "50")
+    )
+    wrong = fields | {"event": [""], "on": ["event"]}
+
+    refused = marketer.post(reverse("admin:campaigns_trigger_add"), wrong)
+    saved = marketer.post(reverse("admin:campaigns_trigger_add"), fields)
+
+    assert refused.status_code == 200
+    assert saved.status_code == 302, saved.content.decode()
+    revision = Revision.objects.get(item__kind=Kind.TRIGGER)
+    assert revision.body["where"] == {"all": [{"attribute": "total", "is": "gt", "value": 50}]}
+    edit = marketer.get(reverse("admin:campaigns_trigger_change", args=[revision.item_id]))
+    assert "Total is more than 50" in edit.content.decode()
+    told = wording.describe(
+        "trigger", revision.body, wording.Names(candidate_of(None).bodies, candidate_of(None))
+    )
+    assert told["Filter on the event"] == "Total is more than 50"
+
+
+def test_a_filters_builder_asks_for_the_event_first(live, marketer):
+    page = fields_of(marketer.get(reverse("admin:campaigns_trigger_add")))
+    root = page["where-node"][0].partition(":")[0]
+    asked = page | {"rb": ["where"], "do": [f"add:{root}"]}
+
+    edit = reverse("admin:rule-builder-edit")
+    chosen = marketer.post(edit, asked | {"event": ["Order Completed"]}).content.decode()
+    without = marketer.post(edit, asked | {"event": [""]}).content.decode()
+
+    assert "When it happened" in chosen
+    assert "attribute:total" in chosen
+    assert "attribute:total" not in without
+    assert "Start from a template" not in chosen
 
 
 def test_the_form_writes_a_shortest_stay(live, marketer):
