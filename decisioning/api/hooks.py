@@ -155,7 +155,7 @@ def receive(source: Source, lines: list[Line], said: str, *, now: datetime) -> d
             client, source=f"source:{source.key}", now_ms=int(now.timestamp() * 1000)
         )
         told = understand(mapping, lines, reading=reading, unique=unique)
-        taken = take(client, told.records, reading=reading, mark=SOFT_MARK)
+        taken = take(client, told, reading=reading, mark=SOFT_MARK)
         set_apart(client, told)
     except LogFull as error:
         raise later(429) from error

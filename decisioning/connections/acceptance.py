@@ -17,10 +17,14 @@ from decisioning.enrichment.holding import IntakeHolder
 from decisioning.enrichment.visiting import ENTRIES_ATTRIBUTE, all_visits, is_located
 from decisioning.ingestion.identities import RULES, rules_of
 from decisioning.ingestion.log import SOFT_MARK, event_log
-from decisioning.ingestion.records import Record
+from decisioning.ingestion.records import Record, encode_record
 from decisioning.ingestion.refusals import Refusal
 from decisioning.ingestion.wire import Intake, read_messages
-from decisioning.observing.schemas import Schemas, judge
+from decisioning.observing import batches, debugging
+from decisioning.observing.debugging import Came
+from decisioning.observing.noting import without_secrets
+from decisioning.observing.schemas import Schemas, Violation, judge
+from decisioning.observing.tallying import Tally
 from decisioning.profiles.cells import Cell
 from decisioning.profiles.store import load_profile
 from decisioning.releases import load_live
@@ -33,6 +37,7 @@ Unique = Callable[[Line], str]
 # Half of what makes clients wait: who can wait longest goes last.
 MARK: Final = SOFT_MARK // 2
 TIMEOUT_MS: Final = 1_000
+SHOWN: Final = 20  # rows of a chunk that whoever debugs a source sees
 _POINTERS: Final = {
     "userId": "user_id",
     "anonymousId": "anonymous_id",
@@ -61,6 +66,7 @@ class Understood:
     lines: list[Line] = field(default_factory=list)  # of the records
     refused: list[RefusedLine] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)  # of messages, for the quarantine
+    watched: list[tuple[Record, Violation]] = field(default_factory=list)  # taken all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,7 @@ def understand(
     told.refused.extend(_refused(mapping, sent[one.item], one) for one in judged.refusals)
     told.refused.sort(key=lambda one: one.line.row)
     told.refusals.extend(judged.refusals)
+    told.watched.extend(judged.watched)
     return told
 
 
@@ -170,22 +177,71 @@ def column_of(mapping: Mapping, pointer: str) -> str:
 
 
 def take(
-    client: "redis.Redis", records: Sequence[Record], *, reading: Reading, mark: int = MARK
+    client: "redis.Redis",
+    told: Understood,
+    *,
+    reading: Reading,
+    mark: int = MARK,
+    is_redone: bool = False,
 ) -> Taken:
-    """Append records to the log, each message once, and count them.
+    """Append what rows say to the log, each message once, and count it for data quality too.
+
+    `is_redone`: a worker that was killed may have appended some; these are no repeats.
 
     Raises:
         LogFull: come back later; what was appended already is a repeat then.
         redis.RedisError: the outcome is unknown; take the same records again.
     """
+    records = told.records
     for record in asking(records, reading.kept_with_events):
         note_belonging(record, load_profile(client, record.person)[1], reading.segments)
-    told = _visits(client, records)
-    results = event_log(client).accept([*told, *records], mark=mark)[len(told) :]
-    repeats = results.count("duplicate")
+    visits = _visits(client, records)
+    results = event_log(client).accept([*visits, *records], mark=mark)[len(visits) :]
+    again = [one for one, what in zip(records, results, strict=True) if what == "duplicate"]
+    repeats = 0 if is_redone else len(again)
     metrics.EVENTS.labels("accepted").inc(len(results) - repeats)
     metrics.EVENTS.labels("duplicate").inc(repeats)
+    _note(client, told, [] if is_redone else again, reading=reading)
     return Taken(len(results) - repeats, repeats)
+
+
+def _note(
+    client: "redis.Redis", told: Understood, again: Sequence[Record], *, reading: Reading
+) -> None:
+    """Count what is odd about rows of a source, and show the last of them to whoever debugs it."""
+    source, at_ms = reading.intake.source, reading.intake.received_at_ms
+    tally = Tally()
+    for record in again:
+        tally.count(at_ms=at_ms, source=source, event=record.event).duplicates += 1
+    for record, _violation in told.watched:
+        tally.count(at_ms=at_ms, source=source, event=record.event).watched += 1
+    events = [one.quarantined.event for one in told.refusals if one.quarantined is not None]
+    unnamed = [""] * (len(told.refused) - len(events))
+    for event in (*events, *unnamed):
+        tally.count(at_ms=at_ms, source=source, event=event).refused += 1
+    if tally:
+        batches.leave(client, tally.emptied())
+    if source in debugging.watched(client, now=at_ms / 1000):
+        debugging.tell(client, debugging.came_key(source), _came(told, at_ms))
+
+
+def _came(told: Understood, at_ms: int) -> list[Came]:
+    """Return the last rows as the debugger shows them: as they came, and what was made of each."""
+    pairs = list(zip(told.lines, told.records, strict=True))[-SHOWN:]
+    taken = [
+        (line.row, Came(at_ms, _raw(line), encode_record(record), record.message_id))
+        for line, record in pairs
+    ]
+    refused = [
+        (one.line.row, Came(at_ms, _raw(one.line), pointer=one.column, reason=one.reason))
+        for one in told.refused[-SHOWN:]
+    ]
+    return [came for _row, came in sorted([*taken, *refused], key=lambda one: one[0])[-SHOWN:]]
+
+
+def _raw(line: Line) -> bytes:
+    cells = {name: shown(value) for name, value in line.cells.items()}
+    return without_secrets(msgspec.json.encode(cells))
 
 
 def _visits(client: "redis.Redis", records: Sequence[Record]) -> list[Record]:

@@ -249,10 +249,9 @@ class _Turn:
         told = understand(
             self._mapping, chunk, reading=self._reading.at(now_ms), unique=self._unique
         )
-        taken = take(self._client, told.records, reading=self._reading)
-        if self._redone:  # rows that a killed worker appended are not repeats of others
-            taken = Taken(taken.accepted + taken.repeats, 0)
-        return taken, told
+        # Rows that a killed worker appended are not repeats of others.
+        redone, reading = bool(self._redone), self._reading.at(now_ms)
+        return take(self._client, told, reading=reading, is_redone=redone), told
 
     def _save(
         self, lines: Lines, chunk: list[Line], taken: Taken, told: Understood, began: datetime

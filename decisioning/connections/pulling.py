@@ -183,13 +183,13 @@ def _take(
     base = f"source:{source.key}"
     if sources.poll_of(source).since or not source.run_id:
         told = understand(mapping, lines, reading=reading, unique=by_content(base))
-        return told, take(client, told.records, reading=reading)
+        return told, take(client, told, reading=reading)
     # A row may come back to what it said before: only what the last run held is no news.
     held = contents_key(source.pk, _run_before(source))
     new = unknown(client, held, lines)
     unique = by_content(f"{base}:{source.run_id}")
     told = understand(mapping, new, reading=reading, unique=unique)
-    taken = take(client, told.records, reading=reading)
+    taken = take(client, told, reading=reading)
     places = {one.row for one in new}
     known = [one for one in lines if one.row not in places]
     remember(client, contents_key(source.pk, source.run_id), [*known, *told.lines])
