@@ -10,7 +10,6 @@ from consent import relay
 from consent.proof import anchoring, sealing
 from consent.rights import capsules, closing, running
 from consent.signals import honouring
-from consent.rights import capsules, closing, running
 from rtts_site.foundation import idempotency
 from rtts_site.foundation.redis_clients import redis_client
 

@@ -3,7 +3,6 @@
 from django.urls import path
 
 from consent import api
-from consent.rights import api as rights
 from consent.proof import api as proof_api
 from consent.rights import api as rights
 from consent.signals import api as signals
