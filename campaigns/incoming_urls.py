@@ -13,6 +13,7 @@ urlpatterns = [
     path("quality/reconcile/", quality.reconcile, name="rtts-quality-reconcile"),
     path("enrichment/", enriching.enrichment, name="rtts-enrichment"),
     path("enrichment/steps/", enriching.steps, name="rtts-enrichment-steps"),
+    path("enrichment/fields/", enriching.fields, name="rtts-enrichment-fields"),
     path("enrichment/terms/", enriching.terms, name="rtts-enrichment-terms"),
     path("enrichment/products/", enriching.products, name="rtts-enrichment-products"),
     path("debugger/", debugging.debugger, name="rtts-debugger"),

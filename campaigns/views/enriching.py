@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from campaigns.forms.intake import IntakeForm, initial_of
 from campaigns.publishing import NotPossible
 from campaigns.views.pages import attempt, needs, page, text_of, user_of
 from decisioning.enrichment import agents, stored
@@ -25,6 +26,7 @@ from decisioning.ingestion.identities import RULES, rules_of
 from decisioning.ingestion.wire import Intake
 from decisioning.models import IntakeDocument
 from decisioning.releases import load_live
+from rtts_site.foundation.language import told
 from rtts_site.foundation.redis_clients import Down, redis_client
 
 TIMEOUT_MS = 2_000
@@ -63,9 +65,23 @@ def enrichment(request: HttpRequest) -> HttpResponse:
         "event": EXAMPLE,
         "headers": HEADERS,
     }
+    context["form"] = IntakeForm(initial=initial_of(terms))
     if request.method == "POST":
-        context |= _try(request, terms)
+        context |= _answered(request, terms)
     return page(request, "campaigns/incoming/enrichment.html", context, title=_("Enrichment"))
+
+
+def _answered(request: HttpRequest, terms: Terms) -> dict[str, Any]:
+    """Return what is shown for what was posted to the page: an event to try, or terms that need a look."""
+    if "undeclared" not in request.POST:
+        return _try(request, terms)
+    form = IntakeForm(request.POST)
+    if form.is_valid():
+        try:
+            form.terms(terms)
+        except TermsRefused as refused:
+            form.add_refusal(refused)
+    return {"form": form}
 
 
 def _rows(terms: Terms) -> list[dict[str, Any]]:
@@ -94,7 +110,7 @@ def _try(request: HttpRequest, terms: Terms) -> dict[str, Any]:
         headers = {name.strip().lower(): value.strip() for name, _, value in lines}
         return sent | {"trial": _trial(terms, sent["event"], headers)}
     except (NotPossible, TrialRefused) as refused:
-        return sent | {"problem": str(refused)}
+        return sent | {"problem": told(refused)}
     except Down:
         return sent | {"problem": _("Redis does not answer; try again in a moment.")}
 
@@ -148,6 +164,24 @@ def _place(request: HttpRequest, key: str) -> int:
 
 @require_POST
 @needs("decisioning.change_intake")
+def fields(request: HttpRequest) -> HttpResponse:
+    """Put the terms of the form in force, or show it again with what is wrong at each field."""
+    live, form = stored.live_terms(), IntakeForm(request.POST)
+    if not form.is_valid():
+        return enrichment(request)
+    try:
+        found = form.terms(live)
+    except TermsRefused:
+        return enrichment(request)
+
+    def step() -> object:
+        return _save(request, found)
+
+    return attempt(request, step, done=_saved(), to=reverse("admin:rtts-enrichment"))
+
+
+@require_POST
+@needs("decisioning.change_intake")
 def terms(request: HttpRequest) -> HttpResponse:
     """Put the posted geofences, privacy, retention and providers in force."""
 
@@ -155,7 +189,7 @@ def terms(request: HttpRequest) -> HttpResponse:
         try:
             sent = read_terms(text_of(request, "terms", most=MOST_TERMS))
         except TermsRefused as refused:
-            raise NotPossible(str(refused)) from refused
+            raise NotPossible(told(refused)) from refused
         live = stored.live_terms()
         kept = {name: getattr(live, name) for name in STEP_FIELDS}
         return _save(request, msgspec.structs.replace(sent, **kept))
@@ -177,7 +211,7 @@ def products(request: HttpRequest) -> HttpResponse:
             client = redis_client(timeout_ms=TIMEOUT_MS)
             stored.save_products(client, found, by=user_of(request).username, now=timezone.now())
         except (UnicodeDecodeError, csv.Error, stored.ProductsRefused) as error:
-            raise NotPossible(str(error)) from error
+            raise NotPossible(told(error)) from error
         return found
 
     return attempt(request, step, done=_saved(), to=reverse("admin:rtts-enrichment"))

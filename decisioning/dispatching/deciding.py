@@ -24,6 +24,7 @@ from decisioning.profiles.profile import Profile
 from decisioning.profiles.store import load_profile
 from decisioning.profiles.windows import facts
 from decisioning.round_trips import Budget, HotLine, RedisUnavailable
+from decisioning.rules.phrases import gettext_noop as _
 from decisioning.schedules import ZONE_ATTRIBUTE
 from decisioning.specs import TriggerSpec
 from decisioning.tokens import DecisionId, Shown
@@ -112,7 +113,7 @@ def count_impression(shown: Shown, message: str, *, at: datetime) -> bool:
 
 def _check_time(question: Question, now: datetime) -> None:
     if now - question.fired_at > LATEST:
-        raise NotSent("It fired more than 24 hours ago.")
+        raise NotSent(_("It fired more than 24 hours ago."))
 
 
 def refusal(person: str, purposes: Sequence[str], *, trigger: str = "", now: datetime) -> str:
@@ -181,7 +182,7 @@ async def _at_desk(
     try:
         return await act(_Desk(question, _newest(), line, now))
     except RedisUnavailable as error:
-        raise Later(now + SOON, "Redis does not answer.") from error
+        raise Later(now + SOON, _("Redis does not answer.")) from error
     finally:
         await line.close()
         await close_clients()
@@ -207,7 +208,7 @@ async def _count(report: Report, held: Held) -> bool:
 class _Desk:
     def __init__(self, question: Question, current: Current, line: HotLine, now: datetime) -> None:
         if current.held is None or current.policy is None:
-            raise Later(now + SOON, "No release is loaded.")
+            raise Later(now + SOON, _("No release is loaded."))
         self.question = question
         self.current = current
         self.held = current.held
@@ -215,11 +216,11 @@ class _Desk:
         self.now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         spec = _trigger_of(current, question.trigger)
         if spec is None:
-            raise NotSent("The trigger is no longer live.")
+            raise NotSent(_("The trigger is no longer live."))
         self.spec = spec
         placement = self.held.placements.get(self.spec.placement)
         if placement is None:
-            raise NotSent("The trigger's placement is gone.")
+            raise NotSent(_("The trigger's placement is gone."))
         self.placement = placement
 
     @property
@@ -236,7 +237,7 @@ class _Desk:
         chosen = self._chosen(made)
         step = await sitting.take_last_step(made)
         if step.outcome != "done":
-            raise Later(self.now + SOON, "The decision could not be recorded.")
+            raise Later(self.now + SOON, _("The decision could not be recorded."))
         made.stream_id = step.word
         offer = self.held.offers[chosen.offer]
         return Decided(
@@ -255,9 +256,9 @@ class _Desk:
         shown = decided.shown
         names = (f"offer:{shown.offer}", f"campaign:{shown.campaign}")
         if any(name in self.current.stops.things for name in names):
-            raise NotSent("The offer was stopped.")
+            raise NotSent(_("The offer was stopped."))
         if shown.offer not in self.held.offers:
-            raise NotSent("The offer is no longer live.")
+            raise NotSent(_("The offer is no longer live."))
 
     def _sitting(self) -> Sitting:
         call = Call(
@@ -272,7 +273,7 @@ class _Desk:
     async def _find(self, sitting: Sitting) -> Found:
         found = await sitting.find(self.question.person)
         if not found.redis:
-            raise Later(self.now + SOON, "Redis does not answer.")
+            raise Later(self.now + SOON, _("Redis does not answer."))
         return found
 
     def _check_consent(self, found: Found, purposes: Sequence[str]) -> None:
@@ -283,11 +284,11 @@ class _Desk:
 
     def _address(self, found: Found) -> str:
         if not self.held.may_read(self.question.recipient, self.spec.purposes):
-            raise NotSent("The address may not be used for the trigger's purposes.")
+            raise NotSent(_("The address may not be used for the trigger's purposes."))
         known = facts(found.profile, [self.question.recipient], (), self.now.timestamp())
         address = known.get(self.question.recipient)
         if not isinstance(address, str) or "@" not in address or len(address) > 254:
-            raise NotSent("No address is known.")
+            raise NotSent(_("No address is known."))
         return address
 
     def _check_quiet(self, found: Found) -> None:
@@ -295,7 +296,7 @@ class _Desk:
             return
         quiet = self.held.quiet[self.placement.channel]
         if quiet.hold(self.now, _zone_of(found.profile, self.now)):
-            raise Later(self.now + QUIET_PAUSE, "Quiet hours.")
+            raise Later(self.now + QUIET_PAUSE, _("Quiet hours."))
 
     def _chosen(self, made: Made) -> Chosen:
         (placed,) = made.decision.placed

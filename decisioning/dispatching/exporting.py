@@ -28,6 +28,7 @@ from decisioning.profiles.somebody import Judge, with_accounts
 from decisioning.profiles.store import load_profiles
 from decisioning.releases import load_live, load_released
 from decisioning.rules.conditions import Catalogue, Truth
+from decisioning.rules.phrases import gettext_noop as _
 
 logger = logging.getLogger("decisioning")
 
@@ -145,7 +146,7 @@ def _save(export: MemberExport, **fields: Any) -> None:
         setattr(export, name, value)
     rows = MemberExport.objects.filter(pk=export.pk, state=MemberExport.State.RUNNING)
     if not rows.update(**fields):
-        raise ExportFailed("It was cancelled.")
+        raise ExportFailed(_("It was cancelled."))
 
 
 def _work(client: redis.Redis, export: MemberExport, *, now: Callable[[], datetime]) -> None:
@@ -168,12 +169,12 @@ def _members(client: redis.Redis, export: MemberExport) -> Members:
     verified = load_released(client, export.release) if export.release else load_live(client)
     policy = load_live_policy(client, known=None)
     if verified is None or policy is None:
-        raise ExportFailed("There is no live release or consent policy.")
+        raise ExportFailed(_("There is no live release or consent policy."))
     if not export.release:
         _save(export, release=verified.digest)
     catalogue = Catalogue.of(verified.release)
     if export.segment not in catalogue.segments:
-        raise ExportFailed("The segment is not live.")
+        raise ExportFailed(_("The segment is not live."))
     judge = Judge.of({"segment": export.segment}, catalogue)
     return Members(judge, policy, export.purpose, export.channel, export.namespaces)
 
@@ -246,7 +247,7 @@ def _post(
     export: MemberExport, rows: Sequence[dict[str, Any]], *, is_last: bool, now: datetime
 ) -> None:
     if export.destination is None:
-        raise ExportFailed("The destination was removed.")
+        raise ExportFailed(_("The destination was removed."))
     data = {
         "export": export.pk,
         "segment": {"key": export.segment},

@@ -32,6 +32,7 @@ from decisioning.dispatching.mailing import (
     unsealed,
 )
 from decisioning.models import Destination, Sending
+from decisioning.rules.phrases import gettext_noop as _
 from rtts_site.foundation.addresses import AddressRefused, look_up
 from rtts_site.foundation.calling import NoAnswer, call
 from rtts_site.foundation.sealing import SealError
@@ -161,7 +162,7 @@ def _judged(sending: Sending, *, now: datetime) -> _Request:
 
 def _request(to: Destination, message: str, body: str, *, now: datetime) -> _Request:
     if not to.is_active:
-        return _Request("", {}, b"", refusal="The destination is switched off.")
+        return _Request("", {}, b"", refusal=_("The destination is switched off."))
     try:
         secrets = secrets_of(to, now=now)
     except SealError as error:
@@ -223,7 +224,7 @@ def _prepared(sending: Sending, *, now: datetime) -> Prepared:
     prepared = prepare(sending, now=now)
     sending.prepared = sealed(prepared)
     if not _mine(sending).update(prepared=sending.prepared):
-        raise Later(now, "Another worker tries it.")
+        raise Later(now, _("Another worker tries it."))
     return prepared
 
 

@@ -5,6 +5,9 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
+
 Point = tuple[float, float]  # latitude, longitude, degrees
 
 EARTH_M: Final = 6_371_008.8
@@ -29,9 +32,10 @@ class Fence(Struct, frozen=True, kw_only=True):
         """Return what is wrong with its shape, in words."""
         points = self.corners if self.shape == "polygon" else (self.centre,)
         if self.shape == "polygon" and len(self.corners) < 3:
-            return [f"{self.key}: a polygon needs three corners or more."]
+            return [Filled(_("{key}: a polygon needs three corners or more."), key=self.key)]
         if any(one is None or not is_place(one) for one in points):
-            return [f"{self.key}: give latitude -90 to 90 and longitude -180 to 180."]
+            words = _("{key}: give latitude -90 to 90 and longitude -180 to 180.")
+            return [Filled(words, key=self.key)]
         return []
 
     def holds(self, point: Point) -> bool:

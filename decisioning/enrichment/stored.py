@@ -15,6 +15,8 @@ import redis
 from decisioning.enrichment.fences import Fence
 from decisioning.enrichment.terms import DEFAULT, Terms, TermsRefused, packed, read_terms
 from decisioning.models import IntakeDocument
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 
 logger = logging.getLogger("decisioning")
 
@@ -62,10 +64,12 @@ def save_products(client: "redis.Redis", products: Products, *, by: str, now: da
         ProductsRefused: too many products, or too many fields of one.
     """
     if len(products) > MAX_PRODUCTS:
-        raise ProductsRefused(f"Send at most {MAX_PRODUCTS} products; these are {len(products)}.")
+        words = _("Send at most {most} products; these are {count}.")
+        raise ProductsRefused(Filled(words, most=MAX_PRODUCTS, count=len(products)))
     wide = next((key for key, fields in products.items() if len(fields) > MAX_FIELDS), None)
     if wide is not None:
-        raise ProductsRefused(f"{wide}: a product may have at most {MAX_FIELDS} fields.")
+        words = _("{key}: a product may have at most {most} fields.")
+        raise ProductsRefused(Filled(words, key=wide, most=MAX_FIELDS))
     IntakeDocument.objects.create(
         kind=IntakeDocument.Kind.PRODUCTS, body=products, changed_by=by, changed_at=now
     )

@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from decisioning.enrichment.fences import MAX_FENCES, Fence, Point
+from decisioning.rules.phrases import Filled
+from decisioning.rules.phrases import gettext_noop as _
 
 Undeclared = Literal["keep", "hash", "drop"]
 Days = Annotated[int, Meta(ge=1, le=3_650)]
@@ -61,12 +63,13 @@ def read_terms(data: bytes | str) -> Terms:
     try:
         terms = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TermsRefused(str(error)) from error
+        raise TermsRefused(Filled(_("This cannot be read: {why}"), why=str(error))) from error
     keys = [fence.key for fence in terms.fences]
     faults = [fault for fence in terms.fences for fault in fence.faults()]
-    faults += [f"{key}: two geofences have this key." for key in set(keys) if keys.count(key) > 1]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    faults += [Filled(_("{key}: two geofences have this key."), key=key) for key in twice]
     if faults:
-        raise TermsRefused(" ".join(faults))
+        raise TermsRefused(faults[0])
     return terms
 
 

@@ -73,3 +73,75 @@ def test_who_may_only_look_changes_nothing(db, redis, client):
 
     assert client.get(reverse("admin:rtts-enrichment")).status_code == 200
     assert client.post(reverse("admin:rtts-enrichment-steps"), {}).status_code == 403
+
+
+def rows(name, *given):
+    """Return the fields of rows of the terms' form."""
+    found = {f"{name}-TOTAL_FORMS": len(given), f"{name}-INITIAL_FORMS": 0}
+    for number, row in enumerate(given):
+        found |= {f"{name}-{number}-{key}": value for key, value in row.items()}
+    return found
+
+
+STORE = {
+    "key": "store",
+    "name": "Store",
+    "shape": "circle",
+    "points": "52.52, 13.405",
+    "radius_m": "150",
+    "dwell_s": "600",
+    "silent_s": "900",
+}
+WEATHER = {
+    "key": "weather",
+    "address": "https://weather.example/?lat={latitude}&lon={longitude}",
+    "fields_kept": "condition = current.condition",
+    "places": "",
+    "valid_s": "1800",
+}
+
+
+def posted(*, fences=(), providers=(), event_days=()):
+    return {
+        "undeclared": "hash",
+        "hashed": "income, plan",
+        **rows("fences", *fences),
+        **rows("providers", *providers),
+        **rows("event_days", *event_days),
+        **rows("attribute_days"),
+    }
+
+
+def test_terms_are_set_in_fields_and_shown_there_again(admin):
+    days = {"key": "Page Viewed", "days": "30"}
+    sent = posted(fences=[STORE], providers=[WEATHER], event_days=[days])
+
+    saved = admin.post(reverse("admin:rtts-enrichment-fields"), sent)
+
+    assert saved.status_code == 302
+    terms = stored.live_terms()
+    assert (terms.undeclared, terms.hashed) == ("hash", ("income", "plan"))
+    assert (terms.fences[0].centre, terms.fences[0].silent_s) == ((52.52, 13.405), 900)
+    assert terms.providers[0].fields == {"condition": "current.condition"}
+    assert terms.event_days == {"Page Viewed": 30}
+    text = admin.get(reverse("admin:rtts-enrichment")).content.decode()
+    assert "52.52, 13.405" in text
+    assert "condition = current.condition" in text
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"points": ""}, "A circle needs its centre"),
+        ({"shape": "polygon"}, "A polygon needs 3 to 100 corners"),
+        ({"points": "north"}, "“north” is no place"),
+        ({"points": "99, 1"}, "Give latitude -90 to 90"),
+        ({"silent_s": "5"}, "greater than or equal to 60"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(admin, row, words):
+    answer = admin.post(reverse("admin:rtts-enrichment-fields"), posted(fences=[STORE | row]))
+
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert IntakeDocument.objects.count() == 0

@@ -224,6 +224,8 @@ ADDRESSES = {
     "admin:rtts-seen": Odd(),
     "admin:rtts-seen-event": Odd(fields=_form(event="Wished")),
     "admin:rtts-seen-attribute": Odd(fields=_form(key="city")),
+    "admin:rtts-rights": Odd(fields=_form(kind="access", person="user:ann", jurisdiction="DE")),
+    "admin:rtts-register": Odd(query=_form(**{"as": "csv"})),
     "admin:rtts-compliance": Odd(fields=_form(person="user:c-1")),
     "admin:rtts-timeline": Odd(("person",), query=_form(kind="said")),
     "admin:rtts-covered": Odd(("decision",)),
@@ -243,6 +245,17 @@ ADDRESSES = {
         quiet="it says what it did",
     ),
     "admin:rtts-enrichment-steps": Odd(fields=_form(on=["device"], **{"place-device": "1"})),
+    "admin:rtts-enrichment-fields": Odd(
+        fields=_form(
+            undeclared="hash",
+            hashed="income",
+            **{
+                f"{name}-{count}_FORMS": "0"
+                for name in ("fences", "providers", "event_days", "attribute_days")
+                for count in ("TOTAL", "INITIAL")
+            },
+        )
+    ),
     "admin:rtts-enrichment-terms": Odd(fields=_form(terms='{"undeclared": "hash"}')),
     "admin:rtts-enrichment-products": Odd(fields={}, files=("file",)),
     "admin:rtts-quarantine-act": Odd(
@@ -411,6 +424,8 @@ API = {  # address -> arguments, and a sound body for each method that takes one
 EXEMPT = {  # what an address begins with -> why no test here sends it anything
     "admin:-": "Django's own: leads on to the form, or answers that nothing is there",
     "admin:app_list": "reads nothing of a request",
+    "admin:rtts-rights-": "of one request, after it was taken in; in campaigns/rights/test_pages",
+    "admin:rtts-capsule": "proof under hold; in campaigns/rights/test_pages",
     "admin:autocomplete": "no field of ours asks it",
     "admin:index": "reads nothing of a request",
     "admin:jsi18n": "Django's own words",
