@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns.publishing import NotPossible as Unfit
 from campaigns.rights import processing
-from campaigns.views.pages import needs, page, text_of, user_of
+from campaigns.views.pages import needs, number_of, page, text_of, user_of
 from consent.models import LegalHold, RecordRead, RightsRequest
 from consent.rights import asking, capsules, erasing
 from consent.rights.api import file_of
@@ -198,11 +198,11 @@ def capsule(request: HttpRequest, pk: int) -> HttpResponse:
 def _on_capsule(
     request: HttpRequest, held: LegalHold, *, by: str, now: datetime
 ) -> dict[str, Any] | None:
-    number = request.POST.get("opening", "")
+    number = number_of(request, "opening")
     if not number:
         capsules.ask_to_open(held, why=text_of(request, "why", most=500), by=by, now=now)
         return None
-    opening = get_object_or_404(held.openings, pk=int(number) if number.isdigit() else 0)
+    opening = get_object_or_404(held.openings, pk=number)
     if request.POST.get("act") == "agree":
         capsules.agree_to_open(opening, by=by, now=now)
         return None

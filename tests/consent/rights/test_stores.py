@@ -31,9 +31,8 @@ def keys_in(path):
             and any(isinstance(one, ast.Name) and one.id.isupper() for one in node.targets)
         ):
             yield from texts_of(node)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            if node.target.id.isupper() and node.value is not None:
-                yield from texts_of(node.value)
+        elif isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "").isupper():
+            yield from texts_of(node.value or node)
 
 
 def texts_of(node):

@@ -1,0 +1,119 @@
+"""Pages of requests about rights: who may, what they need, the register, reminders."""
+
+import csv
+import io
+import json
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.urls import reverse
+from django.utils import timezone
+
+from campaigns.models import Notice
+from campaigns.reports import warnings
+from campaigns.rights.processing import COLUMNS
+from campaigns.rights.reminding import remind
+from consent.models import RightsRequest
+from tests.campaigns.conftest import person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clara(client, redis):
+    user = person("clara", "Compliance")
+    user.email = "clara@example.com"
+    user.save()
+    client.force_login(user)
+    return user
+
+
+def taken_in(client, **fields):
+    answer = client.post(
+        reverse("admin:rtts-rights"), {"kind": "erasure", "person": "user:ann", **fields}
+    )
+    assert answer.status_code == 302
+    return RightsRequest.objects.latest("pk")
+
+
+def act(client, row, verb, words=""):
+    client.post(reverse("admin:rtts-rights-act", args=[row.pk]), {"act": verb, "words": words})
+    row.refresh_from_db()
+    return row
+
+
+def test_only_compliance_opens_the_pages(client, redis):
+    for role, status in (
+        ("Marketer", 403),
+        ("Analyst", 403),
+        ("Approver", 403),
+        ("Compliance", 200),
+    ):
+        client.force_login(person(f"some-{role}".lower(), role))
+        for name in ("admin:rtts-rights", "admin:rtts-register"):
+            assert client.get(reverse(name)).status_code == status, (role, name)
+
+
+def test_r30_a_request_is_read_for_its_own_purpose_only(client, redis):
+    client.force_login(person("olaf", "Approver"))
+
+    assert not [one for one in olaf_permissions("Approver") if "rights" in one or "capsule" in one]
+    assert client.get(reverse("admin:rtts-rights")).status_code == 403
+
+
+def olaf_permissions(role):
+    from django.contrib.auth.models import Group
+
+    return Group.objects.get(name=role).permissions.values_list("codename", flat=True)
+
+
+def test_a_request_goes_from_intake_to_running(client, clara):
+    row = taken_in(client, jurisdiction="US-CA", hold_why="a claim", hold_until="2030-01-01")
+    page = client.get(reverse("admin:rtts-rights-one", args=[row.pk]))
+    assert page.status_code == 200
+    assert row.acknowledge_by is not None
+
+    assert act(client, row, "start").state == "received"  # nobody was verified
+    assert act(client, row, "verify", "letter").state == "verified"
+    assert act(client, row, "start").state == "verified"  # nobody agreed to the hold
+    assert act(client, row, "agree").hold_agreed_by == ""
+    client.force_login(person("otto", "Compliance"))
+    assert act(client, row, "agree").hold_agreed_by == "otto"
+    assert act(client, row, "start").state == "running"
+
+
+def test_a_denial_needs_a_basis(client, clara):
+    row = taken_in(client)
+
+    assert act(client, row, "deny").state == "received"
+    assert act(client, row, "deny", "Article 12(5)").denial == "Article 12(5)"
+
+
+def test_staff_hear_of_what_is_due(client, clara, settings):
+    row = taken_in(client)
+    soon = row.due_at - timedelta(days=3)
+
+    assert remind(now=soon) == 1
+    assert remind(now=soon + timedelta(hours=1)) == 0
+    assert Notice.objects.filter(user=clara).count() == 1
+    assert "user:ann" not in mail.outbox[0].body
+    assert any(f"/rights/{row.pk}/" in one.url for one in warnings(soon))
+
+
+def test_r19_the_register_is_one_click(client, clara, live):
+    page = client.get(reverse("admin:rtts-register"))
+    assert page.status_code == 200
+
+    rows = json.loads(client.get(reverse("admin:rtts-register") + "?as=json").content)
+    told = list(
+        csv.DictReader(
+            io.StringIO(client.get(reverse("admin:rtts-register") + "?as=csv").content.decode())
+        )
+    )
+
+    assert rows
+    assert all(set(COLUMNS) == set(row) for row in rows)
+    assert [row["purpose"] for row in told] == [row["purpose"] for row in rows]
+    assert all(row["legal_basis"] and row["retention"] and row["security"] for row in rows)
+    assert timezone.now()
