@@ -51,6 +51,9 @@ class Aggregate:
     key: str
     what: str
     event: str
+    of: str = strawberry.field(
+        description="Type of the account whose members did it; empty: the person."
+    )
     function: str
     within: str
     value: JSON | None = strawberry.field(description="Null where it is unknown.")
