@@ -1,7 +1,8 @@
 """Steps 2 to 7 of a decision for one candidate after the other: gate, schedule, match, caps, holdout, arm, score; pure."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from decisioning.schedules import ZONE_ATTRIBUTE, known_zone
 from decisioning.specs import CampaignSpec, Json, PlacementSpec
 
 Drop = tuple[str, str]  # code and detail
+COUNTRY, REGION = re.compile("[A-Z]{2}"), re.compile("[A-Z0-9]{1,3}")
 NOTHING = Needs(frozenset(), (), frozenset())
 
 
@@ -66,9 +68,29 @@ class Weighing:
     judged: dict[str, Assignment] = field(default_factory=dict)  # rule -> the arm that changed it
 
     def __post_init__(self) -> None:
-        self.signals = signals_of(self.ask, now=self.now)
+        said = signals_of(self.ask, now=self.now)
+        place = self.place()
+        self.signals = replace(said, place=place) if place else said
         self.unwanted = unwanted_of(self.state.consent)
         self.now_ms = int(self.now.timestamp() * 1000)
+
+    def place(self) -> str:
+        """Return where the request says that it comes from, as ISO 3166-2; "" where it does not or is nobody's code."""
+        seen = self.state.consent
+        if seen.resident or not seen.jurisdiction:
+            return ""  # it would change nothing
+        country, region = (self.from_context(key) for key in ("country", "region"))
+        if not COUNTRY.fullmatch(country):
+            return ""
+        return f"{country}-{region}" if REGION.fullmatch(region) else country
+
+    def from_context(self, key: str) -> str:
+        spec = self.held.attributes.get(key)
+        value = self.state.facts.get(key) if spec and spec.source == "context" else None
+        if not isinstance(value, str):
+            return ""
+        self.used[key] = value
+        return value
 
     def weigh(self, candidate: Candidate, placement: PlacementSpec) -> Passed | Drop:
         """Return the candidate with its score, or the first thing that speaks against it."""

@@ -1,10 +1,27 @@
 from dataclasses import replace
+from datetime import timedelta
 
+import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from consent.changes import NEUTRAL, apply_changes, missing_evidence, settle, strictest
-from consent.policy import GRANTING, State, Status
+from consent.changes import (
+    NEUTRAL,
+    apply_changes,
+    comes_too_early,
+    missing_evidence,
+    settle,
+    strictest,
+)
+from consent.policy import (
+    GRANTING,
+    ConsentView,
+    PurposeSpec,
+    State,
+    Status,
+    permits,
+    seal_policy,
+)
 from tests.consent.builders import ADS, EVIDENCE, NOW, given, withdrawn
 
 TIMES = st.floats(0, 100)
@@ -15,14 +32,14 @@ def state(status, since):
     return State(status, since)
 
 
-def test_a_backdated_grant_changes_nothing():
+def test_case_08_a_backdated_grant_changes_nothing():
     standing = state(Status.WITHDRAWN, 10)
 
     assert settle(standing, state(Status.GIVEN, 9)) is standing
     assert settle(standing, state(Status.GIVEN, 10)) is standing
 
 
-def test_a_backdated_withdrawal_applies_at_once():
+def test_case_08_a_backdated_withdrawal_applies_at_once():
     settled = settle(state(Status.GIVEN, 10), state(Status.WITHDRAWN, 5))
 
     assert settled == state(Status.WITHDRAWN, 10)
@@ -39,7 +56,7 @@ def test_asking_again_leaves_consent_as_it_is():
 
 
 @for_all(st.lists(STATED, max_size=6))
-def test_a_grant_holds_only_if_said_after_every_denial(said):
+def test_case_07_a_grant_holds_only_if_said_after_every_denial(said):
     standing = None
     for one in said:
         standing = settle(standing, one)
@@ -47,6 +64,47 @@ def test_a_grant_holds_only_if_said_after_every_denial(said):
     denials = [s.since for s in said if s.status not in GRANTING | NEUTRAL]
     if standing is not None and standing.status in GRANTING:
         assert all(standing.since > denial for denial in denials)
+
+
+@for_all(
+    st.dictionaries(st.tuples(st.sampled_from("ab"), st.sampled_from(["sms", "web"])), STATED),
+    st.sampled_from("ab"),
+    st.sampled_from(["sms", "web"]),
+)
+def test_r03_what_is_said_of_one_purpose_and_channel_leaves_all_others(states, purpose, channel):
+    after = apply_changes(states, [withdrawn(purpose, channel=channel)], now=NOW)
+
+    for key in states.keys() - {(purpose, channel)}:
+        assert after[key] is states[key]
+    assert after[purpose, channel].status is Status.WITHDRAWN
+
+
+@pytest.mark.parametrize("year", [1971, 2038])
+def test_case_09_a_wrong_clock_makes_no_consent_effective_early(year):
+    wrong = NOW.replace(year=year)
+
+    (said,) = apply_changes({}, [given(at=wrong)], now=NOW).values()
+    no = withdrawn(at=wrong)
+    denied = apply_changes({(ADS, "*"): said}, [no], now=NOW)
+
+    assert said.since <= NOW.timestamp()
+    assert comes_too_early(given(at=wrong), now=NOW) is (year == 2038)
+    assert denied[ADS, "*"].status is Status.WITHDRAWN
+
+
+def test_case_09_a_clock_that_steps_back_gives_no_second_life():
+    ended = given(expires_at=NOW + timedelta(days=1))
+    (said,) = apply_changes({}, [ended], now=NOW).values()
+    policy = seal_policy([PurposeSpec(key=ADS, name="Ads")], version=1)
+    seen = ConsentView(version=1, fenced=False, trusted=True, states={(ADS, "*"): said})
+
+    # The end is an instant of the record, so no node remembers it and none can forget it.
+    asked = [NOW + timedelta(days=days) for days in (2, 0, 1)]
+    assert [permits(policy, seen, [ADS], channel="web", now=at).allowed for at in asked] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_all_channels_speaks_for_each_and_one_for_itself():

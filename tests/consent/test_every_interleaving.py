@@ -8,7 +8,6 @@ from itertools import combinations
 
 import pytest
 
-from tests.consent import stage
 from tests.consent.builders import make_person
 from tests.consent.stage import LENGTHS, play, put_doors, set_the_scene
 
@@ -88,7 +87,7 @@ def test_an_actor_makes_as_many_calls_as_the_plans_assume(scene, kind):
     assert actor.steps == LENGTHS[kind]
 
 
-def test_r05_case_01_orders_picked_at_random_never_honour_a_consent_after_its_end(scene):
+def test_r05_orders_picked_at_random_never_honour_a_consent_after_its_end(scene):
     chance = random.Random(5)  # noqa: S311 - picks plans
     for kinds in PAIRS:
         known = list(plans(kinds))
@@ -122,9 +121,13 @@ def test_triples_picked_at_random_never_honour_a_consent_after_its_end(scene):
         check(scene(), kinds, order, killed, restart)
 
 
-def test_case_02_03_04_a_late_fill_a_dead_worker_and_a_restart_are_in_the_plans():
-    plans_of_reader = list(plans(("withdrawal", "reader")))
+@pytest.mark.parametrize("overtaken_after", range(1, LENGTHS["reader"]))
+def test_case_01_a_withdrawal_answered_mid_flight_is_seen_by_the_last_step(scene, overtaken_after):
+    one = scene()
+    writes = [0] * LENGTHS["withdrawal"]
+    order = [*[1] * overtaken_after, *writes, *[1] * (LENGTHS["reader"] - overtaken_after)]
 
-    assert any(killed for _order, killed, _restart in plans_of_reader)
-    assert any(restart for _order, _killed, restart in plans_of_reader)
-    assert stage.DOORS
+    withdrawal, reader = play(one, ("withdrawal", "reader"), order)
+
+    assert withdrawal.answer
+    assert not reader.answer

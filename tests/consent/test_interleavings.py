@@ -74,7 +74,7 @@ def ana(trusted):
 
 
 @pytest.mark.parametrize("order", list(orders(3, 3)))
-def test_no_decision_that_starts_after_the_answer_uses_the_consent(trusted, ana, order):
+def test_case_02_no_decision_that_starts_after_the_answer_uses_the_consent(trusted, ana, order):
     withdrawal, decision = Withdrawal(trusted, ana), Decision(trusted, ana)
     steps = {"w": iter(withdrawal.steps), "r": iter(decision.steps)}
 

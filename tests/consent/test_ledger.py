@@ -3,7 +3,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.db import DataError, IntegrityError, ProgrammingError, connection, transaction
 
 from consent import entries, ledger, relay, state
 from consent.ids import uuid7
@@ -48,7 +48,7 @@ def test_a_grant_then_a_withdrawal_are_in_force_at_once(trusted):
     assert not is_allowed(trusted, ana)
 
 
-def test_the_ledger_keeps_both_events_and_reads_them_back(trusted):
+def test_r07_the_ledger_keeps_both_events_and_reads_them_back(trusted):
     ana = make_person()
     record(ana, given())
     record(ana, withdrawn(), now=LATER)
@@ -82,7 +82,7 @@ def test_consent_is_unknown_until_the_relay_has_looked(committed, redis):
     assert is_allowed(redis, ana)
 
 
-def test_an_exchanged_server_is_not_trusted_until_states_are_written_again(trusted):
+def test_case_04_an_exchanged_server_is_not_trusted_until_states_are_written_again(trusted):
     ana, ben = make_person(), make_person()
     record(ana, given())
     record(ben, given(), withdrawn())
@@ -132,7 +132,7 @@ def test_a_commit_after_the_relay_claimed_its_token_fails_and_is_made_anew(trust
     assert not trusted.exists(state.people.fence_key(ana))
 
 
-def test_the_relay_brings_a_committed_change_into_force(trusted):
+def test_case_03_the_relay_brings_a_committed_change_into_force(trusted):
     ana = make_person()
     record(ana, given())
     ConsentChange.objects.filter(person=ana).update(settled_at=None)
@@ -142,6 +142,18 @@ def test_the_relay_brings_a_committed_change_into_force(trusted):
 
     assert is_allowed(trusted, ana)
     assert ConsentChange.objects.get(person=ana).settled_at is not None
+
+
+def test_case_05_a_change_that_is_rolled_back_never_reaches_the_cache(trusted):
+    ana = make_person()
+    ledger.record_change(ana, [given()], evidence=EVIDENCE, actor=SUBJECT, now=NOW)
+    before = state.load_view(trusted, ana)
+    too_long = withdrawn(purpose="x" * 101)  # refused by PostgreSQL, after the fence went up
+
+    with pytest.raises(DataError):
+        ledger.record_change(ana, [too_long], evidence=EVIDENCE, actor=SUBJECT, now=NOW)
+
+    assert state.load_view(trusted, ana) == before
 
 
 def test_an_older_version_never_overwrites_a_newer_one(trusted):

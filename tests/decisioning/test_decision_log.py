@@ -67,7 +67,7 @@ def test_a_body_is_encrypted_and_holds_only_what_was_used(kept, key):
     assert decision_log.open_body(record) == row
 
 
-def test_a_replay_gives_the_same_answer(kept, key):
+def test_r18_a_replay_gives_the_same_answer(kept, key):
     answer = run(decide_and_report(kept, key))
     decision_log.archive(kept, ALL)
     row = decision_log.find_in_archive(answer["decision_id"])
