@@ -20,6 +20,7 @@ from consent.changes import (
 )
 from consent.people import PARTITIONS, Identifier, parse_name, partition_of, person_id
 from consent.policy import AGES, EVENT_TYPES, EVERY_CHANNEL, GRANTING, PolicySpec, Status
+from consent.telltale import telltale
 
 MAX_CHANGES = 100
 MAX_IDENTIFIER = 200
@@ -105,9 +106,21 @@ class ChangeForm(StrictSerializer):
         return change
 
 
+class Unrevealing(serializers.CharField):
+    """A text that records keep: refuses what names somebody or follows them about."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        found = telltale(text)
+        if found:
+            words = f"It holds {found}; records of consent keep none. Send a reference of yours."
+            raise serializers.ValidationError(words)
+        return text
+
+
 class EvidenceForm(StrictSerializer):
-    controller = serializers.CharField(max_length=200, required=False)
-    collection_method = serializers.CharField(max_length=200, required=False)
+    controller = Unrevealing(max_length=200, required=False)
+    collection_method = Unrevealing(max_length=200, required=False)
     notice_version = serializers.CharField(max_length=100, required=False)
     language = serializers.CharField(max_length=35, required=False)
     jurisdiction = serializers.RegexField(
@@ -115,8 +128,8 @@ class EvidenceForm(StrictSerializer):
         required=False,
         help_text="ISO 3166-2, e.g. `DE` or `US-CA`, or `unknown`.",
     )
-    service = serializers.CharField(max_length=200, required=False)
-    source = serializers.CharField(max_length=100, required=False)  # type: ignore[assignment]  # a field's own name
+    service = Unrevealing(max_length=200, required=False)
+    source = Unrevealing(max_length=100, required=False)  # type: ignore[assignment]  # a field's own name
     gpc = serializers.BooleanField(required=False)
     tcf = serializers.CharField(max_length=16_384, required=False)
     gpp = serializers.CharField(max_length=16_384, required=False)
@@ -124,8 +137,8 @@ class EvidenceForm(StrictSerializer):
         max_length=100, required=False, help_text="Of the page that showed the notice."
     )
     age_bracket = serializers.ChoiceField(list(AGES), required=False)
-    double_opt_in = serializers.CharField(max_length=200, required=False)
-    session_hash = serializers.CharField(max_length=128, required=False)
+    double_opt_in = Unrevealing(max_length=200, required=False)
+    session_hash = Unrevealing(max_length=128, required=False)
 
     def validate(self, attrs: Any) -> Evidence:
         return Evidence(**attrs)
@@ -133,7 +146,7 @@ class EvidenceForm(StrictSerializer):
 
 class ActorForm(StrictSerializer):
     kind = serializers.ChoiceField(["subject", "guardian", "agent", "system", "staff"])
-    id = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    id = Unrevealing(max_length=100, required=False, allow_blank=True)
 
     def validate(self, attrs: Any) -> Actor:
         if attrs["kind"] == "guardian" and not attrs.get("id"):

@@ -138,10 +138,9 @@ def live(client, canary):
     client.ask("POST", "/v1/consents", consent)
     request = json.loads((client.running.var / "demo.json").read_text())["request"]
     request["person"] = {"user_id": user, "anonymous_id": device}
-    request["attributes"] = {"city": canary}
     for _ in range(3):
         status, decided = client.ask("POST", "/v1/decisions", request)
-        assert status == 200
+        assert status == 200, decided
     tokens = [
         offer.get("tracking_token") for one in decided["placements"] for offer in one["offers"]
     ]
