@@ -21,7 +21,7 @@ from campaigns.models.items import Kind
 from campaigns.views.pages import needs, page, user_of
 from decisioning.dispatching import destinations
 from decisioning.models import Destination, Sending, Wanted
-from rtts_site.foundation.signing import PAUSES
+from rtts_site.foundation.posting import PAUSES
 
 LISTED = 50  # of the newest sendings
 CHANGE = "decisioning.change_destination"  # an address may hold a token

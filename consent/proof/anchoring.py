@@ -12,9 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 
 from consent.proof.tables import Anchoring, LedgerCheckpoint
-from rtts_site.foundation.addresses import AddressRefused, look_up
-from rtts_site.foundation.calling import NoAnswer, call
-from rtts_site.foundation.signing import TRY_S, signed_headers
+from rtts_site.foundation.posting import post, sign
 
 SUFFIX = ".checkpoint"
 
@@ -90,14 +88,9 @@ class Webhook:
         said = {"type": "ledger.checkpoint", "timestamp": now.isoformat(), "data": told}
         body = json.dumps(said)
         message = f"ledger-checkpoint-{checkpoint.size}"
-        headers = signed_headers(message, body, secrets=[self._secret], now=now)
-        try:
-            to = look_up(self._url)
-            status = call("POST", to, headers=headers, content=body.encode(), seconds=TRY_S)
-        except (AddressRefused, NoAnswer) as error:
-            raise AnchoringError(str(error)) from error
-        if not 200 <= status < 300:
-            raise AnchoringError(f"The webhook answered {status}.")
+        tried = post(sign(self._url, message, body, secrets=[self._secret], now=now))
+        if not tried.is_taken:
+            raise AnchoringError(tried.trouble or f"The webhook answered {tried.status}.")
 
 
 class Mailbox:

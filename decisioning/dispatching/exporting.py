@@ -259,9 +259,9 @@ def _post(
     # The id says page and place, so that a page sent twice is known as such.
     message = f"msg_x_{export.pk}_{export.pages + 1}"
     body = body_of("segment.members", data, at=now)
-    status, trouble = post(export.destination, message, body, now=now)
-    if status is None or not 200 <= status < 300:
-        raise NotTaken(trouble or f"It answered {status}.")
+    tried = post(export.destination, message, body, now=now)
+    if not tried.is_taken:
+        raise NotTaken(tried.trouble or f"It answered {tried.status}.")
 
 
 def forget_old(*, now: datetime) -> int:

@@ -5,7 +5,6 @@ No order is promised: what is tried again comes after what was sent meanwhile.
 
 import logging
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,10 +32,9 @@ from decisioning.dispatching.mailing import (
 )
 from decisioning.models import Destination, Sending
 from decisioning.rules.phrases import gettext_noop as _
-from rtts_site.foundation.addresses import AddressRefused, look_up
-from rtts_site.foundation.calling import NoAnswer, call
+from rtts_site.foundation import posting
+from rtts_site.foundation.posting import CLAIMED, Signed, Try, sign
 from rtts_site.foundation.sealing import SealError
-from rtts_site.foundation.signing import CLAIMED, PAUSES, TRY_S, signed_headers
 
 logger = logging.getLogger("decisioning")
 
@@ -47,14 +45,14 @@ DEAD_KEPT: Final = timedelta(days=30)
 FIRED: Final = "trigger.fired"
 OF_PEOPLE: Final = ("segment.entered", "segment.left", "decision.made", FIRED)
 REFUSED: Final = (SMTPResponseException, SMTPRecipientsRefused)  # the server's own word: not taken
+NOTHING: Final = Try()
 OVER: Final = (Sending.State.SENT, Sending.State.DROPPED)
 
 
 @dataclass(slots=True)
 class _Outcome:
     state: str
-    status: int | None = None
-    trouble: str = ""
+    tried: Try = NOTHING
     due_at: datetime | None = None
 
 
@@ -74,7 +72,7 @@ def send_due(*, now: datetime) -> int:
 
 def _post_some(pool: ThreadPoolExecutor, now: datetime) -> int:
     hooks = _claim(~Q(kind=EMAIL), AT_ONCE, now=now)
-    outcomes = list(pool.map(_outcome_of_post, _requests(hooks, now=now)))
+    outcomes = list(pool.map(_outcome_of_post, [_judged(one, now=now) for one in hooks]))
     for sending, outcome in zip(hooks, outcomes, strict=True):
         _note(sending, outcome, now=now)
     return len(hooks)
@@ -132,20 +130,15 @@ def _claim(which: Q, most: int, *, now: datetime) -> list[Sending]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    url: str
-    headers: dict[str, str]
-    content: bytes
-    refusal: str = ""
-    is_final: bool = False  # the refusal will not pass
+class _NotPosted:
+    """What keeps a message from being posted."""
+
+    why: str
+    is_final: bool = False  # it will not pass
 
 
-def _requests(sendings: Sequence[Sending], *, now: datetime) -> list[_Request]:
-    return [_judged(one, now=now) for one in sendings]
-
-
-def _judged(sending: Sending, *, now: datetime) -> _Request:
-    """Return the request of a sending; of what is told of a person only while they permit it."""
+def _judged(sending: Sending, *, now: datetime) -> Signed | _NotPosted:
+    """Return what a sending posts; of what is told of a person only while they permit it."""
     to = sending.destination
     trigger, purposes = "", to.purposes if sending.kind in OF_PEOPLE else []
     if sending.kind == FIRED:
@@ -154,49 +147,34 @@ def _judged(sending: Sending, *, now: datetime) -> _Request:
         try:
             why = refusal(sending.person, purposes, trigger=trigger, now=now)
         except redis.RedisError as error:
-            return _Request("", {}, b"", refusal=type(error).__name__)
+            return _NotPosted(type(error).__name__)
         if why:
-            return _Request("", {}, b"", refusal=why, is_final=True)
-    return _request(to, sending.message, sending.body, now=now)
+            return _NotPosted(why, is_final=True)
+    return _signed(to, sending.message, sending.body, now=now)
 
 
-def _request(to: Destination, message: str, body: str, *, now: datetime) -> _Request:
+def _signed(to: Destination, message: str, body: str, *, now: datetime) -> Signed | _NotPosted:
     if not to.is_active:
-        return _Request("", {}, b"", refusal=_("The destination is switched off."))
+        return _NotPosted(_("The destination is switched off."))
     try:
         secrets = secrets_of(to, now=now)
     except SealError as error:
-        return _Request("", {}, b"", refusal=str(error))
-    headers = signed_headers(message, body, secrets=secrets, now=now)
-    return _Request(to.url, headers, body.encode())
+        return _NotPosted(str(error))
+    return sign(to.url, message, body, secrets=secrets, now=now)
 
 
-def _outcome_of_post(request: _Request) -> _Outcome:
+def _outcome_of_post(signed: Signed | _NotPosted) -> _Outcome:
     """Return how one request went; it runs in a thread and asks no database."""
-    if request.refusal:
-        state = Sending.State.DROPPED if request.is_final else Sending.State.WAITING
-        return _Outcome(state, trouble=request.refusal[:300])
-    try:
-        status = call(
-            "POST",
-            look_up(request.url),
-            headers=request.headers,
-            content=request.content,
-            seconds=TRY_S,
-        )
-    except (AddressRefused, NoAnswer) as error:
-        return _Outcome(Sending.State.WAITING, trouble=str(error)[:300])
-    except Exception as error:  # noqa: BLE001 - one message never holds up the others
-        # Without the traceback: an address may hold a token.
-        logger.error("dispatch.failed error=%s", type(error).__name__)
-        return _Outcome(Sending.State.WAITING, trouble=type(error).__name__)
-    return _Outcome(Sending.State.SENT if 200 <= status < 300 else Sending.State.WAITING, status)
+    if isinstance(signed, _NotPosted):
+        state = Sending.State.DROPPED if signed.is_final else Sending.State.WAITING
+        return _Outcome(state, Try(trouble=signed.why[:300]))
+    tried = posting.post(signed)
+    return _Outcome(Sending.State.SENT if tried.is_taken else Sending.State.WAITING, tried)
 
 
-def post(to: Destination, message: str, body: str, *, now: datetime) -> tuple[int | None, str]:
-    """Send one body at once; return the answer's status, or None and what kept it from coming."""
-    outcome = _outcome_of_post(_request(to, message, body, now=now))
-    return outcome.status, outcome.trouble
+def post(to: Destination, message: str, body: str, *, now: datetime) -> Try:
+    """Send one body at once, and say how that went."""
+    return _outcome_of_post(_signed(to, message, body, now=now)).tried
 
 
 def _mail(sending: Sending, *, now: datetime) -> _Outcome:
@@ -205,15 +183,15 @@ def _mail(sending: Sending, *, now: datetime) -> _Outcome:
         mail = prepared.mail()
         mail.message()  # what cannot be written is found before it is handed over
     except NotSent as error:
-        return _Outcome(Sending.State.DROPPED, trouble=str(error)[:300])
+        return _Outcome(Sending.State.DROPPED, Try(trouble=str(error)[:300]))
     except Later as error:
-        return _Outcome(Sending.State.WAITING, trouble=str(error)[:300], due_at=error.at)
+        return _Outcome(Sending.State.WAITING, Try(trouble=str(error)[:300]), due_at=error.at)
     except Exception as error:  # noqa: BLE001 - one message never holds up the others
         logger.error("mail.failed sending=%s error=%s", sending.pk, type(error).__name__)
-        return _Outcome(Sending.State.WAITING, trouble=type(error).__name__)
+        return _Outcome(Sending.State.WAITING, Try(trouble=type(error).__name__))
     if sending.destination.kind == Destination.Kind.WEBHOOK:
-        request = _request(sending.destination, sending.message, prepared.as_body(), now=now)
-        return _outcome_of_post(request)
+        to, body = sending.destination, prepared.as_body()
+        return _outcome_of_post(_signed(to, sending.message, body, now=now))
     return _hand_over(sending, mail, now=now)
 
 
@@ -238,17 +216,17 @@ def _hand_over(sending: Sending, mail: EmailMultiAlternatives, *, now: datetime)
         server.open()
     except Exception as error:  # noqa: BLE001 - the mail backend raises what it likes
         logger.error("mail.unreachable sending=%s error=%s", sending.pk, type(error).__name__)
-        return _Outcome(Sending.State.WAITING, trouble=type(error).__name__)
+        return _Outcome(Sending.State.WAITING, Try(trouble=type(error).__name__))
     if not _mine(sending).update(state=Sending.State.HANDED, done_at=now):
         return _Outcome(Sending.State.WAITING)  # another worker's by now: nothing of this is kept
     try:
         server.send_messages([mail])
     except REFUSED as error:
         logger.error("mail.refused sending=%s error=%s", sending.pk, type(error).__name__)
-        return _Outcome(Sending.State.WAITING, trouble=type(error).__name__)
+        return _Outcome(Sending.State.WAITING, Try(trouble=type(error).__name__))
     except Exception as error:  # noqa: BLE001 - whatever it is, the server may have taken it
         logger.error("mail.unanswered sending=%s error=%s", sending.pk, type(error).__name__)
-        return _Outcome(Sending.State.HANDED, trouble=type(error).__name__)
+        return _Outcome(Sending.State.HANDED, Try(trouble=type(error).__name__))
     finally:
         with suppress(OSError, SMTPException):  # the answer stands, however the connection ends
             server.close()
@@ -264,15 +242,14 @@ def _mine(sending: Sending) -> QuerySet[Sending]:
 def _note(sending: Sending, outcome: _Outcome, *, now: datetime) -> bool:
     """Keep how a try ended, unless it was claimed anew meanwhile; say whether it was kept."""
     mine = Sending.objects.filter(pk=sending.pk, due_at=sending.due_at)
-    state, done_at, due_at = outcome.state, None, sending.due_at
+    state, tried, done_at, due_at = outcome.state, outcome.tried, None, sending.due_at
     if outcome.due_at is not None:
         due_at = outcome.due_at
         sending.attempts -= 1  # to wait is not to fail
     elif outcome.state == Sending.State.WAITING:
-        if sending.attempts > len(PAUSES) or outcome.status == 410:
-            state = Sending.State.DEAD
-        else:
-            due_at = now + PAUSES[sending.attempts - 1]
+        again_at = tried.again_at(sending.attempts, now=now)
+        due_at = again_at or due_at
+        state = Sending.State.WAITING if again_at else Sending.State.DEAD
     if state != Sending.State.WAITING:
         done_at = now
     if state == Sending.State.HANDED:
@@ -282,13 +259,13 @@ def _note(sending: Sending, outcome: _Outcome, *, now: datetime) -> bool:
     is_kept = mine.update(
         prepared=sending.prepared,
         state=state,
-        status=outcome.status,
-        trouble=outcome.trouble,
+        status=tried.status,
+        trouble=tried.trouble,
         due_at=due_at,
         done_at=done_at,
         attempts=sending.attempts,
     )
-    if outcome.status == 410:  # gone: the receiver wants no more
+    if tried.is_gone:
         Destination.objects.filter(pk=sending.destination_id).update(is_active=False)
     return bool(is_kept)
 

@@ -1,6 +1,6 @@
 """The only place that signs messages to other systems: their secrets, kept sealed, and the headers that prove them.
 
-Source: Standard Webhooks (headers, signature, retries).
+Source: Standard Webhooks (headers, signature).
 """
 
 import base64
@@ -15,12 +15,6 @@ from rtts_site.foundation.sealing import seal, unseal
 
 SECRET_BYTES: Final = 32
 BOTH_SIGN: Final = timedelta(hours=24)  # after a rotation
-# How long to wait after each try that failed; after the last the message is given up.
-PAUSES: Final = tuple(
-    timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3_600, 4 * 3_600, 12 * 3_600)
-)
-CLAIMED: Final = timedelta(seconds=120)  # one try and a run end within this
-TRY_S: Final = 6.0  # of one try, without asking the name service
 
 
 class Signs(Protocol):

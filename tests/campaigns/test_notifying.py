@@ -16,7 +16,7 @@ from campaigns.models import Delivery, Event, Notice, Webhook
 from campaigns.models.items import Kind
 from campaigns.notifying import delivering, inbox, telling, webhooks
 from decisioning.specs import SegmentSpec
-from rtts_site.foundation import addresses
+from rtts_site.foundation import addresses, posting
 from tests.campaigns.conftest import GOLD, NOW, go_live, person, save
 from tests.campaigns.test_authoring import browser
 from tests.receiver import receiver
@@ -152,7 +152,7 @@ def test_both_secrets_sign_for_a_day_after_a_rotation(live, ada, private):
     assert webhooks.secrets_of(hook, now=NOW) == [new, old]
     assert webhooks.secrets_of(hook, now=NOW + timedelta(days=2)) == [new]
     delivery = webhooks.send_test(hook, now=NOW)
-    assert delivering.signed_headers(delivery, now=NOW)["webhook-signature"].count("v1,") == 2
+    assert delivering.signed(delivery, now=NOW).headers["webhook-signature"].count("v1,") == 2
     assert old.encode() not in bytes(Webhook.objects.get().sealed)
 
 
@@ -177,7 +177,7 @@ def test_message_is_given_up_and_sent_again_by_hand(live, ada, private):
         later += timedelta(hours=13)
         tries += delivering.deliver_due(now=later)
 
-    assert tries == len(delivering.PAUSES) + 1
+    assert tries == len(posting.PAUSES) + 1
     boss = browser(person("root", "Admin"))
     assert b"Given up" in boss.get("/admin/webhooks/").content
     boss.post(f"/admin/deliveries/{Delivery.objects.get().pk}/again/")
@@ -191,7 +191,7 @@ def test_pauses_grow(live, ada, private):
 
     assert Delivery.objects.get().due_at == NOW + timedelta(seconds=5)
     assert Delivery.objects.get().trouble == "ConnectError"
-    assert sorted(delivering.PAUSES) == list(delivering.PAUSES)
+    assert sorted(posting.PAUSES) == list(posting.PAUSES)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def dripper():
 
 
 def test_slow_receiver_is_left_in_time(live, ada, private, monkeypatch):
-    monkeypatch.setattr(delivering, "TRY_S", 0.3)
+    monkeypatch.setattr(posting, "TRY_S", 0.3)
     with dripper() as url:
         webhooks.send_test(hook_at(url, ada)[0], now=NOW)
         begun = time.monotonic()
