@@ -42,11 +42,14 @@ class Import:
         return f"import:{self.name}:{person}"
 
 
-def import_changes(said: Said, *, source: Import, now: datetime) -> Iterator[int]:
+def import_changes(
+    said: Said, *, source: Import, now: datetime, rest: float = 0.0
+) -> Iterator[int]:
     """Record what people say and put it in force; yield after each chunk how many people it had.
 
-    Who was recorded under the import's name before is left alone; who was merged into another, or has changes under
-    way, is recorded one by one. About a dozen queries for each chunk.
+    `rest` is how long to wait after each chunk, as a multiple of the time it took: 1 leaves half of the stores' time to
+    decisions. Broken off, it is run again under the same name: who was recorded before is left alone, for 30 days. Who
+    was merged into another, or has changes under way, is recorded one by one. About a dozen queries for each chunk.
 
     Raises:
         consent.ledger.StoreUnavailableError, django.db.OperationalError, redis.RedisError: run it again.
@@ -54,6 +57,7 @@ def import_changes(said: Said, *, source: Import, now: datetime) -> Iterator[int
     client = redis_client()
     persons = iter(said)
     while chunk := list(islice(persons, CHUNK)):
+        began = time.monotonic()
         left = _not_recorded(chunk, source)
         moved = _import_chunk(client, {one: said[one] for one in left}, source=source, now=now)
         for person in moved:
@@ -67,6 +71,7 @@ def import_changes(said: Said, *, source: Import, now: datetime) -> Iterator[int
                     idempotency_key=source.key(person),
                 )
         yield len(chunk)
+        time.sleep(rest * (time.monotonic() - began))
 
 
 def _not_recorded(persons: Sequence[str], source: Import) -> list[str]:
@@ -81,9 +86,8 @@ def _not_recorded(persons: Sequence[str], source: Import) -> list[str]:
 def _import_chunk(client: redis.Redis, said: Said, *, source: Import, now: datetime) -> list[str]:
     """Record a chunk; return those who belong to somebody else by now."""
     tokens = {person: f"{state.CHANGE}{uuid7(now)}" for person in said}
-    for person, token in tokens.items():
-        # Not `now`: the relay takes over a token five seconds after it was really set.
-        state.add_fence(client, person, token, now_ms=time.time_ns() // 1_000_000)
+    # Not `now`: the relay takes over a token five seconds after it was really set.
+    state.add_fences(client, tokens, now_ms=time.time_ns() // 1_000_000)
     ciphers = person_ciphers(list(said), now=now)
     with transaction.atomic(durable=True):
         rows = _lock(sorted(said), now=now)
@@ -91,9 +95,10 @@ def _import_chunk(client: redis.Redis, said: Said, *, source: Import, now: datet
         mine = [row for row in rows if row.id not in moved]
         states = _write(mine, said, ciphers, source=source, now=now)
         ChangeRow.objects.bulk_create(_outbox(mine, states, tokens, source=source, now=now))
-    for row in mine:
-        packed = state.pack_states(states[row.id], known_of(row))
-        state.write_state_if_newer(client, row.id, row.version, packed, tokens=[tokens[row.id]])
+    packed = [
+        (row.id, row.version, state.pack_states(states[row.id], known_of(row))) for row in mine
+    ]
+    state.settle_many(client, packed, tokens)
     settled = [tokens[row.id] for row in mine]
     ChangeRow.objects.filter(token__in=settled, settled_at=None).update(settled_at=now)
     for person in moved:

@@ -6,15 +6,16 @@ Whatever breaks off in between is finished by `consent.relay`.
 """
 
 import logging
+import time
 import uuid
 from collections.abc import Collection, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import redis
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from consent import knowing, state
@@ -34,12 +35,14 @@ from consent.person_keys import KeyDestroyedError, PersonCipher, person_cipher
 from consent.policy import State
 from consent.projection import (
     States,
+    known_of,
     load_states,
     lock_person,
     moment,
     put_in_force,
     save_states,
 )
+from consent.recording import Standing, Writing, cipher_for, read_standing, write
 from consent.rights.closing import open_to_them
 from rtts_site.foundation.metrics import CONSENT_CHANGES
 from rtts_site.foundation.redis_clients import redis_client
@@ -96,7 +99,8 @@ def record_change(
     """Record what a person says and put it in force; returned in force, no later decision uses what it ended.
 
     A repeat with the same `idempotency_key` records nothing and tries again to put the first in force. Where an event
-    set the fence, the key is `state.event_token(message_id)`. About nine queries and two round trips to Redis.
+    set the fence, the key is `state.event_token(message_id)`. Two queries, the second a commit, and two round trips to
+    Redis.
 
     Raises:
         StoreUnavailableError: PostgreSQL is away, or the person changes too fast; a repeat is safe.
@@ -105,9 +109,6 @@ def record_change(
     client = redis_client(timeout_ms=REDIS_TIMEOUT_MS)
     said = _Said(changes, evidence, actor, idempotency_key, person)
     try:
-        row = _recorded(said.key)
-        if row is not None:
-            return replace(_finish(client, row, now=now), repeated=True)
         return _record(client, person, said, now=now)
     except (OperationalError, InterfaceError) as error:
         raise StoreUnavailableError("Consent cannot be recorded now; send it again.") from error
@@ -158,27 +159,63 @@ def everyone_in(person: str) -> list[str]:
     return found
 
 
-def _recorded(key: str) -> ChangeRow | None:
-    return ChangeRow.objects.filter(idempotency_key=key).first() if key else None
-
-
 def _record(client: redis.Redis, person: str, said: _Said, *, now: datetime) -> Recorded:
+    owner = person
     for _ in range(ATTEMPTS):
-        owner = current_person(person)
-        token = said.key if said.key.startswith(state.EVENT) else f"{state.CHANGE}{uuid7(now)}"
-        _raise_fence(client, owner, token, now=now)
-        try:
-            row = _try(client, owner, token, said, now=now)
-        except KeyDestroyedError:
+        standing = read_standing(owner, key=said.key, now=now)
+        if standing.earlier is not None:
+            return replace(_finish(client, standing.earlier, now=now), repeated=True)
+        if standing.person.merged_into:
+            owner = current_person(owner)
+            standing = read_standing(owner, key=said.key, now=now)
+        if standing.is_erased and standing.key is None:
             if not open_to_them(owner, said.changes, said.actor, now=now):
+                if said.key.startswith(state.EVENT):
+                    _lower_fence(client, owner, said.key)
                 return Recorded(person=owner, version=0, events=(), recorded_at=now, in_force=True)
             continue
-        if row is not None:
-            return _finish(client, row, now=now, sent_for=person)
-        earlier = _recorded(said.key)
-        if earlier is not None:
-            return replace(_finish(client, earlier, now=now), repeated=True)
+        recorded = _attempt(client, standing, said, now=now)
+        if recorded is not None:
+            return recorded
     raise StoreUnavailableError("This person's consent is changing too fast; send it again.")
+
+
+def _attempt(
+    client: redis.Redis, standing: Standing, said: _Said, *, now: datetime
+) -> Recorded | None:
+    """Take the steps of a change once; None where somebody else was there first."""
+    began = time.monotonic()
+    owner = standing.person.id
+    token = said.key if said.key.startswith(state.EVENT) else f"{state.CHANGE}{uuid7(now)}"
+    _raise_fence(client, owner, token, now=now)
+    written = _try(client, standing, token, said, now=now)
+    if written is None:
+        return None
+    if not _put(
+        client, written, standing.states, at=now + timedelta(seconds=time.monotonic() - began)
+    ):
+        return _told(written.change, in_force=False)
+    if said.sent_for != owner:
+        _lower_fence(client, said.sent_for, token)
+    return _told(written.change, in_force=True)
+
+
+def _put(client: redis.Redis, written: Writing, before: States, *, at: datetime) -> bool:
+    """Bring into Redis what was just committed, and lower its token; False where Redis does not take it."""
+    packed = state.pack_states({**before, **written.states}, known_of(written.person))
+    try:
+        state.settle_recorded(
+            client,
+            written.person.id,
+            written.person.version,
+            packed,
+            token=written.change.token,
+            at_ms=int(at.timestamp() * 1000),
+        )
+    except Unwritten:
+        logger.warning("consent.left_to_relay", exc_info=True)
+        return False
+    return True
 
 
 def _raise_fence(client: redis.Redis, person: str, token: str, *, now: datetime) -> None:
@@ -197,54 +234,64 @@ def _lower_fence(client: redis.Redis, person: str, token: str) -> None:
 
 
 def _try(
-    client: redis.Redis, owner: str, token: str, said: _Said, *, now: datetime
-) -> ChangeRow | None:
+    client: redis.Redis, standing: Standing, token: str, said: _Said, *, now: datetime
+) -> Writing | None:
     """Commit; None where somebody else was there first. An unknown outcome leaves the token to the relay."""
+    owner = standing.person.id
     try:
-        return _commit(owner, token, said, now=now)
+        written = _commit(standing, token, said, now=now)
     except (OperationalError, InterfaceError):
         raise
-    except (IntegrityError, _MovedError):
-        _lower_fence(client, owner, token)
-        return None
+    except IntegrityError:
+        written = None
     except Exception:
         _lower_fence(client, owner, token)
         raise
+    if written is None:
+        _lower_fence(client, owner, token)
+    return written
 
 
-def _commit(person: str, token: str, said: _Said, *, now: datetime) -> ChangeRow:
-    cipher = person_cipher(person, now=now)
+def _commit(standing: Standing, token: str, said: _Said, *, now: datetime) -> Writing | None:
+    person = standing.person
+    cipher, fresh = cipher_for(standing, now=now)
     changes = [
         replace(as_evidenced(change, said.evidence, said.actor), event_id=str(uuid7(now)))
         for change in said.changes
     ]
-    with transaction.atomic(durable=True):
-        row = lock_person(person, now=now)
-        if row.merged_into:
-            raise _MovedError
-        before = load_states([person]).get(person, {})
-        after = apply_changes(before, changes, now=now)
-        entries = [
-            make_entry(
-                person,
-                change,
-                evidence=said.evidence,
-                actor=said.actor,
-                now=now,
-                sent_for=said.sent_for,
-            )
-            for change in changes
-        ]
-        knowing.learn(row, said.evidence, said.actor)
-        _write(row, cipher, entries, _difference(before, after))
-        return ChangeRow.objects.create(
-            token=token,
-            person=person,
-            version=row.version,
-            events=[uuid.UUID(change.event_id) for change in changes],
-            idempotency_key=said.key or None,
-            recorded_at=now,
-        )
+    events = [seal_entry(_entry(person.id, one, said, now=now), cipher) for one in changes]
+    after = apply_changes(standing.states, changes, now=now)
+    knowing.learn(person, said.evidence, said.actor)
+    person.version += 1
+    change = ChangeRow(
+        token=token,
+        person=person.id,
+        version=person.version,
+        events=[event.event_id for event in events],
+        idempotency_key=said.key or None,
+        recorded_at=now,
+    )
+    writing = Writing(
+        person=person,
+        key=fresh,
+        events=events,
+        states=_difference(standing.states, after),
+        change=change,
+    )
+    # One statement is a transaction by itself; inside another one it would not be durable.
+    with transaction.atomic(durable=True) if connection.in_atomic_block else nullcontext():
+        return writing if write(writing) else None
+
+
+def _entry(person: str, change: ConsentChange, said: _Said, *, now: datetime) -> Entry:
+    return make_entry(
+        person,
+        change,
+        evidence=said.evidence,
+        actor=said.actor,
+        now=now,
+        sent_for=said.sent_for,
+    )
 
 
 def _difference(before: States, after: States) -> States:
@@ -264,12 +311,13 @@ def _write(
     row.save(update_fields=["version", "changed_at", "merged_into", "restricted", *knowing.FIELDS])
 
 
-def _finish(client: redis.Redis, row: ChangeRow, *, now: datetime, sent_for: str = "") -> Recorded:
-    """Put a recorded change in force and say what became of it."""
-    in_force = settle_change(client, row, now=now)
+def _finish(client: redis.Redis, row: ChangeRow, *, now: datetime) -> Recorded:
+    """Put a change in force that was recorded earlier, and say what became of it."""
+    return _told(row, in_force=settle_change(client, row, now=now))
+
+
+def _told(row: ChangeRow, *, in_force: bool) -> Recorded:
     CONSENT_CHANGES.labels("in_force" if in_force else "late").inc()
-    if in_force and sent_for and sent_for != row.person:
-        _lower_fence(client, sent_for, row.token)
     return Recorded(
         person=row.person,
         version=row.version or 0,

@@ -122,6 +122,11 @@ def load_cipher(key_id: uuid.UUID) -> PersonCipher:
     return _unwrap(key_id, bytes(row.wrapped), person=row.person)
 
 
+def open_key(row: PersonKey) -> PersonCipher:
+    """Return the cipher of a key that is not destroyed."""
+    return _unwrap(row.key_id, bytes(row.wrapped or b""), person=row.person)
+
+
 def _from_redis(client: redis.Redis, persons: Collection[str]) -> dict[str, PersonCipher | None]:
     """Return the ciphers that Redis has; None is somebody erased."""
     pipeline = client.pipeline(transaction=False)
@@ -141,7 +146,7 @@ def _from_database(persons: Collection[str], *, now: datetime) -> dict[str, Pers
     found = _rows(persons)
     missing = [person for person in persons if person not in found]
     gone = _erased(missing) if missing else set()
-    fresh = [_new_row(person, now=now) for person in missing if person not in gone]
+    fresh = [make_key(person, now=now) for person in missing if person not in gone]
     if fresh:
         with transaction.atomic():
             # Somebody else may have made one meanwhile: theirs stands, so read again.
@@ -165,7 +170,8 @@ def _erased(persons: Collection[str]) -> set[str]:
     return set(rows.values_list("digest", flat=True))
 
 
-def _new_row(person: str, *, now: datetime) -> PersonKey:
+def make_key(person: str, *, now: datetime) -> PersonKey:
+    """Return a new key of a person, not yet saved."""
     key_id = uuid7(now)
     wrapped = _wrap(key_id, AESGCM.generate_key(bit_length=KEY_BYTES * 8), person=person)
     return PersonKey(key_id=key_id, person=person, wrapped=wrapped, created_at=now)

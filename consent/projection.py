@@ -36,17 +36,22 @@ def load_states(persons: Collection[str]) -> dict[str, States]:
     """Return the states of each person; one query."""
     found: dict[str, States] = defaultdict(dict)
     for row in ConsentState.objects.filter(person__in=persons):
-        found[row.person][row.purpose, row.channel] = State(
-            Status(row.status),
-            row.since.timestamp(),
-            row.expires_at.timestamp() if row.expires_at else None,
-            str(row.event_id),
-            cast("EventType", row.event_type),
-            row.by_guardian,
-            row.over_gpc,
-            row.notice,
-        )
+        found[row.person][row.purpose, row.channel] = state_of(row)
     return found
+
+
+def state_of(row: ConsentState) -> State:
+    """Return what a row says."""
+    return State(
+        Status(row.status),
+        row.since.timestamp(),
+        row.expires_at.timestamp() if row.expires_at else None,
+        str(row.event_id),
+        cast("EventType", row.event_type),
+        row.by_guardian,
+        row.over_gpc,
+        row.notice,
+    )
 
 
 def known_of(row: Person | None) -> state.Known:
@@ -70,7 +75,19 @@ def save_states(person: str, states: Mapping[tuple[str, str], State]) -> None:
 
 def save_states_of(states_of: Mapping[str, Mapping[tuple[str, str], State]]) -> None:
     """Write the states of many people; one query."""
-    rows = [
+    ConsentState.objects.bulk_create(
+        rows_of_states(states_of),
+        update_conflicts=True,
+        unique_fields=["person", "purpose", "channel"],
+        update_fields=SAID,
+    )
+
+
+def rows_of_states(
+    states_of: Mapping[str, Mapping[tuple[str, str], State]],
+) -> list[ConsentState]:
+    """Return the rows of many people's states, not yet saved."""
+    return [
         ConsentState(
             person=person,
             purpose=purpose,
@@ -87,12 +104,6 @@ def save_states_of(states_of: Mapping[str, Mapping[tuple[str, str], State]]) -> 
         for person, states in states_of.items()
         for (purpose, channel), said in states.items()
     ]
-    ConsentState.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["person", "purpose", "channel"],
-        update_fields=SAID,
-    )
 
 
 def put_in_force(client: redis.Redis, person: str, *, tokens: Iterable[str] = ()) -> int:

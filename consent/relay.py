@@ -25,13 +25,29 @@ COMMIT_WITHIN = timedelta(
     seconds=60
 )  # a change is visible in PostgreSQL this long after it was recorded, or never
 RESTORE_LOCK = 7_201  # of PostgreSQL's advisory locks
+MOST_NOTED = 5_000  # changes in one statement
 WATERMARK_STEP_MS = 30_000
 KEEP_CHANGES = timedelta(days=30)  # of settled ones: claims and idempotency keys
 
 
 def settle(client: redis.Redis, *, now: datetime) -> int:
     """Finish what is older than 5 seconds; return how many tokens and changes it was. Safe to run in parallel."""
+    _note_settled(client)
     return _settle_changes(client, now=now) + _settle_tokens(client, now=now)
+
+
+def _note_settled(client: redis.Redis) -> None:
+    """Note in PostgreSQL when changes came into force; what is lost on the way is settled once more."""
+    while taken := state.take_settled(client, most=MOST_NOTED):
+        tokens = [token for token, _ in taken]
+        moments = [datetime.fromtimestamp(at_ms / 1000, UTC) for _, at_ms in taken]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "update consent_consentchange c set settled_at = greatest(v.at, c.recorded_at) "
+                "from unnest(%s::text[], %s::timestamptz[]) as v (token, at) "
+                "where c.token = v.token and c.settled_at is null",
+                [tokens, moments],
+            )
 
 
 def _settle_changes(client: redis.Redis, *, now: datetime) -> int:

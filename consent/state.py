@@ -17,6 +17,7 @@ from consent import people
 from consent.policy import UNAVAILABLE, AgeBracket, ConsentView, EventType, State, Status
 
 CHANGE, EVENT, MERGE = "change:", "event:", "merge:"  # kinds of fence token
+SETTLED = "consent:settled"  # list: "<epoch ms> <token>" of changes in force that PostgreSQL has not heard of
 Command = tuple[str | bytes, ...]
 
 
@@ -243,6 +244,46 @@ def add_fence(client: redis.Redis, person: str, token: str, *, now_ms: int) -> N
     """Put a token on a person's fence: every reader and last step denies until it is removed."""
     keys = people.fence_key(person), people.fences_key(people.partition_of(person))
     client.eval(_ADD_FENCE, 2, *keys, person, token, now_ms)
+
+
+def add_fences(client: redis.Redis, tokens: Mapping[str, str], *, now_ms: int) -> None:
+    """Put each person's token on their fence; one round trip."""
+    pipeline = client.pipeline(transaction=False)
+    for person, token in tokens.items():
+        keys = people.fence_key(person), people.fences_key(people.partition_of(person))
+        pipeline.eval(_ADD_FENCE, 2, *keys, person, token, now_ms)
+    pipeline.execute()
+
+
+def settle_many(
+    client: redis.Redis, states: Iterable[tuple[str, int, bytes]], tokens: Mapping[str, str]
+) -> None:
+    """Write many (person, version, packed state) unless newer ones are there, and lower their tokens; one round trip."""
+    pipeline = client.pipeline(transaction=False)
+    for person, version, packed in states:
+        keys = _settle_keys(person)
+        pipeline.eval(_SETTLE, 3, *keys, version, packed, person, tokens[person])
+    pipeline.execute()
+
+
+def settle_recorded(
+    client: redis.Redis, person: str, version: int, packed: bytes, *, token: str, at_ms: int
+) -> None:
+    """Bring the state that a change was just recorded with into force, and note when; one round trip.
+
+    The relay takes the note to PostgreSQL, so that nobody waits for a second commit.
+    """
+    pipeline = client.pipeline(transaction=False)
+    pipeline.eval(_SETTLE, 3, *_settle_keys(person), version, packed, person, token)
+    pipeline.rpush(SETTLED, f"{at_ms} {token}")
+    pipeline.execute()
+
+
+def take_settled(client: redis.Redis, *, most: int) -> list[tuple[str, int]]:
+    """Take (token, epoch ms) of changes that came into force since; one round trip."""
+    taken = cast("list[bytes] | None", client.lpop(SETTLED, most))
+    pairs = (one.decode().partition(" ") for one in taken or ())
+    return [(token, int(at_ms)) for at_ms, _, token in pairs]
 
 
 def remove_fence(client: redis.Redis, person: str, token: str) -> None:

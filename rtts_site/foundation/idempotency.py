@@ -44,7 +44,7 @@ def answer_once(
     Only answers below 500 are kept: after a passing failure the repeat is performed again.
 
     Raises:
-        Problem: 409 while the first is running, 422 where the key came with another body, 400 where it is too long.
+        Problem: 409 while the first is running or where the key came with another body, 400 where it is too long.
 
     Source: draft-ietf-httpapi-idempotency-key-header.
     """
@@ -96,7 +96,7 @@ def _meet(request: Repeatable, digest: str, *, now: datetime) -> Answer | None:
             return None
     if row.request_digest != digest:
         raise Problem(
-            422,
+            409,
             "Idempotency-Key used before",
             "This Idempotency-Key came with another body; use a new key for a new request.",
         )

@@ -8,6 +8,7 @@ import pytest
 from consent import ledger, people, projection, relay, state
 from consent.ids import uuid7
 from consent.policy import permits
+from consent.recording import read_standing
 from tests.consent.builders import (
     ADS,
     EVIDENCE,
@@ -31,9 +32,10 @@ class Withdrawal:
         self.client, self.person = client, person
         self.token = f"{state.CHANGE}{uuid7(LATER)}"
         said = ledger._Said([withdrawn()], EVIDENCE, SUBJECT, "", person)
+        standing = read_standing(person, key="", now=LATER)
         self.steps = [
             lambda: state.add_fence(client, person, self.token, now_ms=LATER_MS),
-            lambda: ledger._commit(person, self.token, said, now=LATER),
+            lambda: ledger._commit(standing, self.token, said, now=LATER),
             lambda: projection.put_in_force(client, person, tokens=[self.token]),
         ]
 

@@ -136,7 +136,7 @@ def test_case_03_the_relay_brings_a_committed_change_into_force(trusted):
     ana = make_person()
     record(ana, given())
     ConsentChange.objects.filter(person=ana).update(settled_at=None)
-    trusted.delete(state.people.consent_key(ana))
+    trusted.delete(state.people.consent_key(ana), state.SETTLED)
 
     relay.settle(trusted, now=NOW + timedelta(seconds=6))
 

@@ -50,7 +50,8 @@ def test_another_body_under_the_key_is_refused():
     with pytest.raises(Problem) as refused:
         answer_once(Repeatable("key-1", "abc", b"[]"), Work(), now=NOW)
 
-    assert refused.value.status == 422
+    assert refused.value.status == 409
+    assert "another body" in refused.value.detail
 
 
 def test_while_the_first_runs_the_repeat_is_told_to_wait():

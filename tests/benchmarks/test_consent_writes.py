@@ -1,0 +1,119 @@
+"""What a change of consent costs beside a plain insert of its row, and whether the sealer keeps up."""
+
+import threading
+import time
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection, models, transaction
+
+from consent import ledger, relay
+from consent.changes import Actor, Evidence
+from consent.ids import uuid7
+from consent.importing import Import, import_changes
+from consent.models import ConsentEvent
+from consent.proof import sealing
+from consent.proof.tables import LedgerPending
+from rtts_site import embedded
+from rtts_site.foundation.redis_clients import redis_client
+from tests.consent.builders import EVIDENCE, SUBJECT, given, make_person, withdrawn
+
+pytestmark = pytest.mark.benchmark
+THREADS, EACH, ROUNDS = 8, 50, 5
+AT_LEAST = 0.5
+OPT_OUTS = 2_000
+
+
+class PlainRow(models.Model):  # noqa: DJ008 - nobody reads one
+    """The row of an entry, in a table that nothing hangs on."""
+
+    event_id = models.UUIDField(primary_key=True)
+    key_id = models.UUIDField()
+    schema_version = models.PositiveSmallIntegerField()
+    recorded_at = models.DateTimeField()
+    body = models.BinaryField()
+    leaf_hash = models.BinaryField()
+
+    class Meta:
+        app_label = "consent"
+        managed = False
+        db_table = "plain"
+
+
+@pytest.fixture
+def ready(django_db_setup, django_db_blocker, redis):
+    owner = embedded.database_url(settings.RTTS_VAR, embedded.OWNER_ROLE)
+    with django_db_blocker.unblock():
+        with psycopg.connect(owner) as tables:
+            tables.execute("create table plain (like consent_consentevent including all)")
+        relay.restore_trust(redis_client(), now=datetime.now(UTC))
+        yield
+        with psycopg.connect(owner) as tables:
+            tables.execute("drop table plain")
+
+
+def insert(row):
+    with transaction.atomic():
+        PlainRow.objects.create(
+            event_id=uuid7(row.recorded_at),
+            key_id=row.key_id,
+            schema_version=row.schema_version,
+            recorded_at=row.recorded_at,
+            body=row.body,
+            leaf_hash=row.leaf_hash,
+        )
+
+
+def record(_row):
+    now = datetime.now(UTC)
+    ledger.record_change(make_person(), [given(at=now)], evidence=EVIDENCE, actor=SUBJECT, now=now)
+
+
+def rate(work, row):
+    """Return how many a second many threads do."""
+
+    def run():
+        for _ in range(EACH):
+            work(row)
+        connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(THREADS)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return THREADS * EACH / (time.perf_counter() - began)
+
+
+def test_a_change_of_consent_costs_less_than_two_plain_inserts(ready):
+    record(None)
+    row = ConsentEvent.objects.order_by("-event_id").first()
+    ratios = []
+    for _ in range(ROUNDS):
+        plain, changes = rate(insert, row), rate(record, row)
+        ratios.append(changes / plain)
+        print(f"plain {plain:,.0f}/s, changes of consent {changes:,.0f}/s: {ratios[-1]:.0%}")
+
+    assert sorted(ratios)[ROUNDS // 2] >= AT_LEAST
+
+
+def test_the_sealer_keeps_up_with_opt_outs_in_bulk(ready):
+    now = datetime.now(UTC)
+    said = {make_person(): [withdrawn(at=now)] for _ in range(OPT_OUTS)}
+    source = Import(name=uuid7(now).hex, evidence=Evidence(source="csv"), actor=Actor(kind="staff"))
+
+    began = time.perf_counter()
+    done = sum(import_changes(said, source=source, now=now))
+    imported = time.perf_counter()
+    sealed = sum(sealing.seal_everything(now=datetime.now(UTC)))
+    ended = time.perf_counter()
+
+    print(
+        f"{done / (imported - began):,.0f} opt-outs/s, {sealed / (ended - imported):,.0f} sealed/s"
+    )
+    assert not LedgerPending.objects.exists()
+    assert sealed >= done
+    assert ended - imported < imported - began

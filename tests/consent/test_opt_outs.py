@@ -1,0 +1,73 @@
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from consent import importing, state
+from consent.models import ConsentChange, ConsentState
+from consent.policy import Status
+from consent.proof.proving import latest_checkpoint
+from consent.proof.tables import LedgerLeaf
+from tests.consent.builders import MAIL, make_person
+from tests.consent.proof.builders import seal
+
+
+class KilledError(BaseException):
+    """The process ended in the middle."""
+
+
+@pytest.fixture
+def opt_outs(tmp_path, policy):
+    everybody = [make_person() for _ in range(250)]
+    path = tmp_path / "opt-outs.csv"
+    path.write_text("person,purpose\n" + "".join(f"{one},{MAIL}\n" for one in everybody))
+    return path, everybody
+
+
+def run(path):
+    call_command("rtts_import_opt_outs", str(path), rest=0, stdout=StringIO(), stderr=StringIO())
+
+
+def test_case_26_a_bulk_opt_out_goes_on_where_it_was_killed(opt_outs, trusted, monkeypatch):
+    path, everybody = opt_outs
+    commit, commits = importing._write, []
+
+    def killed(*args, **kwargs):
+        commits.append(1)
+        if len(commits) == 2:
+            raise KilledError
+        return commit(*args, **kwargs)
+
+    monkeypatch.setattr(importing, "_write", killed)
+    with pytest.raises(KilledError):
+        run(path)
+    monkeypatch.undo()
+    before = ConsentChange.objects.filter(person__in=everybody).count()
+
+    run(path)
+    run(path)
+    seal()
+
+    assert before == 100
+    assert ConsentChange.objects.filter(person__in=everybody).count() == len(everybody)
+    assert ConsentState.objects.filter(person__in=everybody, status="withdrawn").count() == 250
+    seen = state.load_view(trusted, everybody[-1])
+    assert (seen.fenced, seen.states[MAIL, "*"].status) == (False, Status.WITHDRAWN)
+    places = list(LedgerLeaf.objects.order_by("seq").values_list("seq", flat=True))
+    assert places == list(range(latest_checkpoint().size))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("who,purpose\n", "columns person"),
+        (f"person,purpose\nnobody,{MAIL}\n", "line 2: person: Write user:"),
+        ("person,purpose\nuser:1,unheard_of\n", "line 2: purpose: the policy has no"),
+    ],
+)
+def test_a_faulty_file_names_the_line_and_the_field(policy, tmp_path, text, words):
+    path = tmp_path / "faulty.csv"
+    path.write_text(text)
+
+    with pytest.raises(CommandError, match=words):
+        run(path)
