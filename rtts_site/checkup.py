@@ -3,6 +3,7 @@
 import http.client
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from consent import people
+from consent.proof import sealing
 from decisioning.ingestion.setting_aside import count_set_aside
 from rtts_site import stack
 from rtts_site.foundation.redis_clients import redis_client
@@ -59,6 +61,14 @@ def check_database() -> Iterator[Finding]:
             return
         yield Finding(True, "All migrations are applied.")
     yield check_roles()
+    yield check_ledger(now=datetime.now(UTC))
+
+
+def check_ledger(*, now: datetime) -> Finding:
+    """Return whether entries of the consent ledger get their leaves as receipts promise."""
+    waits = sealing.lag(now=now)
+    words = f"The oldest consent entry without a leaf waits for {waits.total_seconds():.0f} s."
+    return Finding(waits < sealing.LATE_AFTER, words)
 
 
 def check_roles() -> Finding:

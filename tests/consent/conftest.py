@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from consent import policy_store, relay
+from consent.models import ConsentChange
 from rtts_site.foundation.redis_clients import redis_client
 from tests.consent.builders import POLICY
 
@@ -20,7 +21,8 @@ def committed(django_db_setup, django_db_blocker):
 
 @pytest.fixture
 def trusted(committed, redis):
-    """Return a Redis that the relay has looked at."""
+    """Return a Redis that the relay has looked at; it does not know what earlier tests put into force."""
+    ConsentChange.objects.filter(settled_at=None).update(settled_at=NOW)
     relay.restore_trust(redis_client(), now=NOW)
     return redis
 

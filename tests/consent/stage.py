@@ -18,7 +18,9 @@ MUCH_LATER = LATER + timedelta(seconds=61)  # the relay finishes what broke off
 DOORS = (
     (state, "add_fence"),
     (state, "write_state_if_newer"),
+    (state, "settle_recorded"),
     (state, "remove_fence"),
+    (ledger, "read_standing"),
     (ledger, "_commit"),
     (ledger, "_commit_merge"),
     (projection, "load_states"),
