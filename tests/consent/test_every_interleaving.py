@@ -36,12 +36,17 @@ def orders(one, other):
         yield [0 if place in places else 1 for place in range(total)]
 
 
+def restarts(kinds):
+    """Yield (order, killed, restart) of a pair: Redis restarts between any two steps of any order."""
+    for order in orders(*(LENGTHS[kind] for kind in kinds)):
+        yield from ((order, None, restart) for restart in range(1, len(order)))
+
+
 def plans(kinds):
-    """Yield (order, killed, restart) of a pair: nothing breaks, one is killed, Redis restarts, at each step."""
+    """Yield (order, killed, restart) of a pair: nothing breaks, or one is killed after any of its steps."""
     lengths = [LENGTHS[kind] for kind in kinds]
     for order in orders(*lengths):
         yield order, None, None
-        yield from ((order, None, restart) for restart in range(1, len(order)))
     for which in (0, 1):
         if kinds[which] == "reader":
             continue
@@ -90,8 +95,7 @@ def test_an_actor_makes_as_many_calls_as_the_plans_assume(scene, kind):
 def test_r05_orders_picked_at_random_never_honour_a_consent_after_its_end(scene):
     chance = random.Random(5)  # noqa: S311 - picks plans
     for kinds in PAIRS:
-        known = list(plans(kinds))
-        for plan in chance.sample(known, 3):
+        for plan in (*chance.sample([*plans(kinds)], 2), chance.choice([*restarts(kinds)])):
             check(scene(), kinds, *plan)
 
 
@@ -100,6 +104,16 @@ def test_r05_orders_picked_at_random_never_honour_a_consent_after_its_end(scene)
 def test_every_interleaving_of_a_pair_never_honours_a_consent_after_its_end(scene, kinds):
     played = 0
     for plan in plans(kinds):
+        check(scene(), kinds, *plan)
+        played += 1
+    print(f"{'-'.join(kinds)}: {played} plans")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kinds", PAIRS, ids="-".join)
+def test_a_restart_of_redis_between_any_two_steps_revives_no_consent(scene, kinds):
+    played = 0
+    for plan in restarts(kinds):
         check(scene(), kinds, *plan)
         played += 1
     print(f"{'-'.join(kinds)}: {played} plans")

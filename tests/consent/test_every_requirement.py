@@ -8,8 +8,8 @@ NAMED = re.compile(r"^\s*(?:async )?def test_(r|case_)(\d\d)_", re.MULTILINE)
 
 # Without a test, and why; whoever builds one takes it out of here.
 NOT_BUILT = "not built yet"
-REQUIREMENTS_WITHOUT: dict[int, str] = dict.fromkeys(range(1, 36), NOT_BUILT)
-CASES_WITHOUT: dict[int, str] = dict.fromkeys(range(1, 32), NOT_BUILT)
+REQUIREMENTS_WITHOUT: dict[int, str] = {}
+CASES_WITHOUT: dict[int, str] = dict.fromkeys((6, 26, 31), NOT_BUILT)
 
 
 def _tested() -> dict[str, set[int]]:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -182,6 +183,23 @@ def test_a_merge_keeps_the_stricter_and_tells_both_histories(trusted):
     assert ledger.everyone_in(account) == [account, device]
     told = list(entries.entries_of([account]))
     assert {entry.merged_from for entry in told} == {"", device}
+
+
+def test_case_12_an_objector_and_a_minor_who_are_one_have_the_strictest_of_both(trusted):
+    ana, ben = make_person(), make_person()
+    minor = replace(EVIDENCE, age_bracket="13_15", jurisdiction="US-TX")
+    for person, change, evidence in (
+        (ana, given(), EVIDENCE),
+        (ben, replace(given(), status=Status.OBJECTED), minor),
+    ):
+        ledger.record_change(person, [change], evidence=evidence, actor=SUBJECT, now=NOW)
+
+    ledger.merge_people(ben, ana, now=NOW)
+
+    seen = state.load_view(trusted, ana)
+    assert seen.states[ADS, "*"].status is Status.OBJECTED
+    assert (seen.age, seen.jurisdiction) == ("13_15", "DE US-TX")
+    assert state.load_view(trusted, ben).restricted
 
 
 def test_a_change_for_a_merged_person_reaches_who_they_are_now(trusted):

@@ -31,7 +31,7 @@ def is_allowed(client, person, purpose=ADS):
     return permits(POLICY, view, [purpose], channel="web", now=LAST).allowed
 
 
-def test_each_gets_back_what_was_said_for_them(trusted):
+def test_case_11_each_gets_back_what_was_said_for_them(trusted):
     device, account = make_person(), make_person()
     record(device, withdrawn())
     record(account, given())
