@@ -132,12 +132,14 @@ class Product:
         top = psutil.Process(self.pid(name))
         family = [top, *top.children(recursive=True)]
         for process in family:
-            process.suspend()
+            with suppress(psutil.NoSuchProcess):  # a child of its own accord, between the two
+                process.suspend()
         try:
             yield
         finally:
             for process in family:
-                process.resume()
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
 
 def _redis_pid(var):
