@@ -10,7 +10,6 @@ from rest_framework.response import Response
 
 from consent.rights.api import begin, described
 from consent.signals.honouring import GpcStatus, gpc_status
-from consent.rights.api import begin, described
 from decisioning.api.portraits import parse_fields, portrait
 from decisioning.decision_log import DecisionErased
 from decisioning.inspecting import DecisionUnavailable, Inspected, inspect

@@ -60,7 +60,9 @@ class Profile(msgspec.Struct, kw_only=True, eq=False, gc=False):
     swept: int = 0  # version of the aggregates whose retired families are gone
     bonds: Bonds | None = None
     members: dict[str, int] = {}  # of an account: people who did something for it -> when last, ms
-    erased_ms: int = 0  # of a tombstone: the person was erased then; `merged_into` is who came after
+    erased_ms: int = (
+        0  # of a tombstone: the person was erased then; `merged_into` is who came after
+    )
 
     @property
     def is_known(self) -> bool:

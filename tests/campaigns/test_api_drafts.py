@@ -97,7 +97,7 @@ def test_repeat_with_the_same_key_happens_once(web, mia):
 
     assert first.json()["id"] == second.json()["id"]
     assert second.headers["Idempotency-Replayed"] == "true"
-    assert other.status_code == 422
+    assert other.status_code == 409
     assert Change.objects.filter(title="One").count() == 1
 
 

@@ -13,9 +13,7 @@ from consent.policy import Status
 from tests.consent.builders import EVIDENCE
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SOURCE = Import(
-    name="test", evidence=replace(EVIDENCE, source="crm"), actor=Actor(kind="system")
-)
+SOURCE = Import(name="test", evidence=replace(EVIDENCE, source="crm"), actor=Actor(kind="system"))
 ANA, BEN, CLEO = ("p001" + letter * 20 for letter in "abc")
 
 
