@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.compliance import lag
+from consent import relay
 from consent.changes import Actor, ConsentChange, Evidence
 from consent.ledger import record_change
 from consent.models import ConsentChange as ChangeRow
@@ -91,6 +92,7 @@ def test_the_lag_of_changes_is_counted_from_recording_to_effect(live, redis):
     now = timezone.now()
     said("ana", Status.GIVEN)
     said("ben", Status.WITHDRAWN)
+    relay.settle(redis, now=now)
     slow = ChangeRow.objects.order_by("recorded_at").last()
     slow.settled_at = slow.recorded_at + timedelta(seconds=3)
     slow.save(update_fields=["settled_at"])
@@ -104,7 +106,6 @@ def test_the_lag_of_changes_is_counted_from_recording_to_effect(live, redis):
 def test_a_change_that_is_not_in_force_yet_is_counted_as_on_its_way(live, redis):
     trust(redis)
     said("ana", Status.WITHDRAWN)
-    ChangeRow.objects.update(settled_at=None)
 
     assert lag.lag_of(now=timezone.now() + timedelta(minutes=1)).waiting == 1
 
