@@ -21,6 +21,7 @@ from rtts_site.foundation.api_keys import SCOPES
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = "\n".join([README, *(path.read_text() for path in sorted(ROOT.glob("docs/*.md")))])
+RECEIPT = "01890000-0000-7000-8000-000000000000"
 OPEN_PATHS = {"/healthz", "/readyz", "/metrics"}
 
 
@@ -116,7 +117,9 @@ def test_every_address_is_served():
 
     assert len(named) > 20
     for path in named:
-        sample = re.sub(r"\{\w+\}", "offers", path.replace("{id}", "1")).rstrip("/")
+        sample = re.sub(
+            r"\{\w+\}", "offers", path.replace("{id}", "1").replace("{receipt}", RECEIPT)
+        ).rstrip("/")
         known = http.methods_of(sample) or sample in OPEN_PATHS or _is_djangos(sample)
         assert known, path
 
