@@ -32,7 +32,10 @@ KEEP_CHANGES = timedelta(days=30)  # of settled ones: claims and idempotency key
 
 def settle(client: redis.Redis, *, now: datetime) -> int:
     """Finish what is older than 5 seconds; return how many tokens and changes it was. Safe to run in parallel."""
-    _note_settled(client)
+    try:
+        _note_settled(client)
+    except Unwritten:  # they are in force all the same, and settled once more
+        logger.warning("consent.settled_not_noted", exc_info=True)
     return _settle_changes(client, now=now) + _settle_tokens(client, now=now)
 
 

@@ -187,7 +187,7 @@ def test_home_numbers_are_bounded_in_queries(live, django_assert_max_num_queries
     now = timezone.now()
     record([shown_row(1, now - timedelta(minutes=5))], [])
 
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         today = reports.today(now)
         hours = reports.decisions_per_hour(now, hours=24)
         warned = reports.warnings(now)

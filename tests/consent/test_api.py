@@ -158,7 +158,7 @@ def test_a_repeat_records_once_and_another_body_is_refused(shop):
 
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.content for answer in answers}) == 1
-    assert other.status_code == 422
+    assert other.status_code == 409
     assert ConsentEvent.objects.count() == before + 1
 
 
