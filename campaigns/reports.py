@@ -100,7 +100,9 @@ def _rights_due(now: datetime) -> Iterable[Warning]:
     for row in RightsRequest.objects.filter(
         state__in=RightsRequest.OPEN, due_at__lt=now + clocks.REMIND
     ).order_by("due_at"):
-        words = _("{request} is due on {day:%d %b %Y}").format(request=row, day=row.due_at)
+        words = _("{request} is due on {day}").format(
+            request=row, day=ACTIVE.day(row.due_at.date())
+        )
         yield Warning(words, reverse("admin:rtts-rights-one", args=[row.pk]))
 
 

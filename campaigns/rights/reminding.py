@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from campaigns.models.notices import Event
 from campaigns.notifying.telling import Happening, tell
 from consent.rights.running import reminders
+from rtts_site.foundation.language import ACTIVE
 
 logger = logging.getLogger("campaigns")
 
@@ -26,7 +27,8 @@ def remind(*, now: datetime) -> int:
         return 0
     handlers = list(User.objects.with_perm("consent.handle_rights", backend=BACKEND))
     lines = [
-        _("{request} is due on {day:%d %b %Y}").format(request=row, day=row.due_at) for row in due
+        _("{request} is due on {day}").format(request=row, day=ACTIVE.day(row.due_at.date()))
+        for row in due
     ]
     for line in lines:
         happening = Happening(event=Event.ALERT, text=line)

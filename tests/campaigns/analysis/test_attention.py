@@ -60,6 +60,7 @@ ARGS = {
     "language": "qq",
     "arm": "a",
     "experiment": "Other",
+    "segment": "Gold members",
     "cap": {"limit": 3, "counts": "impression", "scope": "person", "window_s": 86_400},
 }
 
