@@ -38,6 +38,10 @@ class PersonAdmin(ReadOnlyAdmin):
     search_help_text = IN_WORDS
     change_form_template = "consent/person.html"
 
+    @admin.display(boolean=True, description=gettext_lazy("restricted"))
+    def restricted(self, row: Person) -> bool:
+        return row.restricted
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Person], search_term: str
     ) -> tuple[QuerySet[Person], bool]:

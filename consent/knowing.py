@@ -11,7 +11,7 @@ from consent.projection import RESIDENCE
 
 FIELDS: Final = [
     *("age_bracket", "age_known_by", "age_turns_at"),
-    *("jurisdiction", "jurisdiction_known_by", "suppressed"),
+    *("jurisdiction", "jurisdiction_known_by", "suppressed", "restriction_asked"),
 ]
 SURE: Final = frozenset({"staff", "system"})  # whose word may make somebody older
 MAX_PLACES: Final = 8  # that somebody may live in; with more of them it is not known
@@ -73,3 +73,4 @@ def join(target: Person, source: Person) -> None:
         target.jurisdiction = " ".join(places[:MAX_PLACES])
         target.jurisdiction_known_by = "merge" if places else ""
     target.suppressed = sorted({*target.suppressed, *source.suppressed})
+    target.restriction_asked = target.restriction_asked or source.restriction_asked

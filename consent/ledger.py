@@ -308,7 +308,7 @@ def _write(
     save_states(row.id, states)
     row.version += 1
     row.changed_at = Now()
-    row.save(update_fields=["version", "changed_at", "merged_into", "restricted", *knowing.FIELDS])
+    row.save(update_fields=["version", "changed_at", "merged_into", *knowing.FIELDS])
 
 
 def _finish(client: redis.Redis, row: ChangeRow, *, now: datetime) -> Recorded:
@@ -352,7 +352,7 @@ def _commit_merge(source: str, target: str, *, now: datetime) -> None:
             _merge_entry(key, what, source=source, target=target, now=now)
             for key, what in stamped.items()
         ]
-        rows[source].merged_into, rows[source].restricted = target, True
+        rows[source].merged_into = target
         knowing.join(rows[target], rows[source])
         _write(rows[source], cipher, [], {})
         _write(rows[target], cipher, entries, stamped)

@@ -82,7 +82,7 @@ class Person(models.Model):
     partition = models.PositiveSmallIntegerField()
     version = models.PositiveBigIntegerField(default=0)  # one more with every change
     merged_into = models.CharField(max_length=24, blank=True, default="")
-    restricted = models.BooleanField(default=False)
+    restriction_asked = models.BooleanField(default=False)
     erased_at = models.DateTimeField(null=True, blank=True)
     age_bracket = models.CharField(max_length=8, choices=BRACKETS, default="unknown")
     age_known_by = models.CharField(max_length=20, blank=True, default="")  # "stated", "staff"
@@ -104,6 +104,11 @@ class Person(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def restricted(self) -> bool:
+        """Return whether nothing may be done with their data but keep it."""
+        return self.restriction_asked or bool(self.merged_into) or self.erased_at is not None
 
 
 class Identity(models.Model):

@@ -73,7 +73,7 @@ def _part(source: str, target: str, theirs: set[str], *, now: datetime, by: str)
             row.version += 1
             if not row.merged_into:  # of who is another, it says since when
                 row.changed_at = Now()
-            row.save(update_fields=["version", "changed_at", "merged_into", "restricted"])
+            row.save(update_fields=["version", "changed_at", "merged_into", "restriction_asked"])
     return path
 
 
@@ -89,7 +89,9 @@ def _free(source: str, rows: dict[str, Person], theirs: set[str], path: Sequence
     for person in theirs - {source}:
         if rows[person].merged_into in path:
             rows[person].merged_into = source
-    rows[source].merged_into, rows[source].restricted = "", False
+    rows[source].merged_into = ""
+    # Whose wish it was since they became one is not known: it holds for both.
+    rows[source].restriction_asked |= rows[path[-1]].restriction_asked
 
 
 def _apart(

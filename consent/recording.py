@@ -1,5 +1,6 @@
 """The two statements of a change of consent: one reads all that it rests on, one writes all that it does or nothing."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -171,7 +172,12 @@ def _values_of(model: type[Model]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def _placeholders(model: type[Model]) -> str:
-    return ", ".join(f"%s::{field.cast_db_type(connection)}" for field in _fields(model))
+    return ", ".join(f"%s::{_cast(field)}" for field in _fields(model))
+
+
+def _cast(field: Any) -> str:
+    # Without its length: an explicit cast cuts what is too long, an insert refuses it.
+    return re.sub(r"\(\d+\)", "", field.cast_db_type(connection))
 
 
 def _stored(model: type[Row], found: Sequence[Any]) -> Row | None:

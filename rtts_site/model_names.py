@@ -26,7 +26,7 @@ COLUMNS: Final = (
     *(_("approved at"), _("approved by"), _("authors"), _("base"), _("created at"), _("created by")),
     *(_("decided at"), _("digest"), _("event id"), _("key"), _("leaf hash"), _("merged into")),
     *(_("name"), _("policy"), _("published at"), _("published by"), _("read at"), _("reader")),
-    *(_("recorded at"), _("restores"), _("restricted"), _("state"), _("submitted at")),
+    *(_("recorded at"), _("restores"), _("restricted"), _("restriction asked"), _("state"), _("submitted at")),
     *(_("submitted by"), _("tags"), _("title"), _("version"), _("what"), _("why"), _("consent version")),
 )  # fmt: skip
 

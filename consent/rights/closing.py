@@ -79,10 +79,10 @@ def _open(person: str, *, now: datetime) -> None:
     again = people.person_after(person, pepper=settings.RTTS_PEPPER)
     with transaction.atomic():
         row = lock_person(person, now=now)
-        row.merged_into, row.restricted = again, True
+        row.merged_into = again
         row.version += 1
         row.changed_at = Now()
-        row.save(update_fields=["merged_into", "restricted", "version", "changed_at"])
+        row.save(update_fields=["merged_into", "version", "changed_at"])
         opened = Suppression.objects.filter(kind=Suppression.PERSON, digest=person)
         opened.update(again=again, lifted_at=now)
     finish_openings(now=now)

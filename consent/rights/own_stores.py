@@ -22,19 +22,21 @@ from consent.models import (
 )
 from consent.person_keys import mark_erased
 from consent.projection import put_in_force
-from consent.proof.erasing import erase_bodies
+from consent.proof.erasing import erase_bodies, seal_first
 from consent.receipts import NoSuchReceiptError, load_receipt
-from consent.rights.stores import Section, Store, Subject, exempt, on_finding, register
+from consent.rights.copies import other_requests
+from consent.rights.stores import NotYet, Section, Store, Subject, exempt, on_finding, register
 from rtts_site.foundation.models import IdempotentRequest
 from rtts_site.foundation.redis_clients import redis_client
 
 # What stays of a person who was erased: that nothing may be done with what comes under this id.
-KEPT = frozenset({"id", "partition", "version", "changed_at", "restricted", "erased_at"})
+KEPT = frozenset({"id", "partition", "version", "changed_at", "erased_at"})
 
 
 def register_stores() -> None:
     """Register all of them; in the order in which they are erased."""
     on_finding(_find)
+    register(other_requests())
     register(_rows("states of consent", ConsentState, tell=True))
     register(_rows("changes of consent on their way", ConsentChange))
     register(_rows("identities", Identity, tell=True))
@@ -88,13 +90,12 @@ def _exempt_others() -> None:
     )
     exempt(
         [
-            "table:consent.RightsRequest",
             "table:consent.Suppression",
             "table:consent.LegalHold",
             "table:consent.CapsuleOpening",
             "folder:erasures.jsonl",
         ],
-        because="the proof of the erasure itself: keyed hashes; what was asked is sealed until it is done, a capsule until its day",
+        because="the proof of the erasure itself: keyed hashes; a capsule is sealed until its day",
     )
     exempt(
         [
@@ -112,6 +113,7 @@ def _exempt_others() -> None:
     exempt(
         [
             "redis:{}:fences",
+            "redis:consent:settled",
             "redis:due:{}",
             "redis:{}:trust",
             "redis:lease:drain:{}",
@@ -175,24 +177,24 @@ def _blank(row: Person) -> dict[str, Any]:
 
 
 def _has_content(row: Person) -> bool:
-    return bool(_blank(row)) or not row.restricted
+    return bool(_blank(row)) or row.erased_at is None
 
 
 def _empty_people(subject: Subject, now: datetime) -> int:
     emptied, client = 0, redis_client()
     known = {row.id: row for row in _people(subject)}
     fresh = [
-        Person(id=one, partition=ids.partition_of(one), changed_at=now, restricted=True)
+        Person(id=one, partition=ids.partition_of(one), changed_at=now, erased_at=now)
         for one in subject.people
         if one not in known
     ]
     Person.objects.bulk_create(fresh, ignore_conflicts=True)
     for row in known.values():
         emptied += _has_content(row)
-        changes = {**_blank(row), "restricted": True, "version": models.F("version") + 1}
-        Person.objects.filter(id=row.id).update(**changes, changed_at=Now())
-    if any(field.attname == "erased_at" for field in Person._meta.concrete_fields):
-        Person.objects.filter(id__in=subject.people, erased_at=None).update(erased_at=now)
+        changes = {**_blank(row), "version": models.F("version") + 1}
+        Person.objects.filter(id=row.id).update(
+            **changes, erased_at=row.erased_at or now, changed_at=Now()
+        )
     for one in subject.people:
         put_in_force(client, one)
     return emptied
@@ -208,12 +210,18 @@ def _keys(subject: Subject) -> Any:
 
 
 def _destroy_keys(subject: Subject, now: datetime) -> int:
-    """Destroy the keys, forget whose they were, delete what they encrypted; return how many things that were."""
+    """Destroy the keys, forget whose they were, delete what they encrypted; return how many things that were.
+
+    Raises:
+        NotYet: another process is sealing what they encrypted.
+    """
     rows = list(_keys(subject))
     keys = [row.key_id for row in rows]
     PersonKey.objects.filter(key_id__in=keys, destroyed_at=None).update(
         wrapped=None, destroyed_at=now
     )
+    if seal_first(keys, now=now):
+        raise NotYet("What they said last is being sealed into the ledger.")
     # Until their bodies are gone the rows keep the person, so that a step that broke off finds them again.
     bodies = erase_bodies(keys, now=now) if keys else 0
     PersonKey.objects.filter(key_id__in=keys).update(person="")

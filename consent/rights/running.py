@@ -15,6 +15,7 @@ from consent.policy import Status
 from consent.projection import lock_person, put_in_force
 from consent.rights import clocks, erasing, exporting
 from consent.rights.asking import NotPossible, asked, subject_of
+from consent.rights.copies import COPIES, held_alone
 from consent.rights.stores import NotYet
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -85,10 +86,10 @@ def _restrict(request: RightsRequest, now: datetime) -> int:
     state.add_fence(client, person, token, now_ms=int(now.timestamp() * 1000))
     with transaction.atomic():
         row = lock_person(person, now=now)
-        row.restricted = not lifted
+        row.restriction_asked = not lifted
         row.version += 1
         row.changed_at = now
-        row.save(update_fields=["restricted", "version", "changed_at"])
+        row.save(update_fields=["restriction_asked", "version", "changed_at"])
     put_in_force(client, person, tokens=[token])
     request.outcome = "restriction lifted" if lifted else "restricted"
     request.save(update_fields=["outcome"])
@@ -114,9 +115,7 @@ STEPS: Final[Mapping[str, Sequence[tuple[str, Step]]]] = {
     Kind.RESTRICTION: (("restrict", _restrict), ("tell", _tell)),
     Kind.ERASURE: erasing.STEPS,
 }
-KEEPS_SUBJECT: Final = frozenset(
-    {Kind.ACCESS.value, Kind.PORTABILITY.value}
-)  # until the file is gone
+KEEPS_SUBJECT: Final = COPIES  # until the file is gone
 
 
 def go_on(*, now: Callable[[], datetime]) -> int:
@@ -137,7 +136,18 @@ def _claim(now: datetime) -> RightsRequest | None:
 
 
 def run(request: RightsRequest, *, now: Callable[[], datetime]) -> int:
-    """Do the steps that are left, until one has to wait or the request is done; return how many were done."""
+    """Do the steps that are left, until one has to wait or the request is done; return how many were done.
+
+    0 where another process is at it, however long that takes.
+    """
+    with held_alone(request) as is_held:
+        if not is_held:
+            return 0
+        request.refresh_from_db()
+        return _run(request, now=now) if request.state == State.RUNNING else 0
+
+
+def _run(request: RightsRequest, *, now: Callable[[], datetime]) -> int:
     number = 0
     for name, step in steps_left(request):
         try:

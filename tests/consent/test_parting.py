@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from consent import entries, ledger, parting, state
 from consent.models import Person
 from consent.policy import permits
@@ -184,3 +186,32 @@ def test_who_is_parted_second_leaves_nothing_of_what_the_first_said_since(truste
 
     assert is_allowed(trusted, account)
     assert not is_allowed(trusted, phone)
+
+
+@pytest.mark.parametrize("of", ["source", "target"])
+def test_r23_a_restriction_outlasts_merges_and_partings(trusted, of):
+    device, account = make_person(), make_person()
+    record(device, given())
+    record(account, given())
+    asks = device if of == "source" else account
+    Person.objects.filter(id=asks).update(restriction_asked=True)
+
+    ledger.merge_people(device, account, now=LATER)
+    assert not is_allowed(trusted, account)
+
+    parting.part_people(device, account, now=LAST)
+    assert not is_allowed(trusted, account)
+    assert not is_allowed(trusted, device)
+
+
+def test_parting_restricts_nobody_who_did_not_ask(trusted):
+    device, account = make_person(), make_person()
+    record(device, given())
+    record(account, given())
+    ledger.merge_people(device, account, now=LATER)
+    assert Person.objects.get(id=device).restricted
+
+    parting.part_people(device, account, now=LAST)
+
+    assert is_allowed(trusted, account)
+    assert is_allowed(trusted, device)
