@@ -127,6 +127,11 @@ def fences_key(partition: int) -> str:
     return f"{tag(partition)}:fences"
 
 
+def settled_key(partition: int) -> str:
+    """Return the key of a partition's list of changes in force that PostgreSQL has not heard of: ``<ms> <token>``."""
+    return f"{tag(partition)}:settled"
+
+
 def trust_key(partition: int) -> str:
     """Return the key of the hash that says which Redis process has every acknowledged consent of a partition."""
     return f"{tag(partition)}:trust"

@@ -25,7 +25,7 @@ COMMIT_WITHIN = timedelta(
     seconds=60
 )  # a change is visible in PostgreSQL this long after it was recorded, or never
 RESTORE_LOCK = 7_201  # of PostgreSQL's advisory locks
-MOST_NOTED = 5_000  # changes in one statement
+MOST_NOTED = 50  # changes of each partition in one statement
 WATERMARK_STEP_MS = 30_000
 KEEP_CHANGES = timedelta(days=30)  # of settled ones: claims and idempotency keys
 

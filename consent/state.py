@@ -17,7 +17,6 @@ from consent import people
 from consent.policy import UNAVAILABLE, AgeBracket, ConsentView, EventType, State, Status
 
 CHANGE, EVENT, MERGE = "change:", "event:", "merge:"  # kinds of fence token
-SETTLED = "consent:settled"  # list: "<epoch ms> <token>" of changes in force that PostgreSQL has not heard of
 Command = tuple[str | bytes, ...]
 
 
@@ -221,18 +220,36 @@ answered, asked on the same connection, has another run id than `view.run_id`.
 
 _ADD_FENCE = ADD_FENCE_LUA + "add_fence(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])"
 
-_SETTLE = """
+_PUT = """
 local newer = tonumber(ARGV[1]) > tonumber(redis.call('HGET', KEYS[1], 'v') or '-1')
 if newer then
   redis.call('HSET', KEYS[1], 'v', ARGV[1], 's', ARGV[2])
   redis.call('PUBLISH', 'changed:' .. ARGV[3], '')
 end
+local function lower(token)
+  redis.call('HDEL', KEYS[2], token)
+  redis.call('ZREM', KEYS[3], ARGV[3] .. ' ' .. token)
+end
+"""
+
+_SETTLE = (
+    _PUT
+    + """
 for i = 4, #ARGV do
-  redis.call('HDEL', KEYS[2], ARGV[i])
-  redis.call('ZREM', KEYS[3], ARGV[3] .. ' ' .. ARGV[i])
+  lower(ARGV[i])
 end
 return newer and 1 or 0
 """
+)
+
+# The note is written by whoever wrote the state: there is none of a change that is not in force.
+_SETTLE_AND_NOTE = (
+    _PUT
+    + """
+lower(ARGV[4])
+redis.call('RPUSH', KEYS[4], ARGV[5] .. ' ' .. ARGV[4])
+"""
+)
 
 _REMOVE_FENCE = """
 redis.call('HDEL', KEYS[1], ARGV[2])
@@ -273,16 +290,17 @@ def settle_recorded(
 
     The relay takes the note to PostgreSQL, so that nobody waits for a second commit.
     """
-    pipeline = client.pipeline(transaction=False)
-    pipeline.eval(_SETTLE, 3, *_settle_keys(person), version, packed, person, token)
-    pipeline.rpush(SETTLED, f"{at_ms} {token}")
-    pipeline.execute()
+    keys = *_settle_keys(person), people.settled_key(people.partition_of(person))
+    client.eval(_SETTLE_AND_NOTE, 4, *keys, version, packed, person, token, at_ms)
 
 
 def take_settled(client: redis.Redis, *, most: int) -> list[tuple[str, int]]:
-    """Take (token, epoch ms) of changes that came into force since; one round trip."""
-    taken = cast("list[bytes] | None", client.lpop(SETTLED, most))
-    pairs = (one.decode().partition(" ") for one in taken or ())
+    """Take (token, epoch ms) of changes that came into force since, `most` of each partition; one round trip."""
+    pipeline = client.pipeline(transaction=False)
+    for partition in range(people.PARTITIONS):
+        pipeline.lpop(people.settled_key(partition), most)
+    found = cast("list[list[bytes] | None]", pipeline.execute())
+    pairs = (one.decode().partition(" ") for taken in found for one in taken or ())
     return [(token, int(at_ms)) for at_ms, _, token in pairs]
 
 

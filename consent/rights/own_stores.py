@@ -113,7 +113,7 @@ def _exempt_others() -> None:
     exempt(
         [
             "redis:{}:fences",
-            "redis:consent:settled",
+            "redis:{}:settled",
             "redis:due:{}",
             "redis:{}:trust",
             "redis:lease:drain:{}",

@@ -9,6 +9,7 @@ from django.db import DataError, IntegrityError, ProgrammingError, connection, t
 from consent import entries, ledger, relay, state
 from consent.ids import uuid7
 from consent.models import ConsentChange, ConsentEvent, ConsentState, Person
+from consent.people import consent_key, partition_of, settled_key
 from consent.policy import Status, permits
 from rtts_site import embedded
 from tests.consent.builders import (
@@ -137,12 +138,30 @@ def test_case_03_the_relay_brings_a_committed_change_into_force(trusted):
     ana = make_person()
     record(ana, given())
     ConsentChange.objects.filter(person=ana).update(settled_at=None)
-    trusted.delete(state.people.consent_key(ana), state.SETTLED)
+    trusted.delete(state.people.consent_key(ana), settled_key(partition_of(ana)))
 
     relay.settle(trusted, now=NOW + timedelta(seconds=6))
 
     assert is_allowed(trusted, ana)
     assert ConsentChange.objects.get(person=ana).settled_at is not None
+
+
+def test_a_change_that_redis_refused_is_not_noted_as_in_force(trusted):
+    ana = make_person()
+    record(ana, given())
+    trusted.delete(consent_key(ana))
+    trusted.set(consent_key(ana), "of another type")  # each write of the state fails, no other does
+
+    answer = record(ana, withdrawn(), now=LATER)
+    relay.settle(trusted, now=LATER)
+
+    waiting = ConsentChange.objects.get(person=ana, version=answer.version)
+    assert not answer.in_force
+    assert waiting.settled_at is None
+    trusted.delete(consent_key(ana))
+    relay.settle(trusted, now=LATER + 2 * relay.SETTLE_AFTER)
+    assert state.load_view(trusted, ana).states[ADS, "*"].status is Status.WITHDRAWN
+    assert not state.load_view(trusted, ana).fenced
 
 
 def test_case_05_a_change_that_is_rolled_back_never_reaches_the_cache(trusted):
