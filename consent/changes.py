@@ -10,6 +10,7 @@ from consent.policy import EVENT_TYPES, EVERY_CHANNEL, GRANTING, EventType, Stat
 MAX_SKEW = timedelta(minutes=5)  # of a sender's clock ahead of ours
 NEUTRAL = frozenset({Status.UNKNOWN, Status.REQUESTED, Status.DEFERRED})
 STATED = tuple(status for status in Status if status is not Status.EXPIRED)  # expiry is computed
+DENYING = frozenset(STATED) - GRANTING - NEUTRAL
 
 ActorKind = Literal["subject", "guardian", "agent", "system", "staff"]
 States = Mapping[tuple[str, str], State]
@@ -111,6 +112,8 @@ def apply_changes(
         said = _stated(change, now=now)
         for key in _touched(result, change):
             standing = result.get(key) or result.get((change.purpose, EVERY_CHANNEL))
+            if standing is not None and _may_be_older(change, standing, now=now):
+                continue
             settled = settle(standing, said)
             if settled is not standing:
                 result[key] = settled
@@ -128,6 +131,16 @@ def _stated(change: ConsentChange, *, now: datetime) -> State:
         change.over_gpc,
         change.notice,
     )
+
+
+def _may_be_older(change: ConsentChange, standing: State, *, now: datetime) -> bool:
+    """Return whether a grant by a clock ahead of ours may have been said before a denial that stands.
+
+    Its clock is wrong by up to the skew that is let pass, so it may be as much older than its arrival.
+    """
+    if change.status not in GRANTING or change.event_time <= now:
+        return False
+    return standing.status in DENYING and standing.since >= (now - MAX_SKEW).timestamp()
 
 
 def _touched(states: States, change: ConsentChange) -> Iterator[tuple[str, str]]:

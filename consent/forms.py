@@ -75,7 +75,9 @@ class ChangeForm(StrictSerializer):
     event_type = serializers.ChoiceField(
         list(EVENT_TYPES), default="expressed", help_text="How clearly the person said it."
     )
-    event_time = serializers.DateTimeField(help_text="When the person said it.")
+    event_time = serializers.DateTimeField(
+        help_text="When they said it; a grant ahead of our clock ends no denial of the last 5 minutes."
+    )
     expires_at = serializers.DateTimeField(
         required=False, allow_null=True, default=None, help_text="No later than the policy says."
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from consent import policy_store
-from consent.changes import Actor, ConsentChange, Evidence
+from consent.changes import DENYING, Actor, ConsentChange, Evidence
 from consent.ledger import current_person, record_change
 from consent.models import Person
 from consent.policy import EVERY_CHANNEL, GRANTING, PolicySpec, State, Status
@@ -58,7 +58,7 @@ def honour_gpc(persons: Iterable[str], *, now: datetime) -> int:
     exempt = _where_it_has_no_effect(policy, owners)
     honoured = 0
     for person in owners:
-        changes = list(_opt_outs(concerned, known.get(person, {}), now=now))
+        changes = list(opt_outs(concerned, known.get(person, {}), now=now))
         if changes and person not in exempt:
             record_change(
                 person,
@@ -77,15 +77,16 @@ def _where_it_has_no_effect(policy: PolicySpec, persons: Collection[str]) -> fro
     return frozenset(person for person, place in rows if not ready.terms(place).gpc_denies)
 
 
-def _opt_outs(
-    concerned: Iterable[str], states: States, *, now: datetime
-) -> Iterator[ConsentChange]:
+def opt_outs(concerned: Iterable[str], states: States, *, now: datetime) -> Iterator[ConsentChange]:
+    """Yield what a person's states lack of what the signal denies; a choice in its sight stays."""
     for purpose in sorted(concerned):
         said = [state for (one, _), state in states.items() if one == purpose]
-        everywhere = states.get((purpose, EVERY_CHANNEL))
         chosen = any(state.over_gpc and state.status in GRANTING for state in said)
-        is_open = everywhere is None or any(state.status in GRANTING for state in said)
-        if is_open and not chosen:
+        # Whatever is no denial is open: where people are not asked first, "unknown" allows.
+        is_denied = (purpose, EVERY_CHANNEL) in states and all(
+            state.status in DENYING for state in said
+        )
+        if not is_denied and not chosen:
             yield ConsentChange(
                 purpose=purpose, status=Status.WITHDRAWN, event_time=now, event_type="explicit"
             )

@@ -6,6 +6,8 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from consent.changes import (
+    DENYING,
+    MAX_SKEW,
     NEUTRAL,
     apply_changes,
     comes_too_early,
@@ -90,6 +92,44 @@ def test_case_09_a_wrong_clock_makes_no_consent_effective_early(year):
     assert said.since <= NOW.timestamp()
     assert comes_too_early(given(at=wrong), now=NOW) is (year == 2038)
     assert denied[ADS, "*"].status is Status.WITHDRAWN
+
+
+@for_all(
+    denial=st.sampled_from(sorted(DENYING)),
+    ahead=st.timedeltas(timedelta(microseconds=1), MAX_SKEW),
+    before=st.timedeltas(timedelta(), MAX_SKEW),
+    channels=st.tuples(st.sampled_from(["*", "web"]), st.sampled_from(["*", "web"])),
+    grant=st.sampled_from(sorted(GRANTING)),
+)
+def test_case_09_a_grant_by_a_fast_clock_ends_no_denial_that_may_be_younger(
+    denial, ahead, before, channels, grant
+):
+    said_no, said_yes = channels
+    standing = {(ADS, said_no): State(denial, (NOW - before).timestamp())}
+    yes = replace(given(at=NOW + ahead, channel=said_yes), status=grant)
+
+    after = apply_changes(standing, [yes], now=NOW)
+
+    touched = after[ADS, said_no] if said_yes in (said_no, "*") else after.get((ADS, said_yes))
+    assert touched is None or touched.status is denial
+
+
+@pytest.mark.parametrize(
+    ("event_time", "denied_at", "holds"),
+    [
+        (NOW + MAX_SKEW, NOW - MAX_SKEW, False),
+        (NOW + MAX_SKEW, NOW - MAX_SKEW - timedelta(milliseconds=1), True),
+        (NOW + timedelta(milliseconds=1), NOW - timedelta(seconds=10), False),
+        (NOW, NOW - timedelta(seconds=10), True),
+        (NOW, NOW, False),
+    ],
+)
+def test_case_09_the_edges_of_a_grant_by_a_fast_clock(event_time, denied_at, holds):
+    standing = {(ADS, "*"): State(Status.WITHDRAWN, denied_at.timestamp())}
+
+    after = apply_changes(standing, [given(at=event_time)], now=NOW)
+
+    assert (after[ADS, "*"].status is Status.GIVEN) is holds
 
 
 def test_case_09_a_clock_that_steps_back_gives_no_second_life():

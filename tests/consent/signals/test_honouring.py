@@ -2,14 +2,26 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 
 import pytest
 
+from consent.changes import STATED, Evidence, apply_changes
 from consent.entries import entries_of
 from consent.ledger import record_change
-from consent.policy import EVERY_CHANNEL, PurposeSpec, Status, seal_policy
+from consent.policy import (
+    EVERY_CHANNEL,
+    GRANTING,
+    ConsentView,
+    JurisdictionSpec,
+    PurposeSpec,
+    State,
+    Status,
+    permits,
+    seal_policy,
+)
 from consent.projection import load_states
-from consent.signals.honouring import concerned_by_gpc, gpc_status, honour_gpc
+from consent.signals.honouring import concerned_by_gpc, gpc_status, honour_gpc, opt_outs
 from consent.signals.stopping import stop_messages
 from tests.consent.builders import ADS, CARE, EVIDENCE, MAIL, NOW, SUBJECT, given, make_person
 from tests.consent.conftest import record_policy
@@ -94,6 +106,48 @@ def test_r13_a_choice_in_sight_of_the_signal_stays():
     assert honour_gpc([person], now=LATER) == 0
 
     assert states(person)[ADS] is Status.GIVEN
+
+
+ONE = [None] + [
+    State(status, since, event_type="explicit", over_gpc=over)
+    for status in STATED
+    for since in (NOW.timestamp(), (LATER + timedelta(days=1)).timestamp())
+    for over in (False, True)
+]
+MATRIX = [
+    {(ADS, channel): one for channel, one in zip(("*", "web"), pair, strict=True) if one}
+    for pair in product(ONE, ONE)
+]
+
+
+@pytest.mark.parametrize("basis", ["consent", "legitimate_interest", "contract"])
+@pytest.mark.parametrize("mechanism", ["opt_in", "opt_out", "notice_only"])
+def test_r14_what_the_browser_said_holds_without_the_browser(basis, mechanism):
+    purpose = PurposeSpec(key=ADS, name="Ads", gpc=True, basis=basis, mechanism=mechanism)
+    place = JurisdictionSpec(key="us-ca", name="California", codes=("*",), mechanism=mechanism)
+    policy = seal_policy([purpose], version=1, jurisdictions=[place])
+    for states in MATRIX:
+        after = apply_changes(states, list(opt_outs([ADS], states, now=LATER)), now=LATER)
+
+        assert list(opt_outs([ADS], after, now=LATER)) == []
+        if any(one.over_gpc and one.status in GRANTING for one in states.values()):
+            assert after == states  # chosen in the signal's sight
+            continue
+        view = ConsentView(
+            version=1, fenced=False, trusted=True, states=after, jurisdiction="US-CA"
+        )
+        for channel in ("*", "web", "sms"):
+            assert not permits(policy, view, [ADS], channel=channel, now=LATER).allowed
+
+
+def test_r12_who_is_unknown_is_opted_out_as_well():
+    person = make_person()
+    record_change(person, [given(ADS)], evidence=Evidence(), actor=SUBJECT, now=NOW)
+    assert states(person)[ADS] is Status.UNKNOWN
+
+    assert honour_gpc([person], now=LATER) == 1
+
+    assert states(person)[ADS] is Status.WITHDRAWN
 
 
 def test_r13_none_applied_overridden():
