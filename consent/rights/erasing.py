@@ -1,4 +1,4 @@
-"""The steps of an erasure: fence, stop, remove from every store, destroy keys, look again, certify. Each may be repeated."""
+"""The steps of an erasure: fence, stop, seal, remove from every store, destroy keys, look again, certify. Each may be repeated."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,16 +11,17 @@ import redis
 from consent import state
 from consent.models import PersonKey, RightsRequest
 from consent.projection import put_in_force
+from consent.proof.erasing import seal_first
 from consent.proof.tables import LedgerCheckpoint
 from consent.receipts import sign_receipt
 from consent.rights import anchor, closing
 from consent.rights.asking import asked, sealed, subject_of
 from consent.rights.capsules import place_hold
+from consent.rights.copies import wait_for_copies
 from consent.rights.replaying import unreplayed
 from consent.rights.stores import NotYet, Subject, find_subject, registered
 from rtts_site.foundation.redis_clients import redis_client
 
-Kind, State = RightsRequest.Kind, RightsRequest.State
 REST: Final = timedelta(
     seconds=8
 )  # what was read before the fence is written by then, and found again
@@ -69,24 +70,8 @@ def plan(request: RightsRequest, now: datetime) -> int:
 
 
 def wait_for_exports(request: RightsRequest, now: datetime) -> int:
-    """Let a copy that the person asked for be made and fetched first; an export is never of half an erasure.
-
-    Raises:
-        NotYet: one is on its way, or was not fetched yet.
-    """
-    mine = set(subject_of(request).people)
-    others = RightsRequest.objects.filter(kind__in=(Kind.ACCESS, Kind.PORTABILITY)).exclude(
-        subject=b""
-    )
-    for other in others:
-        if not mine & set(subject_of(other).people):
-            continue
-        if other.is_open:
-            raise NotYet("Their copy is made first.")
-        if other.file and not any(step["name"] == "fetched" for step in other.steps):
-            raise NotYet(
-                "Their copy waits to be fetched; it is erased when it was, or after 7 days."
-            )
+    """Let a copy that the person asked for be made and fetched first."""
+    wait_for_copies(subject_of(request), now=now)
     return 0
 
 
@@ -118,6 +103,18 @@ def stop(request: RightsRequest, now: datetime) -> int:
     for stopper in _stoppers:
         stopper(subject, f"erase:{request.pk}", now)
     return len(_stoppers)
+
+
+def seal(request: RightsRequest, now: datetime) -> int:
+    """Have all that they ever said sealed, so that the tree proves what was there once it is gone.
+
+    Raises:
+        NotYet: another process is sealing it.
+    """
+    keys = PersonKey.objects.filter(person__in=subject_of(request).people)
+    if waiting := seal_first(keys.values_list("key_id", flat=True), now=now):
+        raise NotYet(f"{waiting} entries are being sealed into the ledger.")
+    return 0
 
 
 def look_again(request: RightsRequest, now: datetime) -> int:
@@ -221,6 +218,7 @@ STEPS: Final = (
     ("hold", hold),
     ("tell", tell),
     ("stop", stop),
+    ("seal", seal),
     ("remove", remove),
     ("look again", look_again),
     ("certify", certify),

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ from consent.models import NoticeText, RightsRequest
 from consent.rights.stores import Section, Subject, registered
 
 KEPT: Final = timedelta(days=7)
+LEFT_BEHIND: Final = timedelta(hours=1)  # an export that nobody wrote to for as long was killed
 # What people gave us themselves or made by what they did: article 20, not what was derived.
 PORTABLE: Final = frozenset(
     {
@@ -54,7 +56,8 @@ def write_export(request: RightsRequest, subject: Subject, *, now: datetime) -> 
     """
     name = f"{request.pk}-{os.urandom(8).hex()}.zip"
     wanted = PORTABLE if request.kind == RightsRequest.Kind.PORTABILITY else None
-    with tempfile.TemporaryDirectory(dir=folder()) as scratch:
+    _drop_scratch(request)
+    with tempfile.TemporaryDirectory(prefix=_scratch(request), dir=folder()) as scratch:
         counts = _spread(Path(scratch), subject, wanted)
         draft = Path(scratch) / "export.zip"
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -180,11 +183,40 @@ def _plain(value: Any) -> Any:
         return str(value)
 
 
+def drop_copy(request: RightsRequest) -> None:
+    """Delete the file of a request, and what a killed worker left of one."""
+    if request.file:
+        (folder() / request.file).unlink(missing_ok=True)
+    _drop_scratch(request)
+
+
+def _scratch(request: RightsRequest) -> str:
+    return f"{request.pk}-scratch-"
+
+
+def _drop_scratch(request: RightsRequest) -> None:
+    for path in folder().glob(f"{_scratch(request)}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _forget_scratch(*, now: datetime) -> int:
+    """Delete what killed workers left, unencrypted; return how many exports that was."""
+    gone = 0
+    for path in folder().iterdir():
+        if not path.is_dir():
+            continue
+        written = max(one.stat().st_mtime for one in (path, *path.iterdir()))
+        if written < (now - LEFT_BEHIND).timestamp():
+            shutil.rmtree(path)
+            gone += 1
+    return gone
+
+
 def forget_expired(*, now: datetime) -> int:
-    """Delete the files whose time is over, and any that no request knows; return how many."""
+    """Delete the files whose time is over, any that no request knows and what killed workers left; return how many."""
     fresh = RightsRequest.objects.filter(file_expires_at__gt=now).exclude(file="")
     known = set(fresh.values_list("file", flat=True))
-    gone = 0
+    gone = _forget_scratch(now=now)
     for path in folder().glob("*.zip"):
         if path.name not in known:
             path.unlink(missing_ok=True)

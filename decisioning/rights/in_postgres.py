@@ -58,7 +58,7 @@ def _remove_history(subject: Subject, _now: datetime) -> int:
         NotYet: a partition does not stand still.
     """
     gone, client = 0, redis_client()
-    for account, names in _told_to_accounts(subject).items():
+    for account, names in told_to_accounts(subject).items():
         told = EventRecord.objects.filter(person_id=account, message_id__in=names)
         if told.exists():
             gone += told.delete()[0]
@@ -67,7 +67,7 @@ def _remove_history(subject: Subject, _now: datetime) -> int:
     return gone + _events(subject).delete()[0]
 
 
-def _told_to_accounts(subject: Subject) -> dict[str, list[str]]:
+def told_to_accounts(subject: Subject) -> dict[str, list[str]]:
     """Return account -> ids that the person's messages may have there."""
     accounts, names = set[str](), list[str]()
     for row in _events(subject).only("body").iterator():

@@ -15,6 +15,7 @@ from decisioning.models import EventRecord, OutcomeRecord
 from decisioning.outcomes import decoder as outcome_decoder
 from decisioning.profiles.profile import Profile, decode_profile
 from decisioning.profiles.store import load_profile
+from decisioning.rights.in_postgres import told_to_accounts
 from decisioning.watching.dispatches import decode_dispatch
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -114,6 +115,10 @@ def _remove_seen(subject: Subject, _now: datetime) -> int:
                 for partition in partitions:
                     pipe.delete(people.seen_key(partition, name))
             gone += sum(pipe.execute())
+    for account, told in told_to_accounts(subject).items():
+        partition = people.partition_of(account)
+        for ids in _chunks(told):
+            gone += int(client.delete(*(people.seen_key(partition, name) for name in ids)))
     return gone
 
 

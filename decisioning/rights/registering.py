@@ -50,9 +50,9 @@ def _exempt_others() -> None:
             *("table:decisioning.IntakeDocument", "table:decisioning.QuarantineAct"),
             *("table:decisioning.ConsentsReached", "table:decisioning.GoalCursor"),
             *("redis:intake:terms", "redis:intake:products", "redis:intake:versions"),
-            *("redis:intake:provided:{}", "folder:releases", "folder:static", "folder:rights"),
+            *("redis:intake:provided:{}", "folder:releases", "folder:static"),
         ],
-        because="written by staff, or a place in a queue; files for people themselves go after 7 days",
+        because="written by staff, or a place in a queue",
     )
     exempt(
         [

@@ -8,8 +8,9 @@ from consent import entries
 from consent.models import ConsentEvent, PersonKey
 from consent.person_keys import CipherError
 from consent.proof import facts
-from consent.proof.erasing import erase_bodies
+from consent.proof.erasing import erase_bodies, seal_first
 from consent.proof.leaves import HOUSE_KEY
+from consent.proof.sealing import SEAL_LOCK
 from consent.proof.tables import LedgerPending
 from rtts_site import embedded
 from tests.consent.builders import NOW, POLICY, given, make_person, withdrawn
@@ -48,6 +49,7 @@ def destroy(key_id):
 def test_bodies_go_with_their_destroyed_key(db):
     ana, ben = append(make_person(), given(), withdrawn()), append(make_person(), given())
     destroy(ana)
+    assert seal_first([ana], now=NOW) == 0
 
     erased = erase_bodies([ana], now=NOW)
 
@@ -64,6 +66,28 @@ def test_bodies_of_a_key_in_use_stay(db):
     with pytest.raises(IntegrityError, match="goes only with its key"), transaction.atomic():
         erase_bodies([ana], now=NOW)
     assert ConsentEvent.objects.filter(key_id=ana).count() == 1
+
+
+def test_no_body_goes_before_it_has_its_leaf(db):
+    ana = append(make_person(), given())
+    destroy(ana)
+
+    with pytest.raises(IntegrityError, match="once it has its leaf"), transaction.atomic():
+        erase_bodies([ana], now=NOW)
+
+    assert seal_first([ana], now=NOW) == 0
+    assert erase_bodies([ana], now=NOW) == 1
+
+
+def test_what_another_process_is_sealing_is_waited_for(db):
+    ana = append(make_person(), given())
+    url = embedded.database_url(settings.RTTS_VAR, embedded.OWNER_ROLE)
+    with psycopg.connect(url) as other:
+        other.execute("select pg_advisory_lock(%s)", [SEAL_LOCK])
+
+        assert seal_first([ana], now=NOW) == 1
+
+    assert seal_first([ana], now=NOW) == 0
 
 
 def test_no_body_goes_without_a_fact(db):

@@ -2,15 +2,24 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.conf import settings
 
 from consent import people
-from consent.models import ConsentEvent, Identity, Person, PersonKey, Suppression
+from consent.models import (
+    ConsentEvent,
+    Identity,
+    Person,
+    PersonKey,
+    RightsRequest,
+    Suppression,
+)
 from consent.person_keys import KeyDestroyedError, person_cipher
 from consent.policy import Status
-from consent.rights import erasing, running
-from consent.rights.asking import Hold, NotPossible, agree_to_hold, start
+from consent.proof.tables import LedgerLeaf, LedgerPending
+from consent.rights import erasing, exporting, running
+from consent.rights.asking import Hold, Intake, NotPossible, agree_to_hold, start, take_in
 from consent.rights.capsules import (
     agree_to_open,
     ask_to_open,
@@ -18,10 +27,13 @@ from consent.rights.capsules import (
     read_capsule,
 )
 from consent.rights.closing import StaysClosedError, is_suppressed
+from consent.rights.copies import REQUEST_LOCK, other_requests
 from consent.rights.replaying import missing_words, unreplayed
+from consent.rights.stores import NotYet
 from decisioning.ingestion.log import event_log
 from decisioning.models import EventRecord
 from decisioning.profiles.store import load_profile
+from rtts_site import embedded
 from rtts_site.foundation.metrics import TURNED_AWAY
 from tests.consent.rights.finding import found_in_redis, found_in_tables, found_on_disk
 
@@ -42,6 +54,21 @@ def test_r21_an_erasure_leaves_a_canary_nowhere(somebody):
     assert not PersonKey.objects.filter(key_id__in=keys, wrapped__isnull=False).exists()
     assert request.certificate.count(".") == 2
     assert not bytes(request.subject)
+
+
+def test_what_was_said_last_is_sealed_before_it_goes(somebody):
+    somebody.says(Status.WITHDRAWN)
+    keys = PersonKey.objects.filter(person=somebody.id).values_list("key_id", flat=True)
+    said = set(
+        ConsentEvent.objects.filter(key_id__in=list(keys)).values_list("event_id", flat=True)
+    )
+    assert LedgerPending.objects.filter(event_id__in=said).exists()
+
+    somebody.is_erased()
+
+    assert not ConsentEvent.objects.filter(event_id__in=said).exists()
+    assert LedgerLeaf.objects.filter(event_id__in=said).count() == len(said) > 1
+    assert not LedgerPending.objects.filter(event_id__in=said).exists()
 
 
 @pytest.mark.long
@@ -109,6 +136,58 @@ def test_case_16_a_copy_asked_for_with_the_erasure_comes_first(somebody):
     running.fetched(copy, by="clara", now=somebody.now)
     somebody.is_dealt_with(erasure)
     assert found_in_tables(somebody.canary) == []
+
+
+def test_r21_copies_made_before_go_with_the_erasure(somebody):
+    copy = somebody.is_dealt_with(somebody.asks("access"))
+    running.fetched(copy, by="clara", now=somebody.now)
+    killed = somebody.asks("portability", begin=False)
+    scratch = exporting.folder() / f"{killed.pk}-scratch-x"
+    scratch.mkdir()
+    (scratch / "events").write_text(somebody.canary)
+    RightsRequest.objects.filter(pk=killed.pk).update(state="failed")
+    corrected = somebody.asks("rectification", details={"attributes": {"a": 1}}, begin=False)
+    name = copy.file
+
+    request = somebody.is_erased()
+
+    assert not (exporting.folder() / name).exists()
+    assert found_on_disk(somebody.canary) == []
+    assert not scratch.exists()
+    for row in (copy, killed, corrected):
+        row.refresh_from_db()
+        assert (bytes(row.subject), row.file, row.is_open) == (b"", "", False)
+    assert {"store": "copies made for them, what else they asked", "count": 3} in request.steps
+
+
+def test_nobody_elses_copy_goes_with_an_erasure(somebody):
+    other = take_in("access", "user:somebody-else", intake=Intake(by="clara"), now=somebody.now)
+
+    somebody.is_erased()
+
+    other.refresh_from_db()
+    assert other.is_open
+    assert bytes(other.subject)
+
+
+def test_a_request_that_nobody_verified_holds_no_erasure_up(somebody):
+    take_in("access", somebody.names[0], intake=Intake(by="clara"), now=somebody.now)
+
+    assert somebody.is_erased().certificate
+
+
+def test_a_request_is_carried_out_by_one_process_at_a_time(somebody):
+    request = somebody.asks("access")
+    with psycopg.connect(embedded.database_url(settings.RTTS_VAR, embedded.OWNER_ROLE)) as other:
+        other.execute("select pg_advisory_lock(%s, %s)", [REQUEST_LOCK, request.pk])
+
+        assert running.run(request, now=lambda: somebody.now) == 0
+
+        erasure = somebody.asks("erasure")
+        with pytest.raises(NotYet):
+            other_requests().erase(running.subject_of(erasure), now=somebody.now)
+
+    assert running.run(request, now=lambda: somebody.now) == 1
 
 
 def test_case_18_who_signs_up_again_is_somebody_new(somebody):

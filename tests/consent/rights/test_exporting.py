@@ -61,6 +61,19 @@ def test_a_copy_expires(somebody):
     assert not bytes(request.subject)
 
 
+@pytest.mark.long
+def test_what_a_killed_worker_left_is_deleted(somebody):
+    scratch = exporting.folder() / "tmpabc"
+    scratch.mkdir()
+    (scratch / "events").write_text(somebody.canary)
+
+    exporting.forget_expired(now=somebody.now + timedelta(minutes=50))
+    assert scratch.exists()
+
+    exporting.forget_expired(now=somebody.now + timedelta(minutes=70))
+    assert not scratch.exists()
+
+
 def test_a_correction_is_an_event_with_its_source(somebody):
     somebody.now += timedelta(seconds=1)
     request = somebody.asks("rectification", details={"attributes": {"city": "Ulm"}})
