@@ -42,6 +42,13 @@ class Client:
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
 
+    def fetch(self, path):
+        request = urllib.request.Request(  # noqa: S310  # of this test's own product
+            self.running.base_url + path, headers={"Authorization": f"Bearer {self.key}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.read()
+
     def until(self, path, is_there):
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
@@ -153,6 +160,17 @@ def live(client, canary):
     return user, messages
 
 
+def fetched_copy(client, user):
+    """Have a copy made and fetch it; return its address."""
+    wanted = {"kind": "access", "person": f"user:{user}", "verified_how": "letter"}
+    status, asked = client.ask("POST", "/v1/rights", wanted)
+    assert status == 202
+    path = f"/v1/rights/{asked['request']}"
+    client.until(path, lambda _, told: told["state"] == "done")
+    assert client.fetch(f"{path}/file")[:2] == b"PK"
+    return f"{path}/file"
+
+
 def test_must_hold_5_a_canary_is_found_nowhere_after_an_erasure(running):
     client, canary = Client(running), f"canary{uuid4().hex[:12]}"
     store = redis.Redis.from_url(running.redis_url)
@@ -161,11 +179,15 @@ def test_must_hold_5_a_canary_is_found_nowhere_after_an_erasure(running):
     assert says(dumped(running), canary)
     assert found_in_redis(store, canary)
 
+    copy = fetched_copy(client, user)
+
     status, asked = client.ask("DELETE", f"/v1/profiles/user:{user}")
     assert status == 202
     done = client.until(f"/v1/rights/{asked['request']}", lambda _, told: told["state"] == "done")
 
     assert done["certificate"]
+    assert list((running.var / "rights").iterdir()) == []  # what is packed hides a canary
+    assert client.ask("GET", copy)[0] == 404
     assert not says(dumped(running), canary)
     assert found_in_redis(store, canary) == []
     assert canary not in logs(running)
