@@ -3,7 +3,7 @@
 Each check has a name; what it finds is a sentence with the row it is about. Other apps add their own by `register`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -63,6 +63,8 @@ class Question:
 
     now: datetime
     anchored: Sequence[tuple[str, str]] = ()  # (where it was found, the note)
+    trusted: Collection[bytes] = ()  # public keys known another way; none: the ledger's first one
+    own: Collection[bytes] = ()  # public halves of what this installation signs with
     progress: Callable[[int, int], None] = lambda done, total: None
 
 

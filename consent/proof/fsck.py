@@ -1,6 +1,7 @@
 """The ledger's own checks: the leaves, the checkpoints over them, those anchored elsewhere, keys and policies."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from consent.policy import PolicyError, decode_policy
@@ -13,10 +14,12 @@ from consent.proof.checkpoints import (
     open_note,
 )
 from consent.proof.facts import KEY_ROTATED, POLICY_PUBLISHED
+from consent.proof.projecting import check_states
 from consent.proof.tree import EMPTY_ROOT, Frontier
+from consent.proof.vouching import VOUCHED, Chain, believe, load_keys
 from consent.proof.walking import walk
 
-TREE, NODES, SIGNED, CHAIN, ANCHORED, KEYS, POLICIES = (
+TREE, NODES, SIGNED, CHAIN, ANCHORED, KEYS, POLICIES, NOTICES = (
     "roots are those of the checkpoints",
     "stored subtrees are those of the leaves",
     "checkpoints are signed by the key of their time",
@@ -24,11 +27,15 @@ TREE, NODES, SIGNED, CHAIN, ANCHORED, KEYS, POLICIES = (
     "anchored checkpoints are the beginning of the ledger",
     "signing keys are those that the ledger tells of",
     "policies are those that the ledger tells of",
+    "words of notices are those that the policies name",
 )
 Told = Iterator[tuple[str, Trouble | None]]
 
 _CHECKPOINTS = "select size, root, note, key_id from consent_ledgercheckpoint order by size"
-_KEYS = "select key_id, public, since_size from consent_signingkey order by since_size, since"
+_TEXTS = (
+    "select notice, version, language, sha256, 'sha256:' || encode(sha256(content), 'hex') "
+    "from consent_noticetext order by notice, version, language"
+)
 _POLICIES = (
     "select version, digest, array_to_string(authors, ', '), approved_by, body "
     "from consent_policyversion order by version"
@@ -37,16 +44,17 @@ _POLICIES = (
 
 def check_tree(cursor: Cursor, question: Question) -> Told:
     """Yield what is wrong with leaves, checkpoints and anchored checkpoints."""
-    yield from ((name, None) for name in (TREE, SIGNED, CHAIN, ANCHORED))
-    keys = _keys(cursor)
-    anchored, troubles = _open_anchored(question, keys)
+    yield from ((name, None) for name in (VOUCHED, TREE, SIGNED, CHAIN, ANCHORED))
+    chain, unbelieved = believe(cursor, question)
+    yield from ((VOUCHED, trouble) for trouble in unbelieved)
+    anchored, troubles = _open_anchored(question, chain)
     yield from troubles
     cursor.execute(_CHECKPOINTS)
     checkpoints = [(size, bytes(root), note, key) for size, root, note, key in cursor.fetchall()]
     wanted: dict[int, bytes | None] = dict.fromkeys(size for size, *_ in checkpoints)
     wanted |= dict.fromkeys(note.checkpoint.size for _, note in anchored)
     yield from walk(cursor, question, wanted)
-    yield from _of_checkpoints(checkpoints, wanted, keys)
+    yield from _of_checkpoints(checkpoints, wanted, chain)
     yield from _of_tail(cursor, checkpoints)
     for place, note in anchored:
         if wanted[note.checkpoint.size] != note.checkpoint.root:
@@ -55,15 +63,10 @@ def check_tree(cursor: Cursor, question: Question) -> Told:
             yield ANCHORED, Trouble(f"{words}; it has {leaves}" if leaves < size else words)
 
 
-def _keys(cursor: Cursor) -> list[tuple[str, bytes, int]]:
-    cursor.execute(_KEYS)
-    return [(key_id, bytes(public), since) for key_id, public, since in cursor.fetchall()]
-
-
 def _open_anchored(
-    question: Question, keys: list[tuple[str, bytes, int]]
+    question: Question, chain: Chain
 ) -> tuple[list[tuple[str, OpenedNote]], list[tuple[str, Trouble]]]:
-    publics = {key_id: public for key_id, public, _ in keys}
+    publics = chain.publics()
     opened, troubles = [], []
     for place, note in question.anchored:
         try:
@@ -76,15 +79,14 @@ def _open_anchored(
 def _of_checkpoints(
     checkpoints: list[tuple[int, bytes, str, str]],
     roots: dict[int, bytes | None],
-    keys: list[tuple[str, bytes, int]],
+    chain: Chain,
 ) -> Told:
     before = b""
     for size, root, note, key_id in checkpoints:
         if roots[size] != root:
             yield TREE, Trouble(f"the root over {size} leaves is not that of the checkpoint")
-        in_force = [one for one in keys if one[2] < size][-1:]
         try:
-            opened = open_note(note, {name: public for name, public, _ in in_force})
+            opened = open_note(note, chain.in_force(size))
         except CheckpointError as error:
             yield SIGNED, Trouble(f"checkpoint {size}: {error}")
             before = hash_text(note.partition("\n\n")[0] + "\n")
@@ -149,11 +151,11 @@ def check_keys(cursor: Cursor, _question: Question) -> Told:
     yield KEYS, None
     rows: list[dict[str, Any]] = []
     former = ""
-    for key_id, public, _ in _keys(cursor):
-        if key_id_of(public) != key_id:
-            yield KEYS, Trouble(f"{key_id} is not the name of its key")
-        rows.append({"key": key_id, "public": public.hex(), "former": former})
-        former = key_id
+    for key in load_keys(cursor):
+        if key_id_of(key.public) != key.key_id:
+            yield KEYS, Trouble(f"{key.key_id} is not the name of its key")
+        rows.append({"key": key.key_id, "public": key.public.hex(), "former": former})
+        former = key.key_id
     for trouble in compare_with_facts(cursor, KEY_ROTATED, rows, key="key"):
         yield KEYS, trouble
 
@@ -178,7 +180,34 @@ def check_policies(cursor: Cursor, _question: Question) -> Told:
         yield POLICIES, trouble
 
 
+def check_notices(cursor: Cursor, _question: Question) -> Told:
+    """Yield where the kept words of notices are not those whose digests the published policies have."""
+    yield NOTICES, None
+    named = _named_texts(cursor)
+    cursor.execute(_TEXTS)
+    for notice, version, language, sha256, digest in cursor.fetchall():
+        name = f"{notice}@{version} ({language})"
+        if sha256 != digest:
+            yield NOTICES, Trouble(f"{name} is not what its digest covers")
+        if named.pop((notice, version, language), None) != digest:
+            yield NOTICES, Trouble(f"{name} is not as a policy names it")
+    for notice, version, language in sorted(named):
+        yield NOTICES, Trouble(f"{notice}@{version} ({language}) is gone")
+
+
+def _named_texts(cursor: Cursor) -> dict[tuple[str, int, str], str]:
+    """Return the digests of all words that policies name; `check_policies` says which of those were altered."""
+    cursor.execute(_POLICIES)
+    named = {}
+    for *_, body in cursor.fetchall():
+        with suppress(PolicyError):
+            for notice in decode_policy(bytes(body)).notices:
+                for language, digest in notice.languages.items():
+                    named[notice.key, notice.version, language] = digest
+    return named
+
+
 def register_checks() -> None:
     """Have the ledger's own checks run with every verification."""
-    for check in (check_tree, check_nodes, check_keys, check_policies):
+    for check in (check_tree, check_nodes, check_keys, check_policies, check_notices, check_states):
         register(check)

@@ -152,7 +152,10 @@ def _signers(key: Ed25519PrivateKey, size: int, *, now: datetime, why: str) -> _
         "why": why if known else "first",
     }
     record_fact(KEY_ROTATED, told, now=now)
-    SigningKey.objects.create(key_id=key_id, public=public, since_size=size, since=now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select consent_add_signing_key(%s, %s, %s, %s)", [key_id, public, size, now]
+        )
     return _Signers(origin, [key, *former])
 
 

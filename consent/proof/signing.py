@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.conf import settings
 
+from consent.proof.checkpoints import public_bytes
+
 FORMER = ".former"  # of the file, beside it, from a rotation on
 
 
@@ -45,6 +47,20 @@ def former_key() -> Ed25519PrivateKey | None:
         return parse_key(settings.RTTS_LEDGER_FORMER_SIGNING_KEY)
     path = former_file()
     return _read(path) if path.exists() else None
+
+
+def own_publics() -> list[bytes]:
+    """Return the public halves of the keys that are set or lie here; none where this process may not read them."""
+    found = []
+    for read in (former_key, lambda: signing_key() if _is_there() else None):
+        with suppress(SigningKeyError):
+            key = read()
+            found += [public_bytes(key)] if key is not None else []
+    return found
+
+
+def _is_there() -> bool:
+    return bool(settings.RTTS_LEDGER_SIGNING_KEY) or key_file().exists()
 
 
 def key_file() -> Path:

@@ -2,15 +2,20 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
-from django.db import connection
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from consent.proof.anchoring import anchored_notes
 from consent.proof.checking import Finding, Question, verify
+from consent.proof.offline import Refused, parse_key
+from consent.proof.signing import own_publics
 
 
 class Command(BaseCommand):
@@ -28,6 +33,12 @@ class Command(BaseCommand):
             metavar="FILE",
             help="checkpoints that somebody kept, beside those of the anchor folder",
         )
+        parser.add_argument(
+            "--key",
+            nargs="*",
+            default=[],
+            help="public keys that are believed, rtts-ledger-…+…+… or a file with one; none: the ledger's first",
+        )
         parser.add_argument("--json", action="store_true", help="write findings as JSON")
         parser.add_argument("--strict", action="store_true", help="fail on late receipts too")
 
@@ -36,9 +47,11 @@ class Command(BaseCommand):
         question = Question(
             now=timezone.now(),
             anchored=[*anchored_notes(), *kept],
+            trusted=[_parsed(key) for key in options["key"]],
+            own=own_publics(),
             progress=_nothing if options["json"] else self._show,
         )
-        with connection.cursor() as cursor:
+        with _one_moment() as cursor:
             found = verify(cursor, question)
         if options["json"]:
             self.stdout.write(json.dumps([_told(one) for one in found], indent=2))
@@ -62,6 +75,23 @@ class Command(BaseCommand):
             more = one.count + one.warnings - len(one.told)
             if more:
                 self.stdout.write(f"        … and {more} more")
+
+
+@contextmanager
+def _one_moment() -> Iterator[CursorWrapper]:
+    """Read all of it as of one moment: what is recorded meanwhile would look like an alteration."""
+    inside = connection.in_atomic_block  # somebody else's transaction has begun to read
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not inside:
+            cursor.execute("set transaction isolation level repeatable read, read only")
+        yield cursor
+
+
+def _parsed(key: str) -> bytes:
+    try:
+        return parse_key(key)
+    except (Refused, ValueError, OSError) as error:
+        raise CommandError(f"--key {key}: {error}") from error
 
 
 def _nothing(_done: int, _total: int) -> None:

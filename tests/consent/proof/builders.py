@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from consent import entries
+from consent.changes import apply_changes
 from consent.ids import uuid7
 from consent.models import ConsentEvent
 from consent.person_keys import person_cipher
+from consent.projection import load_states, save_states
 from consent.proof import sealing, signing
 from consent.proof.tables import LedgerLeaf
 from tests.consent.builders import EVIDENCE, NOW, SUBJECT, given, make_person
@@ -18,6 +20,8 @@ def append(person, *changes, now=NOW):
     told = {"evidence": EVIDENCE, "actor": SUBJECT, "now": now}
     rows = [entries.seal_entry(entries.make_entry(person, one, **told), cipher) for one in said]
     ConsentEvent.objects.bulk_create(rows)
+    before = load_states([person]).get(person, {})
+    save_states(person, apply_changes(before, said, now=now))
     return cipher.key_id
 
 

@@ -1,6 +1,7 @@
 """Edits, insertions, exchanges, deletions and cuts, by everybody who has a database role, and the check that says so."""
 # ruff: noqa: S608 - the statements are the test's own
 
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -11,8 +12,9 @@ from django.db import DatabaseError, connection, transaction
 
 from campaigns import house_facts
 from campaigns.models import Approval, Change
-from consent.models import PersonKey
-from consent.proof import fsck, sealing, walking
+from consent.models import ConsentState, PersonKey
+from consent.notices import NoticeDraft, keep_texts
+from consent.proof import fsck, projecting, sealing, walking
 from consent.proof.checking import Question, verify
 from consent.proof.erasing import erase_bodies
 from consent.proof.proving import latest_checkpoint
@@ -29,6 +31,8 @@ APPROVALS, POLICIES, PENDING = (
     "consent_policyversion",
     "consent_ledgerpending",
 )
+STATES, WORDS = "consent_consentstate", "consent_noticetext"
+WITHDRAWN = "status = 'withdrawn'"
 TABLES = (BODIES, LEAVES, CHECKPOINTS, NODES, APPROVALS, POLICIES, "consent_signingkey")
 BACK = f"(select max(seq) - 3 from {LEAVES})"  # a place near the end, of what the test appended
 AT = f"event_id = (select event_id from {LEAVES} where seq = {BACK})"
@@ -184,19 +188,70 @@ TAMPERING = {
         ["update consent_signingkey set public = sha256('x')"],
         fsck.KEYS,
     ),
+    "edit a state": (
+        [f"update {STATES} set status = 'given' where {WITHDRAWN}"],
+        projecting.STATES,
+    ),
+    "edit whose a state is": (
+        [f"update {STATES} set person = 'p000.nobody' where {WITHDRAWN}"],
+        projecting.STATES,
+    ),
+    "insert a state": (
+        [
+            f"insert into {STATES} (person, purpose, channel, status, since, event_id, event_type, "
+            "by_guardian, over_gpc, notice) select person, 'email_marketing', '*', 'given', since, "
+            f"event_id, event_type, false, false, '' from {STATES} where {WITHDRAWN} limit 1"
+        ],
+        projecting.STATES,
+    ),
+    "delete a state": ([f"delete from {STATES} where {WITHDRAWN}"], projecting.STATES),
+    "empty the states": ([f"truncate {STATES}"], projecting.STATES),
+    "edit the words of a notice": (
+        [f"update {WORDS} set content = 'Other words.'"],
+        fsck.NOTICES,
+    ),
+    "edit the words of a notice and their digest": (
+        [
+            f"update {WORDS} set content = 'Other words.', "
+            "sha256 = 'sha256:' || encode(sha256('Other words.'), 'hex')"
+        ],
+        fsck.NOTICES,
+    ),
+    "insert words of a notice": (
+        [
+            f"insert into {WORDS} (notice, version, language, media_type, content, sha256, recorded_at) "
+            f"select notice, version, 'xx', media_type, content, sha256, recorded_at from {WORDS} limit 1"
+        ],
+        fsck.NOTICES,
+    ),
+    "delete the words of a notice": ([f"delete from {WORDS}"], fsck.NOTICES),
+    "insert a signing key": (
+        [
+            "insert into consent_signingkey (key_id, public, since_size, since) "
+            "select left(encode(sha256('mine'), 'hex'), 16), 'mine', 1, now()"
+        ],
+        fsck.KEYS,
+    ),
 }
 REFUSED = r"permission denied|append-only|stays as it was given"
 # What the application appends itself; a forged one is found, not refused.
-APPENDS = {"insert a body", "insert an approval"}
+APPENDS = {"insert a body", "insert an approval"} | {
+    *("edit a state", "edit whose a state is", "insert a state", "delete a state"),
+    "insert words of a notice",
+}
 
 
 @pytest.fixture(scope="module")
 def anchored(django_db_setup, django_db_blocker):
     """Fill the ledger with everything that can be tampered with; return a checkpoint that somebody kept."""
     with django_db_blocker.unblock():
-        record_policy(POLICY)
+        notice = NoticeDraft(key="tampered", name="T", effective_from=NOW, texts={"en": "Words."})
+        keep_texts([notice], now=NOW)
+        record_policy(replace(POLICY, notices=(notice.spec(),)))
         _approve_twice()
-        ana = append(make_person(), given(), withdrawn())
+        ana = append(gone := make_person(), given(), withdrawn())
+        ConsentState.objects.filter(person=gone).delete()
+        append(make_person(), given(), withdrawn())
         append_many(300)
         PersonKey.objects.filter(key_id=ana).update(wrapped=None, destroyed_at=NOW)
         seal()
@@ -323,6 +378,10 @@ def _rewrite(cursor):
     """Withdraw the last body, and sign a new history without it from the checkpoint before."""
     cursor.execute(f"select size from {CHECKPOINTS} order by size desc offset 1 limit 1")
     (kept,) = cursor.fetchone()
+    cursor.execute(  # who says the same in the next one
+        f"update {STATES} set event_id = (select event_id from {LEAVES} where seq = {kept} + 1) "
+        f"where event_id = (select event_id from {LEAVES} where seq = {kept})"
+    )
     cursor.execute(
         f"delete from {BODIES} where event_id in (select event_id from {LEAVES} where seq = {kept})"
     )
