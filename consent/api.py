@@ -94,6 +94,8 @@ class ConsentsView(KeyedView):
             )
         except StaysClosedError as error:
             raise Problem(410, "Erased", str(error)) from error
+        except ledger.KeyTakenError as error:
+            raise Problem(409, "Key taken", str(error)) from error
         except ledger.StoreUnavailableError as error:
             raise Problem(503, "Not recorded", str(error), extra={"recorded": False}) from error
         return _answer(recorded, refused)

@@ -60,6 +60,10 @@ class StoreUnavailableError(Exception):
     """It is not known whether the change was recorded; send it again with the same Idempotency-Key."""
 
 
+class KeyTakenError(Exception):
+    """Another person's change was recorded under this Idempotency-Key; send it with a key of its own."""
+
+
 class _MovedError(Exception):
     """The person was merged into another between looking and committing."""
 
@@ -105,6 +109,7 @@ def record_change(
     Raises:
         StoreUnavailableError: PostgreSQL is away, or the person changes too fast; a repeat is safe.
         StaysClosedError: the person was erased, and this is no new opt-in of theirs.
+        KeyTakenError: the key was used for somebody else; nothing of this was recorded.
     """
     client = redis_client(timeout_ms=REDIS_TIMEOUT_MS)
     said = _Said(changes, evidence, actor, idempotency_key, person)
@@ -164,6 +169,7 @@ def _record(client: redis.Redis, person: str, said: _Said, *, now: datetime) -> 
     for _ in range(ATTEMPTS):
         standing = read_standing(owner, key=said.key, now=now)
         if standing.earlier is not None:
+            _check_owner(standing.earlier, said)
             return replace(_finish(client, standing.earlier, now=now), repeated=True)
         if standing.person.merged_into:
             owner = current_person(owner)
@@ -178,6 +184,15 @@ def _record(client: redis.Redis, person: str, said: _Said, *, now: datetime) -> 
         if recorded is not None:
             return recorded
     raise StoreUnavailableError("This person's consent is changing too fast; send it again.")
+
+
+def _check_owner(earlier: ChangeRow, said: _Said) -> None:
+    if earlier.person == said.sent_for:
+        return
+    if current_person(earlier.person) != current_person(said.sent_for):
+        raise KeyTakenError(
+            "This Idempotency-Key was used for another person; send this with a key of its own."
+        )
 
 
 def _attempt(

@@ -72,7 +72,7 @@ class InboundMessagesView(KeyedView):
                 policy,
                 channel=said["channel"],
                 scope=scope,
-                message=said.get("message_id", ""),
+                message=f"{self.key.id}:{said['message_id']}" if "message_id" in said else "",
                 now=now,
             )
         except StoreUnavailableError as error:

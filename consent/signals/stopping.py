@@ -1,12 +1,14 @@
 """Records that somebody who wrote back wants no more messages; what of is a setting."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final, Literal
 
 from consent.changes import Actor, ConsentChange, Evidence
 from consent.ledger import Recorded, record_change
 from consent.policy import EVERY_CHANNEL, PolicySpec, PurposeSpec, Status
+from consent.projection import load_states
 
 Scope = Literal["channel", "all"]
 SUBJECT: Final = Actor(kind="subject")
@@ -34,7 +36,7 @@ def stop_messages(
 ) -> Recorded | None:
     """Record a no to every purpose on a channel, or on all; None where the policy has none to refuse.
 
-    `message` is the id of what they wrote: the same one is recorded once.
+    `message` is an id of what they wrote, with whoever gave it: it is recorded once, unless they said yes since.
 
     Raises:
         consent.ledger.StoreUnavailableError: PostgreSQL is away; a repeat is safe.
@@ -44,9 +46,18 @@ def stop_messages(
     if not changes:
         return None
     evidence = Evidence(collection_method=f"message by {channel}"[:200], source="inbound message")
-    key = f"stop:{channel}:{message}" if message else ""
-    return record_change(
-        person, changes, evidence=evidence, actor=SUBJECT, now=now, idempotency_key=key
+    record = partial(record_change, person, changes, evidence=evidence, actor=SUBJECT, now=now)
+    # Senders count as they like: one number is many messages, and each of them has to stop.
+    recorded = record(idempotency_key=f"stop:{person}:{channel}:{message}" if message else "")
+    return record() if recorded.repeated and _is_undone(recorded.person, changes) else recorded
+
+
+def _is_undone(person: str, changes: Sequence[ConsentChange]) -> bool:
+    states = load_states([person]).get(person, {})
+    return any(
+        said is None or said.status != change.status
+        for change in changes
+        for said in [states.get((change.purpose, change.channel))]
     )
 
 

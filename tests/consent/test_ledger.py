@@ -146,6 +146,23 @@ def test_case_03_the_relay_brings_a_committed_change_into_force(trusted):
     assert ConsentChange.objects.get(person=ana).settled_at is not None
 
 
+def test_a_key_that_was_used_for_somebody_else_is_refused(trusted):
+    ana, ben, device = make_person(), make_person(), make_person()
+    record(ana, withdrawn(), idempotency_key=f"{ana} 7")
+    record(device, withdrawn(), idempotency_key=f"{device} 7")
+    record(ben, given())
+
+    with pytest.raises(ledger.KeyTakenError):
+        record(ben, withdrawn(), idempotency_key=f"{ana} 7")
+    ledger.merge_people(device, ana, now=LATER)
+    repeats = [
+        record(one, withdrawn(), idempotency_key=f"{device} 7", now=LATER) for one in (ana, device)
+    ]
+
+    assert not state.load_view(trusted, ben).fenced
+    assert all(one.repeated for one in repeats)
+
+
 def test_a_change_that_redis_refused_is_not_noted_as_in_force(trusted):
     ana = make_person()
     record(ana, given())

@@ -2,9 +2,12 @@
 
 import pytest
 from django.test import Client, override_settings
+from django.utils import timezone
 
+from consent.ledger import record_change
+from consent.policy import Status
 from consent.projection import load_states
-from tests.consent.builders import ADS, POLICY
+from tests.consent.builders import ADS, EVIDENCE, POLICY, SUBJECT, given
 from tests.consent.conftest import record_policy
 from tests.decisioning.making import make_key, person_of
 
@@ -33,6 +36,35 @@ def test_stop_is_recorded_in_force_and_proven(post):
     said = load_states([person_of("ana")])[person_of("ana")]
     assert {channel for _, channel in said} == {"sms"}
     assert post("Please STOP", message_id="m-7").json() == answer
+
+
+@pytest.mark.parametrize("one_sender", [True, False])
+def test_a_stop_counts_although_its_message_id_was_anothers(post, trusted, one_sender):
+    other = {} if one_sender else {"key": make_key(trusted, "consents")}
+
+    first = post("STOP", message_id="7").json()
+    second = post("STOP", message_id="7", person="user:ben", **other).json()
+
+    assert not set(first["receipts"]) & set(second["receipts"])
+    said = load_states([person_of("ben")])[person_of("ben")]
+    assert said[ADS, "sms"].status is Status.WITHDRAWN
+
+
+def test_a_stop_counts_although_they_wrote_under_its_id_before(post):
+    first = post("STOP", message_id="7").json()
+    record_change(
+        person_of("ana"),
+        [given(at=timezone.now(), channel="sms")],
+        evidence=EVIDENCE,
+        actor=SUBJECT,
+        now=timezone.now(),
+    )
+
+    again = post("STOP", message_id="7").json()
+
+    assert again["receipts"] != first["receipts"]
+    said = load_states([person_of("ana")])[person_of("ana")]
+    assert said[ADS, "sms"].status is Status.WITHDRAWN
 
 
 def test_the_scope_is_a_setting(post):
