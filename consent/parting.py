@@ -19,12 +19,17 @@ from consent.ledger import (
     current_person,
 )
 from consent.models import ConsentEvent, Parting, Person
-from consent.person_keys import person_cipher
+from consent.person_keys import KeyDestroyedError, person_cipher
 from consent.policy import GRANTING, State, Status
 from consent.projection import States, load_states, lock_person, moment, put_in_force, save_states
 from rtts_site.foundation.redis_clients import redis_client
 
 MERGED, PARTED = "merge", "unmerge"  # sources of what the ledger writes by itself
+ERASED = "One of the two was erased: nothing is known of who they were, so nothing can be parted."
+
+
+class ErasedError(Exception):
+    """A merge cannot be undone, for one of its people was erased."""
 
 
 def part_people(
@@ -36,6 +41,7 @@ def part_people(
     denial holds for both and a grant for the one who stayed.
 
     Raises:
+        ErasedError: one of them was erased; calling again does not help.
         StoreUnavailableError: PostgreSQL or Redis is away; call again.
     """
     client = redis_client(timeout_ms=REDIS_TIMEOUT_MS)
@@ -51,7 +57,10 @@ def part_people(
 def _part(source: str, target: str, theirs: set[str], *, now: datetime, by: str) -> list[str]:
     """Commit the parting and return the target and all whom they became since, up to who they are now."""
     path = _path(target)
-    cipher = {person: person_cipher(person, now=now) for person in (source, *path)}
+    try:
+        cipher = {person: person_cipher(person, now=now) for person in (source, *path)}
+    except KeyDestroyedError as error:
+        raise ErasedError(ERASED) from error
     with transaction.atomic(durable=True):
         # A merge that a rule undoes is undone with this; where somebody asked for it, theirs goes on.
         done = {"parted_at": now, "parted_by": by, "finished_at": now}
@@ -109,7 +118,7 @@ def _apart(
     after: dict[str, States] = {}
     below = ""
     for person in path:
-        said = list(entries_of([person]))
+        said = [one for one in entries_of([person]) if one.kind == "consent"]
         brought = {below: after[below]} if below else {}
         after[person] = _of_others(person, said, theirs, brought)
         for entry in said:
@@ -215,3 +224,8 @@ def partings_of(person: str) -> Iterator[Parting]:
     """Yield the partings that name a person, newest first."""
     yield from Parting.objects.filter(source=person).order_by("-parted_at")
     yield from Parting.objects.filter(target=person).order_by("-parted_at")
+
+
+def is_being_parted(person: str) -> bool:
+    """Return whether a parting that names a person was begun and is not done."""
+    return any(one.finished_at is None for one in partings_of(person))

@@ -1,5 +1,6 @@
 """What Celery runs for this app: draining the streams, seeding drains, joining consent, making months ahead."""
 
+import logging
 from collections.abc import Collection
 from datetime import datetime
 from functools import partial
@@ -11,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from consent import ledger
-from consent.parting import part_people
+from consent.parting import ErasedError, part_people
 from consent.tasks import honour_gpc
 from decisioning import decision_log
 from decisioning.connections import tasks as connections  # its tasks are found through this module
@@ -43,6 +44,8 @@ __all__ = [
     "part_consent",
     "seed_drains",
 ]
+
+logger = logging.getLogger("decisioning")
 
 DRAIN_SECONDS = 30.0
 ARCHIVE_PATIENCE = 2.0  # seconds that the history has to end its run
@@ -123,7 +126,10 @@ def _part_consent_later(source: str, target: str) -> None:
     max_retries=None,
 )
 def part_consent(source: str, target: str, **_: Any) -> None:
-    part_people(source, target, now=timezone.now())
+    try:
+        part_people(source, target, now=timezone.now())
+    except ErasedError as error:
+        logger.info("consent.not_parted source=%s why=%s", source, error)
 
 
 @shared_task(name="decisioning.ensure_partitions")

@@ -14,6 +14,7 @@ from campaigns import people_reading
 from campaigns.forms.people import PartForm, PersonForm
 from campaigns.person_links import PARAMETER, person_behind
 from campaigns.views.pages import needs, page, user_of
+from consent.parting import ErasedError
 from decisioning.ingestion.parting import NotMerged, begin_parting, merge_of
 from rtts_site.foundation.redis_clients import Down, redis_client
 
@@ -55,6 +56,13 @@ def part_people(request: HttpRequest) -> HttpResponse:
         begin_parting(client, merged, by=by, why=form.cleaned_data["why"], now=now)
     except NotMerged:
         messages.error(request, _("This identifier was not joined with another."))
+    except ErasedError:
+        messages.error(
+            request,
+            _(
+                "One of the two was erased: nothing is known of who they were; nothing can be parted."
+            ),
+        )
     except Down:
         messages.error(request, _("The profile store does not answer now; try again shortly."))
     else:

@@ -18,7 +18,7 @@ from rtts_site.foundation.sealing import seal, unseal
 
 Kind, State = RightsRequest.Kind, RightsRequest.State
 PURPOSE = "rights request"
-# Opting out needs no proof of who it is; a copy or an erasure does.
+# Opting out needs no proof of who it is; a copy, an erasure or the end of a restriction does.
 UNVERIFIED = frozenset({Kind.OBJECTION.value, Kind.RESTRICTION.value})
 
 
@@ -82,8 +82,8 @@ def take_in(
         same = RightsRequest.objects.select_for_update().filter(
             kind=kind, named=digest, state__in=RightsRequest.OPEN
         )
-        found = same.first()
-        if found is not None and not details:
+        found = next((one for one in same if asked(one).details == dict(details or {})), None)
+        if found is not None:
             return found
         return RightsRequest.objects.create(
             kind=kind,
@@ -176,8 +176,7 @@ def start(request: RightsRequest, *, by: str) -> None:
     Raises:
         NotPossible: it is not verified, or a hold is not agreed to.
     """
-    needs = request.kind not in UNVERIFIED
-    if request.state == State.RECEIVED and needs:
+    if request.state == State.RECEIVED and _needs_proof(request):
         raise NotPossible("First say how you made sure who it is.")
     if request.state not in (State.RECEIVED, State.VERIFIED, State.FAILED):
         raise NotPossible("This request is on its way or has ended.")
@@ -185,6 +184,10 @@ def start(request: RightsRequest, *, by: str) -> None:
         raise NotPossible("Somebody else has to agree first that proof is kept under legal hold.")
     request.state, request.run_by, request.held_until, request.trouble = State.RUNNING, by, None, ""
     request.save(update_fields=["state", "run_by", "held_until", "trouble"])
+
+
+def _needs_proof(request: RightsRequest) -> bool:
+    return request.kind not in UNVERIFIED or bool(asked(request).details.get("lift"))
 
 
 def asked(request: RightsRequest) -> Asked:

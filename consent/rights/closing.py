@@ -47,6 +47,11 @@ def closed_among(persons: Collection[str]) -> set[str]:
     return set(rows.values_list("digest", flat=True))
 
 
+def were_erased(persons: Collection[str]) -> bool:
+    """Return whether any of these ids was erased, be it open again; one query."""
+    return Suppression.objects.filter(kind=Suppression.PERSON, digest__in=persons).exists()
+
+
 def is_suppressed(identifier: people.Identifier) -> bool:
     """Return whether whoever an identifier denotes was erased and is not to be contacted; one query."""
     return bool(closed_among([people.person_id(identifier, pepper=settings.RTTS_PEPPER)]))

@@ -10,6 +10,7 @@ import redis
 
 from consent import state
 from consent.models import PersonKey, RightsRequest
+from consent.parting import is_being_parted
 from consent.projection import put_in_force
 from consent.proof.erasing import seal_first
 from consent.proof.tables import LedgerCheckpoint
@@ -57,10 +58,16 @@ def tell_recipients(kind: str, person: str, what: dict[str, Any], *, now: dateti
 
 
 def plan(request: RightsRequest, now: datetime) -> int:
-    """Settle who it is, so that all later steps mean the same people."""
+    """Settle who it is, so that all later steps mean the same people.
+
+    Raises:
+        NotYet: they are being parted from somebody.
+    """
     what = asked(request)
     if not what.people:
         found = subject_of(request)
+        if any(is_being_parted(one) for one in found.people):
+            raise NotYet("They are being parted from somebody; that is finished first.")
         what = msgspec.structs.replace(
             what, people=found.people, identifiers=found.identifiers, texts=found.texts
         )

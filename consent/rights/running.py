@@ -7,17 +7,15 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from consent import ledger, policy_store, state
+from consent import ledger, policy_store
 from consent.changes import Actor, ConsentChange, Evidence
-from consent.ids import uuid7
 from consent.models import RightsRequest
 from consent.policy import Status
-from consent.projection import lock_person, put_in_force
 from consent.rights import clocks, erasing, exporting
 from consent.rights.asking import NotPossible, asked, subject_of
 from consent.rights.copies import COPIES, held_alone
+from consent.rights.closing import were_erased
 from consent.rights.stores import NotYet
-from rtts_site.foundation.redis_clients import redis_client
 
 logger = logging.getLogger("consent")
 
@@ -80,17 +78,22 @@ def _object(request: RightsRequest, now: datetime) -> int:
 
 def _restrict(request: RightsRequest, now: datetime) -> int:
     """Let nothing be done with a person's data but keep it, or lift that again."""
-    lifted = bool(asked(request).details.get("lift"))
-    person, client = ledger.current_person(asked(request).person), redis_client()
-    token = f"rights:{request.pk}-{uuid7(now)}"
-    state.add_fence(client, person, token, now_ms=int(now.timestamp() * 1000))
-    with transaction.atomic():
-        row = lock_person(person, now=now)
-        row.restriction_asked = not lifted
-        row.version += 1
-        row.changed_at = now
-        row.save(update_fields=["restriction_asked", "version", "changed_at"])
-    put_in_force(client, person, tokens=[token])
+    what = asked(request)
+    if were_erased([what.person], since=request.received_at):
+        raise NotPossible("This person was erased since they asked; nothing is done with them.")
+    lifted = bool(what.details.get("lift"))
+    recorded = ledger.record_restriction(
+        what.person,
+        not lifted,
+        evidence=Evidence(collection_method=f"rights request ({request.intake})"),
+        actor=Actor(kind="staff", id=f"request-{request.pk}"),
+        now=now,
+        idempotency_key=f"rights:{request.pk}",
+    )
+    if not recorded.events:
+        raise NotPossible("This person was erased; they stay restricted for good.")
+    if not recorded.in_force:
+        raise NotYet("It is recorded, and Redis does not take it yet.")
     request.outcome = "restriction lifted" if lifted else "restricted"
     request.save(update_fields=["outcome"])
     return 1

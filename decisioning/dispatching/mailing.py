@@ -12,6 +12,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 
+from consent.rights.closing import is_suppressed
 from decisioning.dispatching.bodies import body_of
 from decisioning.dispatching.deciding import (
     Decided,
@@ -22,6 +23,7 @@ from decisioning.dispatching.deciding import (
     decide_for,
 )
 from decisioning.dispatching.unsubscribing import Link, token_of
+from decisioning.ingestion.identities import email_identifier
 from decisioning.models import Sending
 from rtts_site.foundation.sealing import SealError, seal, unseal
 
@@ -90,6 +92,7 @@ def prepare(sending: Sending, *, now: datetime) -> Prepared:
     """
     question = _question(sending)
     decided = decide_for(question, now=now)
+    _check_is_known(decided.address)
     # Whoever the e-mail was triggered for: consent follows their merges, and its undoing gives it back to them.
     link = Link(question.person, decided.purposes, decided.channel, sending.message)
     address = urljoin(settings.RTTS_PUBLIC_URL, f"/v1/unsubscribe/{token_of(link)}")
@@ -117,7 +120,15 @@ def prepared_before(sending: Sending, *, now: datetime) -> Prepared:
     except SealError as error:
         raise NotSent(str(error)) from error
     check_again(_question(sending), prepared.decided, now=now)
+    _check_is_known(prepared.decided.address)
     return prepared
+
+
+def _check_is_known(address: str) -> None:
+    """Refuse an address of somebody who was erased, whoever's profile it came back in: an import, a shared mailbox."""
+    identifier = email_identifier(address)
+    if identifier is not None and is_suppressed(identifier):
+        raise NotSent(_("Whose address this is was erased, and has not opted in again."))
 
 
 def sealed(prepared: Prepared) -> bytes:

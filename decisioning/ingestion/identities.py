@@ -278,6 +278,11 @@ def _hashed(namespace: Namespace, value: Any) -> Iterator[Identifier]:
         yield Identifier(namespace, hashlib.sha256(normal.encode()).hexdigest())
 
 
+def email_identifier(address: str) -> Identifier | None:
+    """Return the identifier that an e-mail address is; None of what is none."""
+    return next(_hashed("email", address), None)
+
+
 def normal_email(text: str) -> str | None:
     """Return an address as it is hashed; None where it is none.
 

@@ -11,7 +11,8 @@ from django.db.models import F
 
 from consent import people
 from consent.models import Parting
-from consent.parting import part_people
+from consent.parting import ERASED, ErasedError, part_people
+from consent.rights.closing import were_erased
 from consent.state import add_fence, remove_fence
 from decisioning.ingestion.log import event_log
 from decisioning.ingestion.rebuilding import await_archived, tell_anew
@@ -58,7 +59,13 @@ def merge_of(client: "redis.Redis", person: str) -> Merged:
 def begin_parting(
     client: "redis.Redis", merged: Merged, *, by: str, why: str, now: datetime
 ) -> Parting:
-    """Note for good that two people are to be parted, and have no decision rest on either until they are."""
+    """Note for good that two people are to be parted, and have no decision rest on either until they are.
+
+    Raises:
+        ErasedError: one of them was erased.
+    """
+    if were_erased((merged.source, merged.target)):
+        raise ErasedError(ERASED)
     said = {"parted_at": now, "parted_by": by, "why": why, "finished_at": None}
     parting, _ = Parting.objects.update_or_create(
         source=merged.source, target=merged.target, defaults=said

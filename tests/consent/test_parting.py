@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from consent import entries, ledger, parting, state
-from consent.models import Person
+from consent.models import Person, PersonKey
 from consent.policy import permits
+from consent.rights import closing
 from tests.consent.builders import (
     ADS,
     CARE,
@@ -45,6 +46,19 @@ def test_case_11_each_gets_back_what_was_said_for_them(trusted):
     assert is_allowed(trusted, account)
     assert not is_allowed(trusted, device)
     assert ledger.current_person(device) == device
+
+
+@pytest.mark.parametrize("erased", [0, 1])
+def test_who_was_erased_is_parted_from_nobody(trusted, erased):
+    both = device, account = make_person(), make_person()
+    record(device, given())
+    record(account, given())
+    ledger.merge_people(device, account, now=LATER)
+    closing.close([both[erased]], now=LATER)
+    PersonKey.objects.filter(person=both[erased]).update(destroyed_at=LATER, wrapped=None)
+
+    with pytest.raises(parting.ErasedError, match="was erased"):
+        parting.part_people(device, account, now=LAST)
 
 
 def test_what_only_the_other_said_is_unknown_again(trusted):

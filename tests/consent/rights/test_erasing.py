@@ -10,11 +10,13 @@ from consent import people
 from consent.models import (
     ConsentEvent,
     Identity,
+    Parting,
     Person,
     PersonKey,
     RightsRequest,
     Suppression,
 )
+from consent.parting import ErasedError
 from consent.person_keys import KeyDestroyedError, person_cipher
 from consent.policy import Status
 from consent.proof.tables import LedgerLeaf, LedgerPending
@@ -31,6 +33,7 @@ from consent.rights.copies import REQUEST_LOCK, other_requests
 from consent.rights.replaying import missing_words, unreplayed
 from consent.rights.stores import NotYet
 from decisioning.ingestion.log import event_log
+from decisioning.ingestion.parting import begin_parting, merge_of
 from decisioning.models import EventRecord
 from decisioning.profiles.store import load_profile
 from rtts_site import embedded
@@ -188,6 +191,28 @@ def test_a_request_is_carried_out_by_one_process_at_a_time(somebody):
             other_requests().erase(running.subject_of(erasure), now=somebody.now)
 
     assert running.run(request, now=lambda: somebody.now) == 1
+
+
+def test_who_was_erased_is_parted_from_nobody(somebody):
+    merged = merge_of(somebody.client, somebody.device_id)
+    somebody.is_erased()
+
+    with pytest.raises(ErasedError, match="was erased"):
+        begin_parting(somebody.client, merged, by="clara", why="a mistake", now=somebody.now)
+
+
+@pytest.mark.long
+def test_an_erasure_waits_until_its_person_is_parted(somebody):
+    begun = Parting.objects.create(
+        source=somebody.device_id, target=somebody.id, parted_at=somebody.now
+    )
+    request = somebody.asks("erasure")
+
+    running.run(request, now=lambda: somebody.now)
+    assert "parted" in request.trouble
+
+    Parting.objects.filter(pk=begun.pk).update(finished_at=somebody.now)
+    somebody.is_dealt_with(request)
 
 
 def test_case_18_who_signs_up_again_is_somebody_new(somebody):

@@ -6,6 +6,7 @@ from datetime import timedelta
 from smtplib import SMTPDataError
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.db.models import Q
@@ -17,10 +18,12 @@ from consent.changes import Actor, ConsentChange
 from consent.ledger import record_change
 from consent.models import ConsentState
 from consent.policy import Status
+from consent.rights import closing
 from decisioning.dispatching import deciding, sending
 from decisioning.dispatching.bodies import of_dispatch
 from decisioning.dispatching.destinations import Target, make_destination, send_again
 from decisioning.dispatching.unsubscribing import Link, unsubscribe
+from decisioning.ingestion.identities import email_identifier
 from decisioning.models import Destination, Sending
 from decisioning.specs import AttributeSpec, CapSpec, ChannelSpec, HoursSpec, TriggerSpec
 from decisioning.watching.dispatches import Dispatch
@@ -109,6 +112,35 @@ def fire(row, *, user="ana", number=1, now=None):
 def outcome(row):
     row.refresh_from_db()
     return row.state, row.trouble
+
+
+def address_is_erased(*, now):
+    one = email_identifier(" Ana@Example.com")
+    closing.close([people.person_id(one, pepper=settings.RTTS_PEPPER)], now=now)
+
+
+def test_nothing_is_sent_to_an_address_of_somebody_erased(desk):
+    row, now = fire(mailer()), timezone.now()
+    address_is_erased(now=now)
+
+    sending.send_due(now=now)
+
+    state, trouble = outcome(row)
+    assert (state, mail.outbox) == ("dropped", [])
+    assert "erased" in trouble
+
+
+def test_nothing_is_sent_again_to_an_address_of_somebody_erased_since(desk):
+    row, now = fire(mailer()), timezone.now()
+    Away.trouble = [SMTPDataError(451, b"later")]
+    with override_settings(EMAIL_BACKEND=f"{__name__}.Away"):
+        sending.send_due(now=now)
+    address_is_erased(now=now)
+
+    sending.send_due(now=now + timedelta(minutes=10))
+
+    assert outcome(row)[0] == "dropped"
+    assert mail.outbox == []
 
 
 def test_the_decided_offer_is_sent(desk):
