@@ -15,7 +15,7 @@ from rtts_site.foundation.sealing import seal, unseal
 
 PURPOSE: Final = "legal hold"
 # What proves that people agreed, and nothing else of them. Source: EDPB 05/2020 paragraph 107.
-KEPT: Final = frozenset({"consent history", "receipts"})
+KEPT: Final = frozenset({"consent history", "receipts", "proofs of receipts"})
 
 
 def place_hold(request: RightsRequest, subject: Subject, *, now: datetime) -> int:

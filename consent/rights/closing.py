@@ -47,9 +47,10 @@ def closed_among(persons: Collection[str]) -> set[str]:
     return set(rows.values_list("digest", flat=True))
 
 
-def were_erased(persons: Collection[str]) -> bool:
-    """Return whether any of these ids was erased, be it open again; one query."""
-    return Suppression.objects.filter(kind=Suppression.PERSON, digest__in=persons).exists()
+def were_erased(persons: Collection[str], *, since: datetime | None = None) -> bool:
+    """Return whether any of these ids was erased, since a time or ever, be it open again; one query."""
+    rows = Suppression.objects.filter(kind=Suppression.PERSON, digest__in=persons)
+    return (rows.filter(erased_at__gte=since) if since else rows).exists()
 
 
 def is_suppressed(identifier: people.Identifier) -> bool:

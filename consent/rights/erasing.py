@@ -1,4 +1,4 @@
-"""The steps of an erasure: fence, stop, seal, remove from every store, destroy keys, look again, certify. Each may be repeated."""
+"""The steps of an erasure: fence, seal, stop, remove from every store, destroy keys, look again, certify. Each may be repeated."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -93,6 +93,18 @@ def fence(request: RightsRequest, now: datetime) -> int:
     return len(subject.people)
 
 
+def seal(request: RightsRequest, now: datetime) -> int:
+    """Have all that they ever said sealed, so that a copy and a capsule have its proof, and it may go.
+
+    Raises:
+        NotYet: another process is sealing it.
+    """
+    keys = PersonKey.objects.filter(person__in=subject_of(request).people)
+    if waiting := seal_first(keys.values_list("key_id", flat=True), now=now):
+        raise NotYet(f"{waiting} entries are being sealed into the ledger.")
+    return 0
+
+
 def hold(request: RightsRequest, now: datetime) -> int:
     """Keep the proof that was asked for under hold."""
     return place_hold(request, subject_of(request), now=now) if request.hold_why else 0
@@ -110,18 +122,6 @@ def stop(request: RightsRequest, now: datetime) -> int:
     for stopper in _stoppers:
         stopper(subject, f"erase:{request.pk}", now)
     return len(_stoppers)
-
-
-def seal(request: RightsRequest, now: datetime) -> int:
-    """Have all that they ever said sealed, so that the tree proves what was there once it is gone.
-
-    Raises:
-        NotYet: another process is sealing it.
-    """
-    keys = PersonKey.objects.filter(person__in=subject_of(request).people)
-    if waiting := seal_first(keys.values_list("key_id", flat=True), now=now):
-        raise NotYet(f"{waiting} entries are being sealed into the ledger.")
-    return 0
 
 
 def look_again(request: RightsRequest, now: datetime) -> int:
@@ -222,10 +222,10 @@ STEPS: Final = (
     ("plan", plan),
     ("export first", wait_for_exports),
     ("fence", fence),
+    ("seal", seal),
     ("hold", hold),
     ("tell", tell),
     ("stop", stop),
-    ("seal", seal),
     ("remove", remove),
     ("look again", look_again),
     ("certify", certify),

@@ -17,6 +17,7 @@ from django.conf import settings
 
 from consent import policy_store
 from consent.models import NoticeText, RightsRequest
+from consent.proof.proving import public_keys
 from consent.rights.stores import Section, Subject, registered
 
 KEPT: Final = timedelta(days=7)
@@ -31,6 +32,7 @@ PORTABLE: Final = frozenset(
         "states of consent",
         "consent history",
         "receipts",
+        "proofs of receipts",
     }
 )
 About = Callable[[], Mapping[str, Any]]
@@ -157,6 +159,7 @@ def _about_this(
         "expires_at": now + KEPT,
         "sections": counts,
         "purposes": msgspec.to_builtins(live.purposes) if live is not None else [],
+        "ledger": public_keys(),  # what the receipts and the checkpoints of their proofs verify with
         "rights": "You may have this corrected, restricted or erased, object to it, and complain to your authority.",
     }
     for tell in _about:

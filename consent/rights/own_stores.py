@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from consent.models import (
 from consent.person_keys import mark_erased
 from consent.projection import put_in_force
 from consent.proof.erasing import erase_bodies, seal_first
+from consent.proof.proving import NotSealedError, inclusion_of
 from consent.receipts import NoSuchReceiptError, load_receipt
 from consent.rights.copies import other_requests
 from consent.rights.stores import NotYet, Section, Store, Subject, exempt, on_finding, register
@@ -232,8 +234,11 @@ def _destroy_keys(subject: Subject, now: datetime) -> int:
 def _tell_ledger(subject: Subject) -> Iterator[Section]:
     for entry in entries_of(subject.people):
         yield Section("consent history", msgspec.to_builtins(entry))
+        event_id = uuid.UUID(entry.event_id)
         try:
-            receipt = load_receipt(entry.person, uuid.UUID(entry.event_id))
+            receipt = load_receipt(entry.person, event_id)
         except NoSuchReceiptError:
             continue
         yield Section("receipts", receipt)
+        with suppress(NotSealedError):  # recorded this moment; the receipt says until when
+            yield Section("proofs of receipts", inclusion_of(event_id))

@@ -14,7 +14,6 @@ from consent.policy import Status
 from consent.rights import clocks, erasing, exporting
 from consent.rights.asking import NotPossible, asked, subject_of
 from consent.rights.copies import COPIES, held_alone
-from consent.rights.closing import were_erased
 from consent.rights.stores import NotYet
 
 logger = logging.getLogger("consent")
@@ -79,8 +78,6 @@ def _object(request: RightsRequest, now: datetime) -> int:
 def _restrict(request: RightsRequest, now: datetime) -> int:
     """Let nothing be done with a person's data but keep it, or lift that again."""
     what = asked(request)
-    if were_erased([what.person], since=request.received_at):
-        raise NotPossible("This person was erased since they asked; nothing is done with them.")
     lifted = bool(what.details.get("lift"))
     recorded = ledger.record_restriction(
         what.person,
@@ -111,8 +108,8 @@ def _tell(request: RightsRequest, now: datetime) -> int:
 
 
 STEPS: Final[Mapping[str, Sequence[tuple[str, Step]]]] = {
-    Kind.ACCESS: (("write the file", _export),),
-    Kind.PORTABILITY: (("write the file", _export),),
+    Kind.ACCESS: (("seal", erasing.seal), ("write the file", _export)),
+    Kind.PORTABILITY: (("seal", erasing.seal), ("write the file", _export)),
     Kind.RECTIFICATION: (("correct", _correct), ("tell", _tell)),
     Kind.OBJECTION: (("object", _object), ("tell", _tell)),
     Kind.RESTRICTION: (("restrict", _restrict), ("tell", _tell)),

@@ -290,7 +290,8 @@ def test_r22_proof_is_kept_only_where_two_people_agree_and_until_its_day(somebod
     agree_to_open(opening, by="otto", now=somebody.now)
     told = read_capsule(opening, by="clara", now=somebody.now)
 
-    assert {row["section"] for row in told["rows"]} == {"consent history", "receipts"}
+    kept = {row["section"] for row in told["rows"]}
+    assert kept == {"consent history", "receipts", "proofs of receipts"}
     with pytest.raises(NotPossible):
         read_capsule(opening, by="clara", now=somebody.now)
     assert destroy_due(now=somebody.now + timedelta(days=366)) == 1

@@ -1,5 +1,6 @@
 """A copy has everything, and what staff correct, object to or restrict takes effect."""
 
+import base64
 import json
 import zipfile
 from datetime import timedelta
@@ -7,10 +8,14 @@ from datetime import timedelta
 import pytest
 
 from consent import ledger
+from consent.entries import entries_of
 from consent.models import ConsentState, Person, RightsRequest
+from consent.people import fence_key
 from consent.policy import Status
+from consent.proof.checkpoints import open_note
+from consent.proof.tree import is_included
 from consent.rights import exporting, running
-from consent.rights.asking import NotPossible, deny, start
+from consent.rights.asking import Intake, NotPossible, deny, start, take_in
 from decisioning.models import EventRecord
 from decisioning.profiles.store import load_profile
 from tests.consent.rights.finding import found_in_tables
@@ -35,6 +40,35 @@ def test_r20_a_copy_has_the_canary_of_every_field(somebody):
     assert "recipients" in about
     assert {"events.json", "events.csv", "consent-history.json", "receipts.json"} <= files.keys()
     assert len(json.loads(files["events.json"])) == about["sections"]["events"]
+
+
+def test_r20_a_copy_proves_that_its_receipts_are_in_the_ledger(somebody):
+    somebody.says(Status.WITHDRAWN)  # a moment ago: it is sealed first
+    request = somebody.is_dealt_with(somebody.asks("portability"))
+
+    with opened(request) as archive:
+        about, receipts, proofs = (
+            json.loads(archive.read(f"{name}.json"))
+            for name in ("about", "receipts", "proofs-of-receipts")
+        )
+    keys = {key["kid"]: from_base64url(key["x"]) for key in about["ledger"]["keys"]}
+    assert len(receipts) == len(proofs) > 1
+    for receipt, proof in zip(receipts, proofs, strict=True):
+        leaf = receipt["receipt"]["leaf_hash"].removeprefix("sha256:")
+        checkpoint = open_note(proof["checkpoint"], keys).checkpoint
+        assert proof["leaf_hash"] == leaf
+        assert checkpoint.size == proof["tree_size"]
+        assert is_included(
+            bytes.fromhex(leaf),
+            proof["leaf_index"],
+            proof["tree_size"],
+            path=[bytes.fromhex(one) for one in proof["path"]],
+            root=checkpoint.root,
+        )
+
+
+def from_base64url(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 @pytest.mark.long
@@ -91,6 +125,36 @@ def test_r23_a_restriction_holds_until_it_is_lifted(somebody):
 
     somebody.is_dealt_with(somebody.asks("restriction", details={"lift": True}))
     assert not Person.objects.get(id=ledger.current_person(somebody.id)).restricted
+    told = entries_of([ledger.current_person(somebody.id)])
+    said = [one.event_state for one in told if one.kind == "restriction"]
+    assert said == ["restricted", "restriction lifted"]
+
+
+def test_r23_nobody_ends_a_restriction_without_proof_of_who_they_are(somebody):
+    named, now = somebody.names[0], somebody.now
+    ends = take_in("restriction", named, intake=Intake(by="clara"), now=now, details={"lift": True})
+    begins = take_in("restriction", named, intake=Intake(by="clara"), now=now)
+
+    with pytest.raises(NotPossible, match="who it is"):
+        start(ends, by="clara")
+    start(begins, by="clara")
+
+    assert begins.pk != ends.pk
+
+
+def test_r23_who_was_erased_stays_restricted(somebody):
+    before = somebody.asks("restriction", details={"lift": True}, begin=False)
+    somebody.is_erased()
+    later = somebody.asks("restriction", details={"lift": True})
+    start(before, by="clara")
+
+    for request in (before, later):
+        running.run(request, now=lambda: somebody.now)
+        assert request.state == RightsRequest.State.FAILED
+
+    assert "was erased" in later.trouble
+    assert Person.objects.get(id=somebody.id).restricted
+    assert not somebody.client.exists(fence_key(somebody.id))
 
 
 @pytest.mark.long
