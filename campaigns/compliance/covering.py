@@ -8,7 +8,7 @@ import redis
 
 from campaigns.models import Release
 from consent.entries import Entry, entries_of
-from consent.ledger import everyone_in
+from consent.ledger import current_person, everyone_in
 from consent.models import PolicyVersion, RecordRead
 from decisioning.inspecting import Inspected, inspect
 from decisioning.messages import Chosen
@@ -51,7 +51,8 @@ def cover(client: redis.Redis, decision: str, *, reader: str, now: datetime) -> 
     if found is None:
         return None
     person = found.row.ask.person
-    RecordRead.objects.create(person=person, reader=reader, what="why page", read_at=now)
+    owner = current_person(person)
+    RecordRead.objects.create(person=owner, reader=reader, what="why page", read_at=now)
     entries = list(entries_of(everyone_in(person)))
     said = {one.event_id: one for one in entries}
     pictures = picture(found)

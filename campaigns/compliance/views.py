@@ -160,7 +160,7 @@ def drills(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@needs("view_optoutdrill")
+@needs("consent.handle_rights")  # it writes consent and a key: who may only look does not begin it
 def drill_now(request: HttpRequest) -> HttpResponse:
     ask_for_drill(by=user_of(request), now=timezone.now())
     messages.success(request, _("Somebody made up is opting out now; look again in some seconds."))

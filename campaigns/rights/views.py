@@ -111,7 +111,8 @@ def _hold(request: HttpRequest) -> Hold | None:
 @needs(HANDLES)
 def one(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(RightsRequest, pk=pk)
-    plan = _plan(row, user_of(request))
+    plan = _plan(row)
+    _note_reading(row, user_of(request), "plan of erasure" if plan else "request")
     context = {
         "row": row,
         "plan": plan,
@@ -124,18 +125,22 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     return page(request, "campaigns/rights/one.html", context, title=_("Request %d") % row.pk)
 
 
-def _plan(row: RightsRequest, user: User) -> list[tuple[str, int]]:
-    """Return what an erasure would remove from each store; looking is a reading of the person's record."""
+def _plan(row: RightsRequest) -> list[tuple[str, int]]:
+    """Return what an erasure would remove from each store."""
     if row.kind != RightsRequest.Kind.ERASURE or not row.subject or row.state == "running":
         return []
-    subject = subject_of(row)
-    RecordRead.objects.create(
-        person=subject.person,
-        reader=user.get_username(),
-        what=f"plan of erasure {row.pk}",
-        read_at=timezone.now(),
-    )
-    return sorted(erasing.left(subject).items())
+    return sorted(erasing.left(subject_of(row)).items())
+
+
+def _note_reading(row: RightsRequest, user: User, what: str) -> None:
+    """Note that staff reads of the person whom a request is about; nobody once it is forgotten who that was."""
+    if row.subject:
+        RecordRead.objects.create(
+            person=subject_of(row).person,
+            reader=user.get_username(),
+            what=f"{what} {row.pk}",
+            read_at=timezone.now(),
+        )
 
 
 @require_POST
@@ -170,6 +175,7 @@ def file(request: HttpRequest, pk: int) -> HttpResponse:
         answer: HttpResponseBase = file_of(row, by=user_of(request).get_username())
     except Problem as error:
         raise Http404 from error
+    _note_reading(row, user_of(request), "copy of everything, of request")
     return answer  # type: ignore[return-value]  # a streamed answer is one too
 
 

@@ -128,10 +128,12 @@ CALLABLE = (
 def protect(apps, schema_editor):
     role = settings.RTTS_RUNTIME_DATABASE_USER
     with schema_editor.connection.cursor() as cursor:
-        cursor.execute(f"insert into {PENDING} (event_id) select event_id from {BODIES} order by recorded_at, event_id")
+        # First, so that nothing is committed between the copy and the trigger, which would never get a leaf.
+        cursor.execute(f"lock table {BODIES} in access exclusive mode")
         cursor.execute(FUNCTIONS)
         for triggers in TRIGGERS:
             cursor.execute(triggers)
+        cursor.execute(f"insert into {PENDING} (event_id) select event_id from {BODIES} order by recorded_at, event_id")
         for function in CALLABLE:
             cursor.execute(f"revoke all on function {function} from public")
         cursor.execute("select to_regrole(%s) is not null and current_user <> %s", [role, role])

@@ -29,6 +29,9 @@ class Place(Protocol):
     def bring(self, checkpoint: LedgerCheckpoint, *, now: datetime) -> None:
         """Put a checkpoint there for good; again does no harm. Raises AnchoringError."""
 
+    def has(self, checkpoint: LedgerCheckpoint) -> bool:
+        """Return whether it is there."""
+
 
 class Folder:
     """A folder where files are only ever added; best one that is copied to storage that is written once."""
@@ -44,7 +47,7 @@ class Folder:
         Raises:
             AnchoringError: it cannot be written, or another checkpoint of that size is there.
         """
-        path = self._path / f"{checkpoint.size:015d}{SUFFIX}"
+        path = self._file(checkpoint)
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if path.exists():
@@ -57,6 +60,14 @@ class Folder:
                 os.fsync(file.fileno())
         except OSError as error:
             raise AnchoringError(f"{path}: {error.strerror}") from error
+
+    def has(self, checkpoint: LedgerCheckpoint) -> bool:
+        """Return whether its file is there and says the same, whatever the database notes."""
+        path = self._file(checkpoint)
+        return path.exists() and path.read_text() == checkpoint.note
+
+    def _file(self, checkpoint: LedgerCheckpoint) -> Path:
+        return self._path / f"{checkpoint.size:015d}{SUFFIX}"
 
     def _compare(self, path: Path, checkpoint: LedgerCheckpoint) -> None:
         if path.read_text() != checkpoint.note:
@@ -74,6 +85,10 @@ class Webhook:
     """An address that takes Standard Webhooks, such as the auditor's."""
 
     name = "webhook"
+
+    def has(self, checkpoint: LedgerCheckpoint) -> bool:
+        """Return whether it was taken, as far as the database knows."""
+        return _is_noted(self.name, checkpoint)
 
     def __init__(self, url: str, secret: str) -> None:
         self._url, self._secret = url, secret
@@ -97,6 +112,10 @@ class Mailbox:
     """The auditor's mailbox."""
 
     name = "e-mail"
+
+    def has(self, checkpoint: LedgerCheckpoint) -> bool:
+        """Return whether it was taken, as far as the database knows."""
+        return _is_noted(self.name, checkpoint)
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -133,11 +152,7 @@ def anchor(*, now: datetime) -> list[Anchoring]:
     checkpoint = LedgerCheckpoint.objects.order_by("-size").first()
     if checkpoint is None:
         return []
-    return [
-        _bring(place, checkpoint, now=now)
-        for place in places()
-        if not _arrived(place, checkpoint.size)
-    ]
+    return [_bring(place, checkpoint, now=now) for place in places() if not place.has(checkpoint)]
 
 
 def anchored_notes() -> Iterator[tuple[str, str]]:
@@ -146,8 +161,9 @@ def anchored_notes() -> Iterator[tuple[str, str]]:
         yield from Folder(Path(settings.RTTS_LEDGER_ANCHOR_FOLDER)).notes()
 
 
-def _arrived(place: Place, size: int) -> bool:
-    return Anchoring.objects.filter(place=place.name, size=size, trouble="").exists()
+def _is_noted(place: str, checkpoint: LedgerCheckpoint) -> bool:
+    """Return whether it arrived at a place that cannot be read from here."""
+    return Anchoring.objects.filter(place=place, size=checkpoint.size, trouble="").exists()
 
 
 def _bring(place: Place, checkpoint: LedgerCheckpoint, *, now: datetime) -> Anchoring:

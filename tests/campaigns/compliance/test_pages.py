@@ -115,3 +115,18 @@ def test_lineage_names_what_reads_an_attribute_through_a_segment(live, carol):
 
     assert "Gold members" in text
     assert "through Gold members" in text
+
+
+def test_who_may_only_look_begins_no_drill(live, mia, carol, redis, monkeypatch):
+    begun = []
+    monkeypatch.setattr(
+        "campaigns.compliance.views.ask_for_drill", lambda **more: begun.append(more)
+    )
+    addresses = [reverse("admin:rtts-drills"), reverse("admin:rtts-drill-now")]
+
+    for who, allowed in ((mia, False), (carol, True)):
+        page = browser(who).get(addresses[0])
+        assert page.status_code == 200
+        assert ('type="submit" class="button"' in page.content.decode()) is allowed
+        assert (browser(who).post(addresses[1]).status_code == 302) is allowed
+    assert len(begun) == 1

@@ -14,7 +14,9 @@ from campaigns.models import Notice
 from campaigns.reports import warnings
 from campaigns.rights.processing import COLUMNS
 from campaigns.rights.reminding import remind
-from consent.models import RightsRequest
+from consent.models import RecordRead, RightsRequest
+from consent.rights import exporting
+from consent.rights.asking import subject_of
 from tests.campaigns.conftest import person
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +119,28 @@ def test_r19_the_register_is_one_click(client, clara, live):
     assert [row["purpose"] for row in told] == [row["purpose"] for row in rows]
     assert all(row["legal_basis"] and row["retention"] and row["security"] for row in rows)
     assert timezone.now()
+
+
+def test_r25_reading_a_request_is_noted_on_the_record_of_its_person(client, clara):
+    row = taken_in(client, kind="access")
+
+    client.get(reverse("admin:rtts-rights-one", args=[row.pk]))
+
+    read = RecordRead.objects.get()
+    assert (read.reader, read.what) == ("clara", f"request {row.pk}")
+    assert read.person == subject_of(row).person
+
+
+def test_r25_fetching_a_copy_is_noted_on_the_record_of_its_person(
+    client, clara, settings, tmp_path
+):
+    settings.RTTS_VAR = tmp_path
+    row = taken_in(client, kind="access")
+    exporting.folder().mkdir(parents=True, exist_ok=True)
+    (exporting.folder() / "1.zip").write_bytes(b"all of it")
+    RightsRequest.objects.filter(pk=row.pk).update(file="1.zip")
+
+    answer = client.get(reverse("admin:rtts-rights-file", args=[row.pk]))
+
+    assert b"".join(answer.streaming_content) == b"all of it"
+    assert RecordRead.objects.get().what == f"copy of everything, of request {row.pk}"

@@ -57,6 +57,14 @@ def test_a_folder_never_takes_another_checkpoint_of_the_same_size(folder):
     assert path.read_text() == "another"
 
 
+def test_a_folder_is_asked_itself_whatever_the_database_notes(folder):
+    size = latest_checkpoint().size
+    Anchoring.objects.create(size=size, place="folder", trouble="", tried_at=NOW)
+
+    assert troubles() == [""]
+    assert [path.read_text() for path in folder.iterdir()] == [latest_checkpoint().note]
+
+
 def test_a_webhook_gets_it_signed(folder, settings):
     settings.RTTS_LEDGER_ANCHOR_FOLDER = ""
     settings.RTTS_WEBHOOKS_PRIVATE = True
