@@ -3,15 +3,21 @@
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
 from consent.changes import Actor, ConsentChange, Evidence
+from consent.ids import uuid7
 from consent.models import ConsentEvent, PersonKey
 from consent.person_keys import CipherError, PersonCipher, load_cipher
-from consent.policy import EventType
+from consent.policy import EVERY_CHANNEL, EventType, State
+from consent.policy.specs import EVERY_PURPOSE
+from consent.projection import moment
 from consent.proof.leaves import Heading, leaf_of_body
 
+RESTRICTED, LIFTED = "restricted", "restriction lifted"  # what an entry of that kind says
+MERGE = Actor(kind="system", id="merge")
 SCHEMA_VERSION = 2  # 1: the leaf covers the body itself, and no time
 
 
@@ -38,6 +44,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     by_guardian: bool = False
     over_gpc: bool = False
     notice: str = ""  # that the grant rests on; of a merge, where both saw the same
+    kind: Literal["consent", "restriction"] = "consent"  # the latter says nothing of a purpose
 
 
 def make_entry(
@@ -71,6 +78,60 @@ def make_entry(
         over_gpc=change.over_gpc,
         notice=change.notice,
     )
+
+
+def make_restriction(
+    person: str,
+    asked: bool,
+    *,
+    evidence: Evidence,
+    actor: Actor,
+    now: datetime,
+    sent_for: str = "",
+) -> Entry:
+    """Return the entry of a restriction of all processing, or of its end."""
+    return Entry(
+        schema_version=SCHEMA_VERSION,
+        event_id=str(uuid7(now)),
+        person=person,
+        purpose=EVERY_PURPOSE,
+        channel=EVERY_CHANNEL,
+        event_state=RESTRICTED if asked else LIFTED,
+        event_time=now,
+        recorded_at=now,
+        expires_at=None,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        evidence=evidence,
+        sent_for=sent_for or person,
+        kind="restriction",
+    )
+
+
+def merged_restriction(source: str, target: str, *, now: datetime) -> Entry:
+    """Return the entry of a restriction that came along in a merge."""
+    entry = make_restriction(target, True, evidence=Evidence(source="merge"), actor=MERGE, now=now)
+    return msgspec.structs.replace(entry, merged_from=source)
+
+
+def merge_entry(
+    key: tuple[str, str], what: State, *, source: str, target: str, now: datetime
+) -> Entry:
+    """Return the entry of what holds for the target of a merge."""
+    change = ConsentChange(
+        purpose=key[0],
+        channel=key[1],
+        status=what.status,
+        event_time=moment(what.since),
+        expires_at=moment(what.expires_at) if what.expires_at is not None else None,
+        event_id=what.record,
+        event_type=what.event_type,
+        by_guardian=what.by_guardian,
+        over_gpc=what.over_gpc,
+        notice=what.notice,
+    )
+    entry = make_entry(target, change, evidence=Evidence(source="merge"), actor=MERGE, now=now)
+    return msgspec.structs.replace(entry, merged_from=source)
 
 
 def seal_entry(entry: Entry, cipher: PersonCipher) -> ConsentEvent:

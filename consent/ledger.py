@@ -13,7 +13,6 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import msgspec
 import redis
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
@@ -27,18 +26,23 @@ from consent.changes import (
     as_evidenced,
     strictest,
 )
-from consent.entries import Entry, make_entry, seal_entry
+from consent.entries import (
+    Entry,
+    make_entry,
+    make_restriction,
+    merge_entry,
+    merged_restriction,
+    seal_entry,
+)
 from consent.ids import uuid7
 from consent.models import ConsentChange as ChangeRow
 from consent.models import ConsentEvent, Parting, Person
 from consent.person_keys import KeyDestroyedError, PersonCipher, person_cipher
-from consent.policy import State
 from consent.projection import (
     States,
     known_of,
     load_states,
     lock_person,
-    moment,
     put_in_force,
     save_states,
 )
@@ -89,6 +93,7 @@ class _Said:
     actor: Actor
     key: str
     sent_for: str
+    restricts: bool | None = None  # None: nothing is said of it
 
 
 def record_change(
@@ -111,10 +116,29 @@ def record_change(
         StaysClosedError: the person was erased, and this is no new opt-in of theirs.
         KeyTakenError: the key was used for somebody else; nothing of this was recorded.
     """
+    return _record_said(_Said(changes, evidence, actor, idempotency_key, person), now=now)
+
+
+def record_restriction(
+    person: str,
+    asked: bool,
+    *,
+    evidence: Evidence,
+    actor: Actor,
+    now: datetime,
+    idempotency_key: str = "",
+) -> Recorded:
+    """Record that nothing may be done with a person's data but keep it, or that it may again, and put it in force.
+
+    As `record_change`; whoever was erased gets no event: they stay restricted for good.
+    """
+    return _record_said(_Said((), evidence, actor, idempotency_key, person, asked), now=now)
+
+
+def _record_said(said: _Said, *, now: datetime) -> Recorded:
     client = redis_client(timeout_ms=REDIS_TIMEOUT_MS)
-    said = _Said(changes, evidence, actor, idempotency_key, person)
     try:
-        return _record(client, person, said, now=now)
+        return _record(client, said.sent_for, said, now=now)
     except (OperationalError, InterfaceError) as error:
         raise StoreUnavailableError("Consent cannot be recorded now; send it again.") from error
 
@@ -274,7 +298,11 @@ def _commit(standing: Standing, token: str, said: _Said, *, now: datetime) -> Wr
         replace(as_evidenced(change, said.evidence, said.actor), event_id=str(uuid7(now)))
         for change in said.changes
     ]
-    events = [seal_entry(_entry(person.id, one, said, now=now), cipher) for one in changes]
+    entries = [_entry(person.id, one, said, now=now) for one in changes]
+    if said.restricts is not None:
+        person.restriction_asked = said.restricts
+        entries.append(_restriction(person.id, said.restricts, said, now=now))
+    events = [seal_entry(one, cipher) for one in entries]
     after = apply_changes(standing.states, changes, now=now)
     knowing.learn(person, said.evidence, said.actor)
     person.version += 1
@@ -302,6 +330,17 @@ def _entry(person: str, change: ConsentChange, said: _Said, *, now: datetime) ->
     return make_entry(
         person,
         change,
+        evidence=said.evidence,
+        actor=said.actor,
+        now=now,
+        sent_for=said.sent_for,
+    )
+
+
+def _restriction(person: str, asked: bool, said: _Said, *, now: datetime) -> Entry:
+    return make_restriction(
+        person,
+        asked,
         evidence=said.evidence,
         actor=said.actor,
         now=now,
@@ -364,30 +403,12 @@ def _commit_merge(source: str, target: str, *, now: datetime) -> None:
         joined = _difference(before, strictest(said.get(source, {}), before))
         stamped = {key: replace(what, record=str(uuid7(now))) for key, what in joined.items()}
         entries = [
-            _merge_entry(key, what, source=source, target=target, now=now)
+            merge_entry(key, what, source=source, target=target, now=now)
             for key, what in stamped.items()
         ]
+        if rows[source].restriction_asked and not rows[target].restriction_asked:
+            entries.append(merged_restriction(source, target, now=now))
         rows[source].merged_into = target
         knowing.join(rows[target], rows[source])
         _write(rows[source], cipher, [], {})
         _write(rows[target], cipher, entries, stamped)
-
-
-def _merge_entry(
-    key: tuple[str, str], what: State, *, source: str, target: str, now: datetime
-) -> Entry:
-    change = ConsentChange(
-        purpose=key[0],
-        channel=key[1],
-        status=what.status,
-        event_time=moment(what.since),
-        expires_at=moment(what.expires_at) if what.expires_at is not None else None,
-        event_id=what.record,
-        event_type=what.event_type,
-        by_guardian=what.by_guardian,
-        over_gpc=what.over_gpc,
-        notice=what.notice,
-    )
-    actor = Actor(kind="system", id="merge")
-    entry = make_entry(target, change, evidence=Evidence(source="merge"), actor=actor, now=now)
-    return msgspec.structs.replace(entry, merged_from=source)

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from consent import state
 from consent.changes import Actor, ConsentChange, Evidence, apply_changes, strictest
-from consent.entries import Entry, entries_of, make_entry, seal_entry
+from consent.entries import Entry, entries_of, make_entry, make_restriction, seal_entry
 from consent.ids import uuid7
 from consent.ledger import (
     REDIS_TIMEOUT_MS,
@@ -19,7 +19,7 @@ from consent.ledger import (
     current_person,
 )
 from consent.models import ConsentEvent, Parting, Person
-from consent.person_keys import KeyDestroyedError, person_cipher
+from consent.person_keys import KeyDestroyedError, PersonCipher, person_cipher
 from consent.policy import GRANTING, State, Status
 from consent.projection import States, load_states, lock_person, moment, put_in_force, save_states
 from rtts_site.foundation.redis_clients import redis_client
@@ -72,7 +72,10 @@ def _part(source: str, target: str, theirs: set[str], *, now: datetime, by: str)
             return path
         before = load_states([*theirs, *path])
         after = _apart(source, path, theirs, before, since=rows[source].changed_at)
+        asked = rows[source].restriction_asked
         _free(source, rows, theirs, path)
+        if rows[source].restriction_asked and not asked:
+            _restriction(source, now=now, cipher=cipher[source])
         for person, states in after.items():
             changed = _difference(before.get(person, {}), states, now=now)
             entries = [_entry(person, key, what, now=now) for key, what in changed.items()]
@@ -101,6 +104,12 @@ def _free(source: str, rows: dict[str, Person], theirs: set[str], path: Sequence
     rows[source].merged_into = ""
     # Whose wish it was since they became one is not known: it holds for both.
     rows[source].restriction_asked |= rows[path[-1]].restriction_asked
+
+
+def _restriction(source: str, *, now: datetime, cipher: PersonCipher) -> None:
+    actor = Actor(kind="system", id=PARTED)
+    entry = make_restriction(source, True, evidence=Evidence(source=PARTED), actor=actor, now=now)
+    seal_entry(entry, cipher).save(force_insert=True)
 
 
 def _apart(

@@ -48,6 +48,8 @@ def _said(people: list[str]) -> Iterator[Moment]:
 
 
 def _words(entry: Entry) -> str:
+    if entry.kind == "restriction":
+        return _(entry.event_state)
     words = _("{purpose}: {status}").format(purpose=entry.purpose, status=_(entry.event_state))
     notice = entry.evidence.notice_version
     return _("{words}, shown {notice}").format(words=words, notice=notice) if notice else words

@@ -29,6 +29,7 @@ from rtts_site.foundation.problems import Problem
 HANDLES: Final = "consent.handle_rights"
 OPENS: Final = "consent.open_capsule"
 REFUSALS: Final = (NotPossible, Unfit)
+LIFT: Final = "lift"  # the line that ends a restriction
 LISTED: Final = 50  # of the requests that have ended
 INTAKES: Final = ("staff", "post", "phone", "e-mail", "web")
 
@@ -90,6 +91,8 @@ def _details(request: HttpRequest) -> dict[str, Any]:
     lines = [one for one in lines if one]
     if not lines:
         return {}
+    if lines == [LIFT]:
+        return {"lift": True}
     if all("=" in one for one in lines):
         pairs = (one.partition("=") for one in lines)
         return {"attributes": {key.strip(): value.strip() or None for key, _sign, value in pairs}}

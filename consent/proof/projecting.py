@@ -10,13 +10,14 @@ from typing import Any, Final
 import msgspec
 
 from consent.changes import ConsentChange, apply_changes
-from consent.entries import Entry, open_entry
+from consent.entries import RESTRICTED, Entry, open_entry
 from consent.models import ConsentEvent, ConsentState, PersonKey
 from consent.person_keys import CipherError, open_key
 from consent.policy import State, Status
 from consent.projection import SAID, States, state_of
 from consent.proof.checking import Cursor, Question, Trouble
 
+RESTRICTIONS: Final = "restrictions of people are what their entries say"
 STATES: Final = "states of consent are what people's entries add up to"
 CHUNK: Final = 500  # people at a time
 ERASING: Final = timedelta(days=1)  # what an erasure takes at most to remove states too
@@ -44,6 +45,7 @@ _STATES = """
 select person, purpose, channel, status, since, expires_at, event_id, event_type, by_guardian, over_gpc, notice
 from consent_consentstate where person = any(%s)
 """
+_RESTRICTED = "select id from consent_person where restriction_asked and id = any(%s)"
 _CLOSED = (
     "select digest, erased_at from consent_suppression where kind = 'person' and digest = any(%s)"
 )
@@ -56,18 +58,20 @@ class Known:
     entries: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     states: dict[str, States] = field(default_factory=lambda: defaultdict(dict))
     broken: dict[str, str] = field(default_factory=dict)  # who cannot be read, and why
+    restricted: set[str] = field(default_factory=set)
     erasing: set[str] = field(default_factory=set)
 
 
 def check_states(cursor: Cursor, question: Question) -> Told:
-    """Yield whose states are not what their entries add up to."""
-    yield STATES, None
+    """Yield whose states and restrictions are not what their entries add up to."""
+    yield from ((name, None) for name in (STATES, RESTRICTIONS))
     after = ""
     while people := _people(cursor, after):
         known = _read(cursor, people, question)
         for person in people:
             for words in _differing(person, known):
                 yield STATES, Trouble(words, is_warning=person in known.erasing)
+            yield from _of_restriction(person, known)
         after = people[-1]
 
 
@@ -75,6 +79,8 @@ def fold(entries: Iterable[Entry]) -> States:
     """Return the states that entries add up to, in the order in which they were committed."""
     states: States = {}
     for entry in entries:
+        if entry.kind != "consent":
+            continue
         if entry.actor_kind == "system" and entry.evidence.source in BY_ITSELF:
             states[entry.purpose, entry.channel] = _said(entry)
         else:
@@ -125,6 +131,8 @@ def _read(cursor: Cursor, people: Sequence[str], question: Question) -> Known:
             known.states[name[0]][name[1:]] = state_of(ConsentState(**row))
         except ValueError:
             known.broken[name[0]] = f"{row['status']!r} is no status"
+    cursor.execute(_RESTRICTED, [list(people)])
+    known.restricted = {one for (one,) in cursor.fetchall()}
     cursor.execute(_CLOSED, [list(people)])
     known.erasing = {one for one, at in cursor.fetchall() if question.now - at < ERASING}
     return known
@@ -172,6 +180,17 @@ def _differing(person: str, known: Known) -> Iterator[str]:
         if proven != used:
             words = f"{_words(used)}, and the entries say {_words(proven)}"
             yield f"{person}: {key[0]} on {key[1]} is {words}"
+
+
+def _of_restriction(person: str, known: Known) -> Told:
+    said = [one for one in known.entries.get(person, ()) if one.kind == "restriction"]
+    proven = bool(said) and said[-1].event_state == RESTRICTED
+    used = person in known.restricted
+    if person not in known.broken and proven is not used:
+        words = "is restricted, and no entry says so" if used else "is not restricted as asked for"
+        # A restriction from before there were entries of it denies, and is nobody's gain.
+        unproven = used and not said
+        yield RESTRICTIONS, Trouble(f"{person} {words}", is_warning=unproven)
 
 
 def _words(said: State | None) -> str:

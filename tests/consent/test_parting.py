@@ -208,10 +208,11 @@ def test_r23_a_restriction_outlasts_merges_and_partings(trusted, of):
     record(device, given())
     record(account, given())
     asks = device if of == "source" else account
-    Person.objects.filter(id=asks).update(restriction_asked=True)
+    ledger.record_restriction(asks, True, evidence=EVIDENCE, actor=SUBJECT, now=NOW)
 
     ledger.merge_people(device, account, now=LATER)
     assert not is_allowed(trusted, account)
+    assert any(one.kind == "restriction" for one in entries.entries_of([account]))
 
     parting.part_people(device, account, now=LAST)
     assert not is_allowed(trusted, account)

@@ -122,6 +122,7 @@ def test_a_correction_is_an_event_with_its_source(somebody):
 def test_r23_a_restriction_holds_until_it_is_lifted(somebody):
     somebody.is_dealt_with(somebody.asks("restriction"))
     assert Person.objects.get(id=ledger.current_person(somebody.id)).restricted
+    somebody.now += timedelta(seconds=1)
 
     somebody.is_dealt_with(somebody.asks("restriction", details={"lift": True}))
     assert not Person.objects.get(id=ledger.current_person(somebody.id)).restricted
