@@ -95,6 +95,17 @@ def _kept(client: "redis.Redis", read: Mapping[int, Sequence[Entry]]) -> list[_F
         if entries
     }
     profiles = load_profiles(client, persons)
+    # A stream that nothing comes to keeps its last record; of somebody erased not even that.
+    event_log(client).drop(
+        {
+            partition: [
+                stream_id
+                for stream_id, record in entries
+                if is_turned_away(profiles[record.person], record)
+            ]
+            for partition, entries in read.items()
+        }
+    )
     return [
         (partition, stream_id, record)
         for partition, entries in read.items()

@@ -354,6 +354,9 @@ class KafkaLog:
     def trim(self, until: Mapping[int, str]) -> None:
         """Do nothing: the topic's own retention drops what is old."""
 
+    def drop(self, found: Mapping[int, Sequence[str]]) -> None:
+        """Do nothing: a topic loses no single record."""
+
     def set_aside(self, partition: int, data: bytes) -> None:
         RedisLog(self._client).set_aside(partition, data)
 

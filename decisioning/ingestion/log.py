@@ -100,6 +100,9 @@ class EventLog(Protocol):
     def trim(self, until: Mapping[int, str]) -> None:
         """Drop what stands before an id in each partition; the record at it may stay."""
 
+    def drop(self, found: Mapping[int, Sequence[str]]) -> None:
+        """Drop records of people who were erased, by their ids in each partition, where the log can."""
+
     def set_aside(self, partition: int, data: bytes) -> None:
         """Keep what cannot be folded for a person to look at, the newest of a partition."""
 
@@ -243,6 +246,15 @@ class RedisLog:
         with self._client.pipeline(transaction=False) as pipe:
             for partition, stream_id in until.items():
                 pipe.xtrim(people.stream_key(partition), minid=stream_id, approximate=False)
+            pipe.execute()
+
+    def drop(self, found: Mapping[int, Sequence[str]]) -> None:
+        if not any(found.values()):
+            return
+        with self._client.pipeline(transaction=False) as pipe:
+            for partition, ids in found.items():
+                if ids:
+                    pipe.xdel(people.stream_key(partition), *ids)
             pipe.execute()
 
     def set_aside(self, partition: int, data: bytes) -> None:

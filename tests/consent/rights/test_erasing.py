@@ -101,6 +101,8 @@ def test_case_15_late_events_do_not_recreate_the_erased(somebody):
 
     assert load_profile(somebody.client, somebody.id) == (people.NOBODY, None)
     assert not EventRecord.objects.filter(person_id=somebody.id).exclude(kind="erase").exists()
+    left = found_in_redis(somebody.client, somebody.canary)
+    assert [key for key in left if b":seen:" not in key] == []
     assert TURNED_AWAY.labels("event")._value.get() == before + 3
     with pytest.raises(KeyDestroyedError):
         person_cipher(somebody.id, now=somebody.now, client=somebody.client)
