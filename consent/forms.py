@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,8 @@ from consent.changes import (
     missing_evidence,
 )
 from consent.people import PARTITIONS, Identifier, parse_name, partition_of, person_id
-from consent.policy import AGES, EVENT_TYPES, EVERY_CHANNEL, GRANTING, PolicySpec, Status
+from consent.policy import AGES, EVENT_TYPES, EVERY_CHANNEL, PolicySpec, Status
+from consent.shown import NotShownError, under, with_notice
 from consent.telltale import telltale
 
 MAX_CHANGES = 100
@@ -91,11 +92,7 @@ class ChangeForm(StrictSerializer):
 
     def validate(self, attrs: Any) -> ConsentChange:
         purpose = self.context["policy"].purpose(attrs["purpose"])
-        change = ConsentChange(
-            **(attrs | {"status": Status(attrs["status"])}),
-            legal_basis=purpose.legal_basis,
-            validity_days=purpose.validity_days,
-        )
+        change = under(purpose, ConsentChange(**(attrs | {"status": Status(attrs["status"])})))
         if comes_too_early(change, now=self.context["now"]):
             minutes = MAX_SKEW.seconds // 60
             raise _wrong("event_time", f"More than {minutes} minutes ahead of our clock.")
@@ -176,29 +173,12 @@ class ConsentRequest(StrictSerializer):
         }
         if lacking:
             raise serializers.ValidationError({"evidence": lacking})
-        return attrs | {"evidence": self._with_notice(attrs["changes"], attrs["evidence"])}
-
-    def _with_notice(self, changes: list[ConsentChange], evidence: Evidence) -> Evidence:
-        """Return the evidence with the digest of what was shown; a notice that nobody published shows nothing."""
         policy: PolicySpec = self.context["policy"]
-        evidence = replace(evidence, policy=policy.version)
-        asked = {change.purpose for change in changes if change.status in GRANTING}
-        about = {one for notice in policy.notices for one in notice.purposes}
-        notice = policy.notice(evidence.notice_version)
-        if not asked & about and notice is None:
-            return evidence
-        shown = notice.languages if notice is not None else {}
-        covered = set(notice.purposes) if notice is not None else set()
-        if asked & about - covered:
-            known = ", ".join(one.reference for one in policy.notices)
-            words = f"Of no notice that asks about this purpose; there are: {known}."
-            raise serializers.ValidationError({"evidence": {"notice_version": [words]}})
-        language = evidence.language
-        digest = shown.get(language) or shown.get(language.partition("-")[0])
-        if digest is None:
-            words = f"This notice is in: {', '.join(shown)}."
-            raise serializers.ValidationError({"evidence": {"language": [words]}})
-        return replace(evidence, notice_sha256=digest)
+        try:
+            evidence = with_notice(policy, attrs["changes"], attrs["evidence"])
+        except NotShownError as error:
+            raise serializers.ValidationError({"evidence": {error.field: [str(error)]}}) from error
+        return attrs | {"evidence": evidence}
 
 
 class RecordedAnswer(serializers.Serializer[Any]):

@@ -1,32 +1,41 @@
 """What a person has chosen and can choose on their own page, and how what they say there is recorded."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from django.utils.html import strip_tags
 from django.utils.translation import gettext as _
 
 from consent.changes import UNKNOWN_PLACE, Actor, ConsentChange, Evidence
 from consent.ledger import record_change
-from consent.notices import find_text
 from consent.policy import (
     EVERY_CHANNEL,
     REASONS,
     ConsentView,
-    NoticeSpec,
     PolicySpec,
     PurposeSpec,
     Status,
     permits,
 )
+from consent.shown import under, with_notice
 from consent.signals.said import Signals
 from consent.signals.stopping import denial_of, may_be_refused
 from decisioning.arbitration.unwanted import KINDS, Kind, name_of, unwanted_of
+from decisioning.own_page.offers import Offer, Shown, build_of_page, offer_of, seal_offer
 
 SUBJECT: Final = Actor(kind="subject")
 METHOD: Final = "preference page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaker:
+    """Who speaks and in what setting; goes into the evidence."""
+
+    person: str
+    host: str  # of the page, as the settings say it
+    language: str
+    gpc: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +62,10 @@ class Line:
     is_fixed: bool  # needed for the contract; nothing to choose
     everywhere: Row
     channels: tuple[Row, ...]
-    notice: str  # what they were or would be shown, "" where none is kept
+    offer: (
+        Offer | None
+    )  # what they are shown; None: its notice has no words, nobody can agree to it
+    shown: str  # goes back with "allow"; "" where nobody can agree
 
     @property
     def has_exceptions(self) -> bool:
@@ -61,17 +73,16 @@ class Line:
 
 
 def lines_of(
+    speaker: Speaker,
     policy: PolicySpec,
     view: ConsentView,
     *,
     channels: Iterable[str],
-    gpc: bool,
-    language: str,
     now: datetime,
 ) -> list[Line]:
     """Return a line for each purpose that is in use; a query for each notice."""
     wanted = sorted({*channels, *(channel for _, channel in view.states)} - {EVERY_CHANNEL})
-    signals = Signals(gpc=gpc)
+    signals = Signals(gpc=speaker.gpc)
 
     def row(purpose: PurposeSpec, channel: str) -> Row:
         gate = permits(policy, view, [purpose.key], channel=channel, signals=signals, now=now)
@@ -81,8 +92,9 @@ def lines_of(
             reason=gate.reasons[0].code,
         )
 
-    return [
-        Line(
+    def line(purpose: PurposeSpec) -> Line:
+        offer = offer_of(policy, purpose.key, speaker.language, now=now)
+        return Line(
             key=purpose.key,
             name=purpose.name,
             description=purpose.description,
@@ -90,56 +102,38 @@ def lines_of(
             is_fixed=not may_be_refused(purpose),
             everywhere=row(purpose, EVERY_CHANNEL),
             channels=tuple(row(purpose, channel) for channel in wanted),
-            notice=_text_of(notice_for(policy, purpose.key, now=now), language),
+            offer=offer,
+            shown=seal_offer(speaker.person, purpose.key, offer) if offer else "",
         )
-        for purpose in policy.purposes
-        if not purpose.retired
-    ]
 
-
-def notice_for(policy: PolicySpec, purpose: str, *, now: datetime) -> NoticeSpec | None:
-    """Return the version of the notice that is shown for a purpose now."""
-    shown = [
-        notice
-        for notice in policy.notices
-        if purpose in notice.purposes and notice.effective_from <= now
-    ]
-    return max(shown, key=lambda notice: (notice.effective_from, notice.version), default=None)
-
-
-def _text_of(notice: NoticeSpec | None, language: str) -> str:
-    if notice is None:
-        return ""
-    text = find_text(notice.reference, language) or find_text(notice.reference, "en")
-    return strip_tags(bytes(text.content).decode()) if text else ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speaker:
-    """Who speaks and in what setting; goes into the evidence."""
-
-    person: str
-    host: str  # of the page
-    language: str
-    gpc: bool
+    return [line(purpose) for purpose in policy.purposes if not purpose.retired]
 
 
 def give(
-    speaker: Speaker, policy: PolicySpec, purpose: str, channel: str, *, now: datetime
+    speaker: Speaker,
+    policy: PolicySpec,
+    purpose: PurposeSpec,
+    channel: str,
+    *,
+    shown: Shown,
+    now: datetime,
 ) -> None:
     """Record that the person allows a purpose, in sight of their browser's signal if it sends one.
 
     Raises:
         StoreUnavailableError: it could not be recorded; a repeat is safe.
     """
-    notice = notice_for(policy, purpose, now=now)
-    _record(
-        speaker,
-        [_change(purpose, Status.GIVEN, channel, now=now)],
-        notice=notice.reference if notice else f"policy@{policy.version}",
+    changes = [under(purpose, _change(purpose.key, Status.GIVEN, channel, now=now))]
+    notice = policy.notice(shown.reference)
+    evidence = replace(
+        _evidence(speaker),
         controller=(notice.controller if notice else "") or speaker.host,
-        now=now,
+        notice_version=shown.reference,
+        language=shown.language,
+        workflow_version=build_of_page(),
     )
+    proven = with_notice(policy, changes, evidence)
+    record_change(speaker.person, changes, evidence=proven, actor=SUBJECT, now=now)
 
 
 def withdraw(
@@ -156,9 +150,10 @@ def withdraw(
         StoreUnavailableError: it could not be recorded; a repeat is safe.
     """
     found = [one for one in policy.purposes if one.key in purposes and may_be_refused(one)]
-    changes = [_change(one.key, denial_of(one), channel, now=now) for one in found]
+    changes = [under(one, _change(one.key, denial_of(one), channel, now=now)) for one in found]
     if changes:
-        _record(speaker, changes, now=now)
+        evidence = with_notice(policy, changes, _evidence(speaker))
+        record_change(speaker.person, changes, evidence=evidence, actor=SUBJECT, now=now)
 
 
 def withdraw_consents(speaker: Speaker, policy: PolicySpec, *, now: datetime) -> None:
@@ -178,7 +173,8 @@ def less_like(
     """Record that the person does not want to see an offer, a campaign or a category, or does again."""
     status = Status.GIVEN if again else Status.OBJECTED
     change = _change(name_of(kind, key), status, EVERY_CHANNEL, now=now)
-    _record(speaker, [change], notice=METHOD, controller=speaker.host, now=now)
+    evidence = replace(_evidence(speaker), notice_version=METHOD, controller=speaker.host)
+    record_change(speaker.person, [change], evidence=evidence, actor=SUBJECT, now=now)
 
 
 def unwanted(view: ConsentView) -> list[tuple[str, str]]:
@@ -196,22 +192,12 @@ def _change(purpose: str, status: Status, channel: str, *, now: datetime) -> Con
     )
 
 
-def _record(
-    speaker: Speaker,
-    changes: Sequence[ConsentChange],
-    *,
-    notice: str = "",
-    controller: str = "",
-    now: datetime,
-) -> None:
-    evidence = Evidence(
-        controller=controller,
+def _evidence(speaker: Speaker) -> Evidence:
+    return Evidence(
         collection_method=METHOD,
-        notice_version=notice,
         language=speaker.language,
         jurisdiction=UNKNOWN_PLACE,  # what is known of where they live stays as it is
         service=speaker.host,
         source=METHOD,
         gpc=speaker.gpc,
     )
-    record_change(speaker.person, changes, evidence=evidence, actor=SUBJECT, now=now)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from consent import policy_store
 from consent.ledger import StoreUnavailableError, current_person
+from consent.notices import find_text
 from consent.policy import EVERY_CHANNEL, ConsentView, PolicySpec
 from consent.rights.closing import StaysClosedError
 from consent.signals.headers import gpc_header
@@ -26,7 +28,8 @@ from consent.standing import load_view_of_record
 from decisioning.arbitration.unwanted import KINDS
 from decisioning.inspecting import DecisionUnavailable
 from decisioning.own_page import choices, interests
-from decisioning.own_page.links import LinkRefusedError, OwnLink, read_token
+from decisioning.own_page.links import LONGEST, LinkRefusedError, OwnLink, read_token
+from decisioning.own_page.offers import ShownBeforeError, open_offer
 from decisioning.own_page.showing import Shown, shown_to
 from decisioning.releases import ReleaseRefused, load_live
 from decisioning.specs import ReleaseSpec
@@ -81,6 +84,9 @@ def own_page(request: HttpRequest, token: str) -> HttpResponse:
             response = _answer(request, token, language)
         except (LinkRefusedError, StaysClosedError):
             response = render(request, "person/refused.html", status=404)
+        except ShownBeforeError:
+            here = reverse("rtts-own-page", args=[token])
+            response = render(request, "person/changed.html", {"here": here}, status=409)
         except (StoreUnavailableError, DecisionUnavailable, Error):
             response = render(request, "person/later.html", status=503)
     return _embeddable(response, language)
@@ -89,7 +95,8 @@ def own_page(request: HttpRequest, token: str) -> HttpResponse:
 def _answer(request: HttpRequest, token: str, language: str) -> HttpResponse:
     visit = _visit(request, token, language)
     if request.method == "GET":
-        return _show(request, visit)
+        notice = request.GET.get("notice", "")
+        return _notice(notice, request.GET) if notice else _show(request, visit)
     if not _limiter.take_sync(visit.client, CONSENTS_OF_ONE, f"own:{visit.person}").allowed:
         return render(request, "person/later.html", status=429)
     act = ACTS.get(request.POST.get("act", ""))
@@ -110,9 +117,21 @@ def _visit(request: HttpRequest, token: str, language: str) -> Visit:
         raise StoreUnavailableError("There is no consent policy yet.")
     person = current_person(link.person)
     gpc = gpc_header(request.headers.get("Sec-GPC", "").split(","))
-    host = request.get_host()
+    host = urlsplit(settings.RTTS_PUBLIC_URL).hostname or ""
     speaker = choices.Speaker(person=person, host=host, language=language, gpc=gpc)
     return Visit(link, token, person, policy, _release(client), client, speaker, now)
+
+
+def _notice(reference: str, asked: QueryDict) -> HttpResponse:
+    """Answer with a notice as the very bytes that were published."""
+    kept = find_text(reference, asked.get("language", ""))
+    if kept is None:
+        raise LinkRefusedError("No such notice was published in this language.")
+    return HttpResponse(
+        bytes(kept.content),
+        content_type=f"{kept.media_type}; charset=utf-8",
+        headers={"Content-Language": kept.language},
+    )
 
 
 def _release(client: redis.Redis) -> ReleaseSpec | None:
@@ -140,13 +159,11 @@ def _show(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def _choices(visit: Visit, view: ConsentView) -> dict[str, Any]:
-    gpc = visit.speaker.gpc
     lines = choices.lines_of(
+        visit.speaker,
         visit.policy,
         view,
         channels={one.channel for one in visit.release.placements} if visit.release else (),
-        gpc=gpc,
-        language=visit.speaker.language,
         now=visit.now,
     )
     return {
@@ -155,7 +172,7 @@ def _choices(visit: Visit, view: ConsentView) -> dict[str, Any]:
         "gpc": gpc_status(
             concerned_by_gpc(visit.policy),
             ((purpose, said) for (purpose, _), said in view.states.items()),
-            gpc=gpc,
+            gpc=visit.speaker.gpc,
         ),
         "is_restricted": view.restricted,
     }
@@ -173,7 +190,10 @@ def _give(visit: Visit, said: QueryDict) -> bool:
     if purpose is None or purpose.retired or not visit.knows:
         return False
     channel = said.get("channel", EVERY_CHANNEL)[:100] or EVERY_CHANNEL
-    choices.give(visit.speaker, visit.policy, purpose.key, channel, now=visit.now)
+    persons = (visit.person, visit.link.person)
+    token = said.get("shown", "")[:LONGEST]
+    shown = open_offer(token, persons, visit.policy, purpose.key, now=visit.now)
+    choices.give(visit.speaker, visit.policy, purpose, channel, shown=shown, now=visit.now)
     return True
 
 
@@ -234,7 +254,7 @@ def _embeddable(response: HttpResponse, language: str) -> HttpResponse:
     """Let the origins of the settings show the page inside theirs."""
     origins = " ".join(settings.RTTS_EMBED_ORIGINS) or "'none'"
     response.headers["Content-Security-Policy"] = POLICY + origins
-    response.headers["Content-Language"] = language
+    response.headers.setdefault("Content-Language", language)
     response.headers["Referrer-Policy"] = "no-referrer"
     if settings.RTTS_EMBED_ORIGINS:
         # Browsers that know frame-ancestors, all of today's, pass this over.

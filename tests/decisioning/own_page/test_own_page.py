@@ -11,6 +11,7 @@ from django.utils import timezone
 from consent import policy_store
 from consent.entries import entries_of
 from consent.ledger import record_change
+from consent.notices import NoticeDraft, keep_texts
 from consent.policy import PolicySpec, PurposeSpec
 from decisioning.own_page.links import OwnLink, token_of
 from decisioning.specs import AttributeSpec
@@ -105,6 +106,99 @@ def buttons(html, act, purpose):
     ]
 
 
+def shown_on(page, browser=None, purpose=ADS):
+    """Return what a page that may allow a purpose carries to prove what it showed."""
+    html = (browser or Client()).get(page).content.decode()
+    return re.findall(r'name="shown" value="([^"]*)"', buttons(html, "give", purpose)[0])[0]
+
+
+def publish_notice(version, texts, **more):
+    draft = NoticeDraft(
+        key="ads",
+        name="Advertising",
+        version=version,
+        effective_from=timezone.now() - timedelta(days=1) + timedelta(minutes=version),
+        purposes=(ADS,),
+        texts=texts,
+        controller="Example Shop Ltd",
+        **more,
+    )
+    live = policy_store.live_policy()
+    keep_texts([draft], now=timezone.now())
+    policy_store.record_policy(
+        replace(live, notices=(*live.notices, draft.spec())),
+        approved_by="olga",
+        authors=["max"],
+        base=live.digest,
+        now=timezone.now(),
+    )
+    return draft
+
+
+def test_r01_allowing_here_proves_the_very_notice_that_was_shown(desk):
+    draft = publish_notice(1, {"en": "<p>We show <b>ads</b>.</p>"})
+    page, german = address(), Client(headers={"Accept-Language": "de"})
+    german.post(page, {"act": "withdraw", "purpose": ADS})
+
+    html = german.get(page).content.decode()
+    said = {"act": "give", "purpose": ADS, "shown": shown_on(page, german)}
+    assert german.post(page, said).status_code == 303
+
+    assert '<p class="notice" lang="en">We show ads.</p>' in html
+    entry = list(entries_of([making.person_of("ana")]))[-1]
+    evidence = entry.evidence
+    assert (evidence.notice_version, evidence.language) == ("ads@1", "en")
+    assert evidence.notice_sha256 == draft.spec().languages["en"]
+    assert evidence.controller == "Example Shop Ltd"
+    assert evidence.workflow_version.startswith("preference page ")
+    assert evidence.policy == policy_store.live_policy().version
+    assert entry.legal_basis == "eu-gdpr:A6-1-a"
+    kept = german.get(page, {"notice": "ads@1", "language": "en"})
+    assert kept.content == b"<p>We show <b>ads</b>.</p>"
+    assert kept["Content-Language"] == "en"
+
+
+def test_r02_a_notice_that_changed_meanwhile_is_read_again_first(desk):
+    publish_notice(1, {"en": "We show ads."})
+    page = address()
+    say(page, act="withdraw", purpose=ADS)
+    old = shown_on(page)
+    publish_notice(2, {"en": "We show ads and sell data."})
+    before = len(list(entries_of([making.person_of("ana")])))
+
+    answer = Client().post(page, {"act": "give", "purpose": ADS, "shown": old})
+
+    assert answer.status_code == 409
+    assert "read it again" in answer.content.decode()
+    assert len(list(entries_of([making.person_of("ana")]))) == before
+    assert (
+        Client().post(page, {"act": "give", "purpose": ADS, "shown": shown_on(page)}).status_code
+        == 303
+    )
+
+
+def test_r02_nobody_allows_what_cannot_be_shown(desk, monkeypatch):
+    monkeypatch.setattr("tests.decisioning.own_page.test_own_page.keep_texts", lambda *_, **__: 0)
+    publish_notice(1, {"en": "Words that were lost."})
+    html = say(address(), act="withdraw", purpose=ADS)
+
+    assert buttons(html, "give", ADS) == []
+    assert "cannot be shown now" in html
+
+
+@pytest.mark.parametrize("of", ["nothing", "another person", "another purpose"])
+def test_r02_what_a_form_says_was_shown_is_proven(desk, of):
+    page = address()
+    say(page, act="off")
+    shown = {
+        "nothing": lambda: "",
+        "another person": lambda: shown_on(address("ben"), purpose=ADS),
+        "another purpose": lambda: shown_on(page, purpose=SERVICE),
+    }[of]()
+
+    assert Client().post(page, {"act": "give", "purpose": ADS, "shown": shown}).status_code == 409
+
+
 def test_r06_withdrawing_takes_no_more_steps_than_giving(desk, key):
     page = address()
     assert offers(key)
@@ -117,7 +211,7 @@ def test_r06_withdrawing_takes_no_more_steps_than_giving(desk, key):
     assert "winter-sale" not in offers(key)
 
     assert len(buttons(after, "give", ADS)) == 1
-    say(page, act="give", purpose=ADS)
+    say(page, act="give", purpose=ADS, shown=shown_on(page))
     assert "winter-sale" in offers(key)
     fields = r'<(?:input|select|textarea)(?![^>]*type="hidden")'
     one_way, other = buttons(html, "withdraw", ADS)[0], buttons(after, "give", ADS)[0]
@@ -153,7 +247,7 @@ def test_r13_the_page_says_what_became_of_gpc(desk, key):
 
     assert "sends no Global Privacy Control" in Client().get(page).content.decode()
     assert "Opt-out request honoured." in browser.get(page).content.decode()
-    browser.post(page, {"act": "give", "purpose": ADS})
+    browser.post(page, {"act": "give", "purpose": ADS, "shown": shown_on(page, browser)})
     assert "goes before it" in browser.get(page).content.decode()
     assert Client().get("/.well-known/gpc.json").json()["gpc"] is True
 
@@ -162,7 +256,8 @@ def test_case_14_a_choice_in_sight_of_gpc_overrides_it_with_evidence(desk, key):
     page = address()
     assert "winter-sale" not in offers(key, consent={"gpc": True})
 
-    Client(headers={"Sec-GPC": "1"}).post(page, {"act": "give", "purpose": ADS})
+    browser = Client(headers={"Sec-GPC": "1"})
+    browser.post(page, {"act": "give", "purpose": ADS, "shown": shown_on(page, browser)})
 
     assert "winter-sale" in offers(key, consent={"gpc": True})
     entry = list(entries_of([making.person_of("ana")]))[-1]
@@ -258,6 +353,34 @@ def test_it_speaks_german(desk):
     html = Client(headers={"Accept-Language": "de-AT,de;q=0.9"}).get(address()).content.decode()
 
     assert '<html lang="de">' in html
+
+
+@pytest.mark.parametrize("became", ["merged", "erased"])
+def test_a_link_does_not_open_the_page_of_whom_its_person_became(desk, became):
+    page = address("ana")
+    successor = making.person_of("zoe")
+    Person.objects.update_or_create(
+        id=making.person_of("ana"),
+        defaults={"merged_into": successor, "partition": 0, "changed_at": timezone.now()},
+    )
+    if became == "erased":
+        close([making.person_of("ana")], now=timezone.now())
+
+    opened = Client().get(page).content.decode()
+    granting = Client().post(page, {"act": "give", "purpose": ADS})
+    withdrawing = Client().post(page, {"act": "withdraw", "purpose": ADS})
+
+    assert 'name="act" value="interests"' not in opened
+    assert (granting.status_code, withdrawing.status_code) == (422, 303)
+    states = {one.purpose: one.event_state for one in entries_of([successor])}
+    assert states == {ADS: "withdrawn"}
+
+
+def test_a_link_from_before_an_erasure_lets_nobody_be_known_again(desk):
+    page = address("zoe")
+    close([making.person_of("zoe")], now=timezone.now())
+
+    assert Client().post(page, {"act": "give", "purpose": ADS}).status_code == 422
 
 
 def test_a_browser_makes_links_of_its_own_visitor_only(desk):
