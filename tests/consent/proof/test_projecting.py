@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from consent import importing, ledger
 from consent.changes import Actor, Evidence
-from consent.models import ConsentState, PersonKey
+from consent.models import ConsentState, Person, PersonKey
 from consent.parting import part_people
 from consent.policy import Status
 from consent.proof.checking import Question
@@ -15,6 +15,7 @@ from consent.proof.projecting import check_states
 from tests.consent.builders import ADS, EVIDENCE, MAIL, NOW, SUBJECT, given, make_person, withdrawn
 
 LATER = NOW + timedelta(minutes=5)
+PERSON = len(make_person())
 
 
 def say(person, *changes, now=NOW, evidence=EVIDENCE, actor=SUBJECT):
@@ -25,7 +26,7 @@ def troubles(*persons):
     """Return what is found of these people."""
     with connection.cursor() as cursor:
         found = [one for _, one in check_states(cursor, Question(now=LATER)) if one is not None]
-    return [one.words for one in found if one.words.partition(":")[0] in persons]
+    return [one.words for one in found if one.words[:PERSON] in persons]
 
 
 def states_of(person):
@@ -93,6 +94,29 @@ def test_a_state_that_is_gone_is_found(trusted):
 
     found = altered_troubles(ana, states_of(ana))
     assert "nothing, and the entries say withdrawn" in found[0]
+
+
+@pytest.mark.parametrize(("asked", "words"), [(True, "not restricted as"), (False, "no entry")])
+def test_a_restriction_that_is_not_as_it_was_asked_for_is_found(trusted, asked, words):
+    ana = make_person()
+    for one in (True, asked):
+        ledger.record_restriction(ana, one, evidence=EVIDENCE, actor=SUBJECT, now=NOW)
+    assert troubles(ana) == []
+
+    rows = Person.objects.filter(id=ana)
+    assert words in altered_troubles(ana, rows, restriction_asked=not asked)[0]
+
+
+def test_restrictions_go_through_merges_and_partings(trusted):
+    ana, ben = make_person(), make_person()
+    say(ana, given())
+    ledger.record_restriction(ben, True, evidence=EVIDENCE, actor=SUBJECT, now=NOW)
+    ledger.merge_people(ben, ana, now=LATER)
+    assert troubles(ana, ben) == []
+
+    part_people(ben, ana, now=LATER)
+
+    assert troubles(ana, ben) == []
 
 
 def test_states_of_a_person_without_a_key_are_found(trusted):

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, transaction
 
 from campaigns import house_facts
 from campaigns.models import Approval, Change
+from consent import ledger
 from consent.models import ConsentState, PersonKey
 from consent.notices import NoticeDraft, keep_texts
 from consent.proof import fsck, projecting, sealing, walking
@@ -19,7 +20,7 @@ from consent.proof.checking import Question, verify
 from consent.proof.erasing import erase_bodies
 from consent.proof.proving import latest_checkpoint
 from rtts_site import embedded
-from tests.consent.builders import NOW, POLICY, given, make_person, withdrawn
+from tests.consent.builders import EVIDENCE, NOW, POLICY, SUBJECT, given, make_person, withdrawn
 from tests.consent.conftest import record_policy
 from tests.consent.proof.builders import append, append_many, seal
 
@@ -33,7 +34,7 @@ APPROVALS, POLICIES, PENDING = (
 )
 STATES, WORDS = "consent_consentstate", "consent_noticetext"
 WITHDRAWN = "status = 'withdrawn'"
-TABLES = (BODIES, LEAVES, CHECKPOINTS, NODES, APPROVALS, POLICIES, "consent_signingkey")
+TABLES = (BODIES, LEAVES, CHECKPOINTS, NODES, APPROVALS, POLICIES, WORDS, "consent_signingkey")
 BACK = f"(select max(seq) - 3 from {LEAVES})"  # a place near the end, of what the test appended
 AT = f"event_id = (select event_id from {LEAVES} where seq = {BACK})"
 TAIL = f"seq > {BACK}"
@@ -206,6 +207,10 @@ TAMPERING = {
     ),
     "delete a state": ([f"delete from {STATES} where {WITHDRAWN}"], projecting.STATES),
     "empty the states": ([f"truncate {STATES}"], projecting.STATES),
+    "lift a restriction": (
+        ["update consent_person set restriction_asked = false where restriction_asked"],
+        projecting.RESTRICTIONS,
+    ),
     "edit the words of a notice": (
         [f"update {WORDS} set content = 'Other words.'"],
         fsck.NOTICES,
@@ -237,7 +242,7 @@ REFUSED = r"permission denied|append-only|stays as it was given"
 # What the application appends itself; a forged one is found, not refused.
 APPENDS = {"insert a body", "insert an approval"} | {
     *("edit a state", "edit whose a state is", "insert a state", "delete a state"),
-    "insert words of a notice",
+    *("insert words of a notice", "lift a restriction"),
 }
 
 
@@ -252,6 +257,8 @@ def anchored(django_db_setup, django_db_blocker):
         ana = append(gone := make_person(), given(), withdrawn())
         ConsentState.objects.filter(person=gone).delete()
         append(make_person(), given(), withdrawn())
+        told = {"evidence": EVIDENCE, "actor": SUBJECT, "now": NOW}
+        ledger.record_restriction(make_person(), True, **told)
         append_many(300)
         PersonKey.objects.filter(key_id=ana).update(wrapped=None, destroyed_at=NOW)
         seal()
