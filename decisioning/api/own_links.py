@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from consent.forms import IN_WORDS, StrictSerializer, parse_person
+from consent.ledger import current_person
 from consent.people import Identifier
 from decisioning.own_page.links import OF_BROWSER, OF_CHANNEL, OwnLink, token_of
 from rtts_site.foundation.api_access import KeyedView
@@ -52,8 +53,15 @@ class OwnLinksView(KeyedView):
         if is_browser:
             self._check_visitor(named.identifier)
             self.take_from(CONSENTS_OF_ONE, named.id)
-        expires_at = timezone.now() + (OF_BROWSER if is_browser else OF_CHANNEL)
-        link = OwnLink(named.id, expires_at.timestamp(), full=not is_browser)
+        now = timezone.now()
+        expires_at = now + (OF_BROWSER if is_browser else OF_CHANNEL)
+        link = OwnLink(
+            named.id,
+            expires_at.timestamp(),
+            full=not is_browser,
+            made_at=now.timestamp(),
+            owner=current_person(named.id),
+        )
         url = request.build_absolute_uri(reverse("rtts-own-page", args=[token_of(link)]))
         return Response({"url": url, "expires_at": expires_at.isoformat()}, status=201)
 

@@ -27,6 +27,8 @@ class OwnLink(msgspec.Struct, frozen=True, array_like=True):
     full: bool = (
         False  # False, of a browser that may be shared: what is said here, nothing that is known
     )
+    made_at: float = 0  # epoch seconds
+    owner: str = ""  # who the person was by then, after all merges
 
 
 def token_of(link: OwnLink) -> str:

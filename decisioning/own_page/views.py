@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ from consent import policy_store
 from consent.ledger import StoreUnavailableError, current_person
 from consent.notices import find_text
 from consent.policy import EVERY_CHANNEL, ConsentView, PolicySpec
-from consent.rights.closing import StaysClosedError
+from consent.rights.closing import StaysClosedError, were_erased
 from consent.signals.headers import gpc_header
 from consent.signals.honouring import concerned_by_gpc, gpc_status
 from consent.standing import load_view_of_record
@@ -57,11 +57,12 @@ class Visit:
     client: redis.Redis
     speaker: choices.Speaker
     now: datetime
+    is_theirs: bool  # whoever the link was made for is still the same person
 
     @property
     def knows(self) -> bool:
         """Return whether the page may tell what is known: a browser's link may not, once its visitor signed in."""
-        return self.link.full or self.person == self.link.person
+        return self.is_theirs and (self.link.full or self.person == self.link.person)
 
 
 @require_GET
@@ -119,7 +120,25 @@ def _visit(request: HttpRequest, token: str, language: str) -> Visit:
     gpc = gpc_header(request.headers.get("Sec-GPC", "").split(","))
     host = urlsplit(settings.RTTS_PUBLIC_URL).hostname or ""
     speaker = choices.Speaker(person=person, host=host, language=language, gpc=gpc)
-    return Visit(link, token, person, policy, _release(client), client, speaker, now)
+    return Visit(
+        link,
+        token,
+        person,
+        policy,
+        _release(client),
+        client,
+        speaker,
+        now,
+        _is_theirs(link, person),
+    )
+
+
+def _is_theirs(link: OwnLink, person: str) -> bool:
+    """Return whether a link shows the one it was made for: not who an erased or merged person became since."""
+    made_at = datetime.fromtimestamp(link.made_at, UTC)
+    return person == (link.owner or link.person) and not were_erased(
+        {link.person, person}, since=made_at
+    )
 
 
 def _notice(reference: str, asked: QueryDict) -> HttpResponse:

@@ -10,9 +10,11 @@ from django.utils import timezone
 
 from consent import policy_store
 from consent.entries import entries_of
-from consent.ledger import record_change
+from consent.ledger import current_person, record_change
+from consent.models import Person
 from consent.notices import NoticeDraft, keep_texts
 from consent.policy import PolicySpec, PurposeSpec
+from consent.rights.closing import close
 from decisioning.own_page.links import OwnLink, token_of
 from decisioning.specs import AttributeSpec
 from tests.consent.builders import EVIDENCE, SUBJECT, given
@@ -72,8 +74,10 @@ def key(desk):
 
 def address(user="ana", *, full=True, hours=1, name=None):
     person = name or making.person_of(user)
-    until = timezone.now() + timedelta(hours=hours)
-    return f"/v1/me/{token_of(OwnLink(person, until.timestamp(), full=full))}"
+    now = timezone.now()
+    until = (now + timedelta(hours=hours)).timestamp()
+    link = OwnLink(person, until, full=full, made_at=now.timestamp(), owner=current_person(person))
+    return f"/v1/me/{token_of(link)}"
 
 
 def decided(key, *placements, **body):
