@@ -1,6 +1,6 @@
 """``POST /v1/consents/messages``: what people write back, so that any wording of STOP stops."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.utils import timezone
@@ -13,11 +13,13 @@ from consent import policy_store
 from consent.forms import IN_WORDS, StrictSerializer, parse_person
 from consent.identities import link_identity
 from consent.ledger import StoreUnavailableError
-from consent.signals.stop_words import LONGEST, asks_to_stop
+from consent.signals.stop_words import asks_to_stop
 from consent.signals.stopping import stop_messages
 from rtts_site.foundation.api_access import KeyedView
 from rtts_site.foundation.limits import CONSENTS, Rate
 from rtts_site.foundation.problems import Problem, Unprocessable
+
+LONGEST_TEXT: Final = 100_000  # an e-mail with all that it answers; only its beginning is looked at
 
 
 class InboundMessage(StrictSerializer):
@@ -25,7 +27,7 @@ class InboundMessage(StrictSerializer):
 
     person = serializers.CharField(max_length=300, help_text=IN_WORDS)
     channel = serializers.CharField(max_length=100, help_text="E.g. sms.")
-    text = serializers.CharField(max_length=LONGEST, allow_blank=True, trim_whitespace=False)
+    text = serializers.CharField(max_length=LONGEST_TEXT, allow_blank=True, trim_whitespace=False)
     message_id = serializers.CharField(max_length=100, required=False)
 
 
@@ -61,9 +63,11 @@ class InboundMessagesView(KeyedView):
             raise Unprocessable({"person": [str(error)]}) from error
         scope = settings.RTTS_STOP_SCOPE
         answer: dict[str, Any] = {"stopped": False, "scope": scope, "receipts": []}
-        policy = policy_store.live_policy()
-        if policy is None or not asks_to_stop(said["text"]):
+        if not asks_to_stop(said["text"]):
             return Response(answer)
+        policy = policy_store.live_policy()
+        if policy is None:
+            raise Problem(409, "No policy", "Publish a consent policy first, then send it again.")
         if named.identifier is not None:
             link_identity(named.identifier, named.id, now=now)
         try:

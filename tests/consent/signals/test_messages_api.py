@@ -84,6 +84,20 @@ def test_other_messages_change_nothing(post):
     assert load_states([person_of("ana")]) == {}
 
 
+def test_a_long_reply_stops_by_its_first_words(post):
+    quoted = "\n> We have something for you." * 3_000
+
+    assert post("STOP" + quoted).status_code == 200
+    assert post("Please unsubscribe me." + quoted).json()["stopped"]
+
+
+def test_without_a_policy_a_stop_is_not_acknowledged(post, monkeypatch):
+    monkeypatch.setattr("consent.policy_store.live_policy", lambda: None)
+
+    assert post("STOP").status_code == 409
+    assert post("When do you open?").status_code == 200
+
+
 def test_it_needs_a_key_of_consents(post, trusted):
     assert post("STOP", key="rtts_sk_nobody").status_code == 401
     assert post("STOP", key=make_key(trusted, "events")).status_code == 403
