@@ -88,7 +88,7 @@ def own_page(request: HttpRequest, token: str) -> HttpResponse:
         except ShownBeforeError:
             here = reverse("rtts-own-page", args=[token])
             response = render(request, "person/changed.html", {"here": here}, status=409)
-        except (StoreUnavailableError, DecisionUnavailable, Error):
+        except (StoreUnavailableError, DecisionUnavailable, Error, *Down):
             response = render(request, "person/later.html", status=503)
     return _embeddable(response, language)
 
