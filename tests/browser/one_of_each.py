@@ -15,6 +15,7 @@ from campaigns.candidates import candidate_of
 from campaigns.models import ApprovalRule, Item, SavedFilter
 from campaigns.models.items import Kind
 from campaigns.notifying import webhooks
+from consent.models import RecordRead
 from decisioning.connections import importing as row_files, sources
 from decisioning.connections.hooks import HookSpec
 from decisioning.connections.mapping import Mapping, Rule
@@ -54,6 +55,8 @@ polled, called = (
     )
     for kind, spec in (("poll", PollSpec(url="https://one-of-each.example/")), ("hook", HookSpec()))
 )
+# Kept for good, so it is not taken away again.
+RecordRead.objects.create(person="p001" + "0" * 20, reader=user.username, what="timeline", read_at=now)
 made = dict(
     rows=rows, polled=polled, called=called, change=change, hook=hook, stopped=stopped, file=file, kept=kept, rule=rule, destination=destination,
 )
