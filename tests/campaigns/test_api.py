@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import pytest
 from django.urls import reverse
 
 from campaigns import drafts, inbox, publishing
 from campaigns.models import Change, Item
+from campaigns.models.items import Kind
 from rtts_site.foundation.key_issuing import KeyIssueError, issue
 from rtts_site.foundation.models import ApiKey
-from tests.campaigns.conftest import GOLD
+from tests.campaigns.conftest import GOLD, NOW, save, specs
 from tests.campaigns.test_authoring import browser
 
 
@@ -94,6 +97,28 @@ def test_author_never_approves_over_the_api(live, mia, ada):
 
     assert answer.status_code == 403
     assert "colleague" in answer.json()["detail"]
+
+
+def test_case_31_nobody_approves_their_own_policy_and_who_only_reads_writes_nothing(
+    live, mia, ada, ana, client, caplog
+):
+    mia.groups.add(*ada.groups.all())
+    change = drafts.open_change(mia, now=NOW, title="Policy")
+    save(change, Kind.PURPOSE, replace(dict(specs())[Kind.PURPOSE], validity_days=90), author=mia)
+    publishing.submit(change, by=mia, now=NOW)
+    digest = publishing.candidate_for(change).review_digest
+
+    with caplog.at_level("WARNING", "django.request"):
+        own = post(browser(mia), f"changes/{change.pk}/approve", {"digest": digest})
+        written = put(browser(ana), "segments/silver", segment())
+        partial = client.post(reverse("admin:rule-builder-edit"), headers={"HX-Request": "true"})
+
+    # An expired session is told to sign in: 401, which the page shows in place of the part.
+    assert (own.status_code, written.status_code, partial.status_code) == (403, 403, 401)
+    assert change.approvals.count() == 0
+    assert not Item.objects.filter(key="silver").exists()
+    logged = [record.status_code for record in caplog.records if record.name == "django.request"]
+    assert logged == [403, 403, 401]
 
 
 def test_stale_save_is_refused(live, mia):
