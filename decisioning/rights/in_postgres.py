@@ -99,13 +99,28 @@ def _decisions(subject: Subject) -> QuerySet[DecisionRecord]:
 def _tell_decisions(subject: Subject) -> Iterator[Section]:
     for record in _decisions(subject).order_by("decided_at").iterator():
         try:
-            body = msgspec.to_builtins(open_body(record))
+            body = as_row(open_body(record))
         except (DecisionErased, CipherError):
             body = {}
         yield Section(
             "decisions",
-            {"decision_id": record.decision_id, "decided_at": record.decided_at, **body},
+            {**body, "decision_id": record.decision_id, "decided_at": record.decided_at},
         )
+
+
+def as_row(said: msgspec.Struct) -> dict[str, Any]:
+    """Return a struct with the names of its fields, and of those within: many are packed without."""
+    return {name: _named(getattr(said, name)) for name in said.__struct_fields__}
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return as_row(value)
+    if isinstance(value, list | tuple):
+        return [_named(one) for one in value]
+    if isinstance(value, dict):
+        return {str(key): _named(one) for key, one in value.items()}
+    return value
 
 
 def shown_and_outcomes() -> Store:

@@ -15,7 +15,7 @@ from decisioning.models import EventRecord, OutcomeRecord
 from decisioning.outcomes import decoder as outcome_decoder
 from decisioning.profiles.profile import Profile, decode_profile
 from decisioning.profiles.store import load_profile
-from decisioning.rights.in_postgres import told_to_accounts
+from decisioning.rights.in_postgres import as_row, told_to_accounts
 from decisioning.watching.dispatches import decode_dispatch
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -250,9 +250,9 @@ def _told_entry(key: str, fields: dict[bytes, bytes]) -> Iterator[Section]:
             name = "events" if key.endswith(":stream") else "events set aside"
             yield Section(name, msgspec.to_builtins(decode_record(fields[b"r"])))
         elif b"o" in fields:
-            yield Section("outcomes", msgspec.to_builtins(outcome_decoder.decode(fields[b"o"])))
+            yield Section("outcomes", as_row(outcome_decoder.decode(fields[b"o"])))
         elif key.endswith(":decisions"):
-            yield Section("decisions", msgspec.to_builtins(row_decoder.decode(fields[b"d"])))
+            yield Section("decisions", as_row(row_decoder.decode(fields[b"d"])))
         else:
             yield Section("dispatches", msgspec.to_builtins(decode_dispatch(fields[b"d"])))
     except msgspec.DecodeError:

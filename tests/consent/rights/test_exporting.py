@@ -7,17 +7,20 @@ from datetime import timedelta
 
 import pytest
 
-from consent import ledger
+from consent import ledger, people
 from consent.entries import entries_of
 from consent.models import ConsentState, Person, RightsRequest
 from consent.people import fence_key
-from consent.policy import Status
+from consent.policy import UNAVAILABLE, Status
 from consent.proof.checkpoints import open_note
 from consent.proof.tree import is_included
 from consent.rights import exporting, running
 from consent.rights.asking import Intake, NotPossible, deny, start, take_in
+from decisioning.messages import Ask, Chosen, Decision, LogRow, PersonState, Placed, row_encoder
 from decisioning.models import EventRecord
+from decisioning.outcomes import Outcome, encoder
 from decisioning.profiles.store import load_profile
+from decisioning.tokens import Shown
 from tests.consent.rights.finding import found_in_tables
 
 
@@ -65,6 +68,44 @@ def test_r20_a_copy_proves_that_its_receipts_are_in_the_ledger(somebody):
             path=[bytes.fromhex(one) for one in proof["path"]],
             root=checkpoint.root,
         )
+
+
+def test_r20_a_copy_tells_decisions_and_outcomes_by_the_names_of_their_fields(somebody):
+    key = people.decision_log_key(people.partition_of(somebody.id))
+    somebody.client.xadd(key, {"d": row_encoder.encode(decided(somebody.id))})
+    somebody.client.xadd(key, {"o": encoder.encode(seen(somebody.id))})
+
+    request = somebody.is_dealt_with(somebody.asks("access"))
+
+    with opened(request) as archive:
+        (decision,) = json.loads(archive.read("decisions.json"))
+        (outcome,) = json.loads(archive.read("outcomes.json"))
+    (placed,) = decision["decision"]["placed"]
+    assert placed["chosen"][0]["offer"] == "winter-sale"
+    assert decision["state"]["facts"] == {"age": 44}
+    assert (outcome["kind"], outcome["shown"]["offer"]) == ("impression", "winter-sale")
+
+
+def decided(person):
+    chosen = Chosen("winter-sale", "a", "winter", 1, 0.5)
+    placed = Placed("web.home.hero", "web", "offers", "SHOWN", (chosen,))
+    return LogRow(
+        nonce="0" * 16,
+        at_ms=1_795_000_000_000,
+        ask=Ask(person, ()),
+        state=PersonState({"age": 44}, UNAVAILABLE),
+        decision=Decision((placed,), (), {"age": 44}, {}),
+        release_version=1,
+        release_digest="sha256:0",
+        canary=False,
+        policy_version=1,
+        policy_digest="sha256:1",
+    )
+
+
+def seen(person):
+    shown = Shown("d-1", person, "web.home.hero", "web", "winter-sale", "a", "winter")
+    return Outcome("impression", shown, "m-1", 1, 2)
 
 
 def from_base64url(text):
