@@ -89,7 +89,7 @@ class Scene:
     client: object
     ana: str
     ben: str  # becomes Ana in a merge; has said no
-    kept: dict = field(default_factory=dict)
+    kept: dict[str, object] = field(default_factory=dict)
 
     def act(self, kind):
         return Actor(getattr(self, kind))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given as for_all
@@ -31,7 +32,7 @@ from tests.consent.builders import NOW
 from tests.consent.reference import allows, law_of
 
 PAST = NOW.timestamp() - 1000
-LAWS = {
+LAWS: dict[str, Any] = {
     "DE": {"mechanism": "opt_in", "consent_from": 16, "asked_below": 18, "ads_from": 18},
     "US-TX": {"mechanism": "opt_out", "consent_from": 13, "asked_below": 13, "ads_from": 0},
     "US-CA": {"mechanism": "opt_out", "consent_from": 13, "asked_below": 16, "ads_from": 0},
