@@ -63,7 +63,7 @@ def test_every_table_is_answered_for():
     missing = [
         model._meta.label
         for model in apps.get_models(include_auto_created=True)
-        if f"table:{model._meta.label}" not in known
+        if f"table:{model._meta.label}" not in known and not model.__module__.startswith("tests.")
     ]
 
     assert missing == []
