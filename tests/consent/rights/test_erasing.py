@@ -193,7 +193,7 @@ def test_a_request_is_carried_out_by_one_process_at_a_time(somebody):
             other_requests().erase(running.subject_of(erasure), now=somebody.now)
         other.execute("select pg_advisory_unlock_all()")  # a server ends a session in its own time
 
-    assert running.run(request, now=lambda: somebody.now) == 1
+    assert running.run(request, now=lambda: somebody.now) == 2  # sealed, exported
 
 
 def test_who_was_erased_is_parted_from_nobody(somebody):
