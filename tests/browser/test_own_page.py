@@ -50,8 +50,8 @@ def test_r06_by_keyboard_alone_and_without_scripts(chromium, stack, link):
         def press(name):
             button = page.get_by_role("button", name=name).first
             button.focus()
-            page.keyboard.press("Enter")
-            page.wait_for_load_state()
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
 
         press("Turn personalisation off")
         assert page.get_by_role("status").is_visible()
