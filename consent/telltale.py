@@ -34,5 +34,6 @@ def _is_address(word: str) -> bool:
         address = ip_address(word)
     except ValueError:
         return False
-    # The last part set to 0 tells a network, not a device.
-    return not word.endswith((".0", "::")) and not address.is_unspecified
+    # The last part set to 0 tells a network, not a device; this very machine is nobody's.
+    is_device = not word.endswith((".0", "::"))
+    return is_device and not address.is_unspecified and not address.is_loopback

@@ -38,3 +38,8 @@ def test_r32_evidence_with_an_address_or_a_user_agent_is_refused(field, text):
 def test_r32_an_actor_is_an_id_and_never_an_address():
     assert not ActorForm(data={"kind": "staff", "id": "ana@example.com"}).is_valid()
     assert ActorForm(data={"kind": "staff", "id": "u-7"}).is_valid()
+
+
+def test_r32_the_address_of_this_machine_names_nobody():
+    assert telltale("127.0.0.1") == ""
+    assert telltale("banner on ::1") == ""
