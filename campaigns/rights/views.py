@@ -75,6 +75,7 @@ def _take_in(request: HttpRequest) -> HttpResponse:
     except (ValueError, *REFUSALS) as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(reverse("admin:rtts-rights"))
+    messages.success(request, _("Request %d is taken in.") % row.pk)
     return HttpResponseRedirect(reverse("admin:rtts-rights-one", args=[row.pk]))
 
 

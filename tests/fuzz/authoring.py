@@ -226,7 +226,9 @@ ADDRESSES = {
     "admin:rtts-seen-attribute": Odd(fields=_form(key="city")),
     "admin:rtts-rights": Odd(fields=_form(kind="access", person="user:ann", jurisdiction="DE")),
     "admin:rtts-register": Odd(query=_form(**{"as": "csv"})),
-    "admin:rtts-compliance": Odd(fields=_form(person="user:c-1")),
+    "admin:rtts-compliance": Odd(
+        fields=_form(person="user:c-1"), quiet="it leads to the person's records"
+    ),
     "admin:rtts-timeline": Odd(("person",), query=_form(kind="said")),
     "admin:rtts-covered": Odd(("decision",)),
     "admin:rtts-lag": Odd(),
