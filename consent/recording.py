@@ -1,13 +1,15 @@
 """The two statements of a change of consent: one reads all that it rests on, one writes all that it does or nothing."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
+import psycopg
 from django.db import connection
 from django.db.models import Model
 
@@ -37,9 +39,10 @@ class Standing:
 
 def read_standing(person: str, *, key: str, now: datetime) -> Standing:
     """Return what a change of a person's consent rests on; one query, nothing is locked."""
-    with connection.cursor() as cursor:
+    with _prepared() as cursor:
         cursor.execute(_read(), [person, key or None, Suppression.PERSON])
-        said, earlier, is_erased, *found = cursor.fetchone()
+        (row,) = cursor.fetchall()
+    said, earlier, is_erased, *found = row
     of_person, of_key = found[: len(_names(Person))], found[len(_names(Person)) :]
     return Standing(
         person=_stored(Person, of_person) or _nobody(person, now=now),
@@ -103,9 +106,17 @@ def write(writing: Writing) -> bool:
     parameters: list[Any] = [] if writing.key else [writing.events[0].key_id]
     parameters += [*_values_of(Person)(writing.person), writing.person.version - 1]
     parameters += [value for some in rows for row in some for value in _values_of(type(row))(row)]
-    with connection.cursor() as cursor:
+    with _prepared() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchone() is not None
+
+
+@contextmanager
+def _prepared() -> Iterator["psycopg.Cursor[Any]"]:
+    """Yield a cursor whose statements PostgreSQL plans once for each connection; Django's sends them whole each time."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
 
 
 @cache

@@ -27,7 +27,7 @@ RTTS_HOST = env.str("RTTS_HOST", default="127.0.0.1")
 RTTS_PORT = env.int("RTTS_PORT", default=8000)
 RTTS_ROLE = env.str("RTTS_ROLE", default="all")  # "all", or "decisions": fast paths only
 RTTS_WEB_PROCESSES = env.int("RTTS_WEB_PROCESSES", default=1)
-RTTS_DRAIN_GROUPS = env.int("RTTS_DRAIN_GROUPS", default=1)
+RTTS_DRAIN_GROUPS = env.int("RTTS_DRAIN_GROUPS", default=2)
 RTTS_GEO_DATABASE = env.str("RTTS_GEO_DATABASE", default="")  # a MaxMind file of addresses
 RTTS_HTTPS = env.bool("RTTS_HTTPS", default=True)  # `manage.py up` turns it off on loopback
 RTTS_TRUST_PROXY = env.bool("RTTS_TRUST_PROXY", default=False)
@@ -82,12 +82,17 @@ RTTS_RUNTIME_DATABASE_USER = str(_database_parts.get("USER", ""))
 _database: dict[str, Any] = dict(_database_parts)
 if env.bool("RTTS_AS_OWNER", default=False):  # set by manage.py for `migrate`
     _database = dict(dj_database_url.parse(RTTS_OWNER_DATABASE_URL))
-if env.bool("RTTS_DATABASE_POOL", default=False):  # set in web processes; Celery would close it
-    _database["OPTIONS"] = {
+_pool = {"min_size": 1, "max_size": 4, "timeout": 10}
+_has_pool = env.bool("RTTS_DATABASE_POOL", default=False)  # in web processes; Celery would close it
+_database |= {
+    "CONN_MAX_AGE": 0,
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {
         **_database.get("OPTIONS", {}),
-        "pool": {"min_size": 1, "max_size": 4, "timeout": 10},
-    }
-_database |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+        **({"pool": _pool} if _has_pool else {}),
+        "prepare_threshold": 2,  # of consent.recording alone: Django's own statements never are
+    },
+}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -84,14 +84,18 @@ def worker_service(queue: str, *, at_once: int, pool: str = "prefork") -> Servic
     as_root = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
     argv = (*_celery(), "worker", *options, *quiet)
     env = {**environment(), **hurry, **as_root}
-    return Service(name=queue, argv=argv, env=env, directory=settings.BASE_DIR)
+    # Somebody waits for what is folded; the others' bursts would make them wait longer.
+    gives_way = queue != "streams"
+    return Service(name=queue, argv=argv, env=env, directory=settings.BASE_DIR, gives_way=gives_way)
 
 
 def beat_service() -> Service:
     """Return the process that publishes periodic tasks; there must be one only."""
     options = ("-S", "celery.beat:Scheduler", "--pidfile=", "-l", "WARNING")
     argv = (*_celery(), "beat", *options)
-    return Service(name="beat", argv=argv, env=environment(), directory=settings.BASE_DIR)
+    return Service(
+        name="beat", argv=argv, env=environment(), directory=settings.BASE_DIR, gives_way=True
+    )
 
 
 def _celery() -> tuple[str, ...]:

@@ -20,6 +20,7 @@ RESTARTS = 4  # within RESTART_WINDOW_S; one more and the whole product stops
 RESTART_WINDOW_S = 60.0
 READY_TIMEOUT_S = 90.0
 TICK_S = 0.05
+NICENESS = 10  # of what gives way: about a tenth of the others' weight
 
 
 class ServiceFailed(Exception):
@@ -37,7 +38,16 @@ class Service:
     is_ready: Callable[[], bool] = lambda: True
     stop_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 10.0  # then SIGKILL
+    gives_way: bool = False  # to the others, where there are not processors enough
     is_store: bool = False  # never killed, never restarted; its end ends everything
+
+
+def _let_give_way(pid: int) -> None:
+    """Lower the priority of a process that has just started, and so of all that it starts."""
+    with suppress(OSError):  # it ended already, or the system has no such thing
+        os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+        # Each service has a session of its own, and Linux may weigh sessions before processes.
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICENESS))
 
 
 def print_line(name: str, line: str) -> None:
@@ -100,6 +110,8 @@ class Supervisor:
             start_new_session=True,  # the terminal's Ctrl-C reaches only the supervisor
             env={**os.environ, "PYTHONUNBUFFERED": "1", **service.env},
         )
+        if service.gives_way:
+            _let_give_way(process.pid)
         self._processes[service.name] = process
         self._started_at.setdefault(service.name, deque(maxlen=RESTARTS + 1)).append(
             time.monotonic()

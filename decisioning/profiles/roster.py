@@ -14,7 +14,7 @@ from decisioning.profiles.profile import IS_MERGED_LUA, decode_profile
 WHOLE_KEY: Final = (
     "roster:whole"  # a token, there once every profile older than the roster is in it
 )
-SCAN_COUNT: Final = 2_000  # keys
+SCAN_COUNT: Final = 500  # keys; Redis answers nobody else meanwhile
 PAGE: Final = 500  # people
 _SPREAD: Final = 6  # standard deviations that a partition's share of the lowest ids may stray
 _AT_LEAST: Final = 8  # people asked for of each partition

@@ -1,16 +1,20 @@
 """The only door to profiles in Redis: reading through tombstones, and the one step that commits a batch."""
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import redis
+from django.conf import settings
+from redis.exceptions import NoScriptError
 
 from consent import people
 from decisioning.profiles.profile import Profile, decode_profile
 
 MOST_WAITING = 50_000  # dispatches of one partition; beyond, the oldest are lost
 BROUGHT_SECONDS = 400 * 86_400  # that a merge can be undone with what was counted before it
+PER_CALL = 32  # profiles; a call holds Redis up for about two milliseconds
 MAX_HOPS = 16  # tombstones in a row; merges go up an order, so a chain cannot be a circle
 
 
@@ -52,59 +56,74 @@ class Batch:
     dispatches: list[bytes] = field(default_factory=list)  # what others are to be told
 
 
-# KEYS: position, outbox, roster, timers, dispatches, profiles…, then caps, arms
-# and what was brought of each tombstone.  ARGV: since, until, aggregates version,
+# For each batch its keys and its values stand behind those of the batch before; ARGV starts with the number of
+# batches, and each batch's part with how many keys and values it has.
+# Keys: position, outbox, roster, timers, dispatches, profiles…, then caps, arms
+# and what was brought of each tombstone.  Values: since, until, aggregates version,
 # number of profiles, rebuilds as known, rebuilds from now on, a value for each profile ("" deletes), for each
 # "1" where it is somebody and of a tombstone its owner, then behind the number of each: pairs of dues, of earlier dues, dispatches, and
 # pairs for the outbox.
 _COMMIT = """
-local known = redis.call('HMGET', KEYS[1], 'folded', 'aggregates', 'rebuilds')
-local same = (known[1] or '0-0') == ARGV[1] and (known[2] or '0') == ARGV[3] and (known[3] or '0') == ARGV[5]
-if not same then return 0 end
-local count = tonumber(ARGV[4])
-local left = 5 + count
 local function fields(key)
   local found, flat = {}, redis.call('HGETALL', key)
   for i = 1, #flat, 2 do found[flat[i]] = flat[i + 1] end
   return next(found) and found or nil
 end
-local function empty_out(person, owner)
-  local owed = {moved = {person, owner}, caps = fields(KEYS[left + 1]), arms = fields(KEYS[left + 2])}
-  if owed.caps or owed.arms then
-    local name, packed = 'moved-' .. ARGV[2] .. '-' .. ARGV[6] .. '-' .. person, cmsgpack.pack(owed)
-    redis.call('HSET', KEYS[2], name, packed)
-    redis.call('HSET', KEYS[left + 3], name, packed)
-    redis.call('EXPIRE', KEYS[left + 3], BROUGHT_S)
-    redis.call('DEL', KEYS[left + 1], KEYS[left + 2])
+local function commit(k, v, last)
+  local position, roster, timers = KEYS[k + 1], KEYS[k + 3], KEYS[k + 4]
+  local known = redis.call('HMGET', position, 'folded', 'aggregates', 'rebuilds')
+  if (known[1] or '0-0') ~= ARGV[v + 1] or (known[2] or '0') ~= ARGV[v + 3] or (known[3] or '0') ~= ARGV[v + 5] then
+    return 0
   end
-  left = left + 3
+  local count = tonumber(ARGV[v + 4])
+  local left = k + 5 + count
+  for i = 1, count do
+    local key, value, somebody = KEYS[k + 5 + i], ARGV[v + 6 + i], ARGV[v + 6 + count + i]
+    local person = string.match(key, '.*:(.*)')
+    if value == '' then redis.call('DEL', key) else redis.call('SET', key, value) end
+    if somebody == '1' then redis.call('ZADD', roster, 0, person) else redis.call('ZREM', roster, person) end
+    if #somebody > 1 then
+      local owed = {moved = {person, somebody}, caps = fields(KEYS[left + 1]), arms = fields(KEYS[left + 2])}
+      if owed.caps or owed.arms then
+        local name = 'moved-' .. ARGV[v + 2] .. '-' .. ARGV[v + 6] .. '-' .. person
+        local packed = cmsgpack.pack(owed)
+        redis.call('HSET', KEYS[k + 2], name, packed)
+        redis.call('HSET', KEYS[left + 3], name, packed)
+        redis.call('EXPIRE', KEYS[left + 3], BROUGHT_S)
+        redis.call('DEL', KEYS[left + 1], KEYS[left + 2])
+      end
+      left = left + 3
+    end
+    redis.call('PUBLISH', 'changed:' .. person, '')
+  end
+  local at = v + 7 + 2 * count
+  for i = at + 1, at + 2 * tonumber(ARGV[at]), 2 do
+    if ARGV[i + 1] == '0' then redis.call('ZREM', timers, ARGV[i])
+    else redis.call('ZADD', timers, ARGV[i + 1], ARGV[i]) end
+  end
+  at = at + 1 + 2 * tonumber(ARGV[at])
+  for i = at + 1, at + 2 * tonumber(ARGV[at]), 2 do
+    redis.call('ZADD', timers, 'LT', ARGV[i + 1], ARGV[i])
+  end
+  at = at + 1 + 2 * tonumber(ARGV[at])
+  for i = at + 1, at + tonumber(ARGV[at]) do
+    redis.call('XADD', KEYS[k + 5], 'MAXLEN', '~', MOST_WAITING, '*', 'd', ARGV[i])
+  end
+  at = at + 1 + tonumber(ARGV[at])
+  for i = at, last, 2 do redis.call('HSET', KEYS[k + 2], ARGV[i], ARGV[i + 1]) end
+  redis.call('HSET', position, 'folded', ARGV[v + 2], 'rebuilds', ARGV[v + 6])
+  return 1
 end
-for i = 1, count do
-  local value, person = ARGV[6 + i], string.match(KEYS[5 + i], '[^:]*$')
-  if value == '' then redis.call('DEL', KEYS[5 + i]) else redis.call('SET', KEYS[5 + i], value) end
-  if ARGV[6 + count + i] == '1' then redis.call('ZADD', KEYS[3], 0, person)
-  else redis.call('ZREM', KEYS[3], person) end
-  if #ARGV[6 + count + i] > 1 then empty_out(person, ARGV[6 + count + i]) end
-  redis.call('PUBLISH', 'changed:' .. person, '')
+local written, k, v = {}, 0, 1
+for batch = 1, tonumber(ARGV[1]) do
+  local keys, values = tonumber(ARGV[v + 1]), tonumber(ARGV[v + 2])
+  written[batch] = commit(k, v + 2, v + 2 + values)
+  k, v = k + keys, v + 2 + values
 end
-local at = 7 + 2 * count
-for i = at + 1, at + 2 * tonumber(ARGV[at]), 2 do
-  if ARGV[i + 1] == '0' then redis.call('ZREM', KEYS[4], ARGV[i])
-  else redis.call('ZADD', KEYS[4], ARGV[i + 1], ARGV[i]) end
-end
-at = at + 1 + 2 * tonumber(ARGV[at])
-for i = at + 1, at + 2 * tonumber(ARGV[at]), 2 do
-  redis.call('ZADD', KEYS[4], 'LT', ARGV[i + 1], ARGV[i])
-end
-at = at + 1 + 2 * tonumber(ARGV[at])
-for i = at + 1, at + tonumber(ARGV[at]) do
-  redis.call('XADD', KEYS[5], 'MAXLEN', '~', MOST_WAITING, '*', 'd', ARGV[i])
-end
-at = at + 1 + tonumber(ARGV[at])
-for i = at, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
-redis.call('HSET', KEYS[1], 'folded', ARGV[2], 'rebuilds', ARGV[6])
-return 1
+return written
 """.replace("MOST_WAITING", str(MOST_WAITING)).replace("BROUGHT_S", str(BROUGHT_SECONDS))
+
+_COMMIT_SHA = hashlib.sha1(_COMMIT.encode(), usedforsecurity=False).hexdigest()
 
 
 def commit(connection: "redis.Redis", batches: Iterable[Batch]) -> list[bool]:
@@ -113,12 +132,49 @@ def commit(connection: "redis.Redis", batches: Iterable[Batch]) -> list[bool]:
     One round trip for all; the roster follows in the same step, and a person whose profile changed is
     announced on `people.changed_channel`.
     """
-    written = list(batches)
-    script = connection.register_script(_COMMIT)
+    calls = [
+        (len(keys), *keys, *_arguments_of(some))
+        for some in _together(batches)
+        for keys in [_keys_of(some)]
+    ]
+    try:
+        replies = _call(connection, calls)
+    except NoScriptError:  # another process of Redis than the one that was told
+        connection.script_load(_COMMIT)
+        replies = _call(connection, calls)
+    return [bool(reply) for some in replies for reply in some]
+
+
+def _call(connection: "redis.Redis", calls: Iterable[tuple[Any, ...]]) -> list[Any]:
     with connection.pipeline(transaction=False) as pipe:
-        for batch in written:
-            script(keys=_keys(batch), args=_arguments(batch), client=pipe)
-        return [bool(reply) for reply in pipe.execute()]
+        for call in calls:
+            pipe.evalsha(_COMMIT_SHA, *call)
+        return list(pipe.execute())
+
+
+def _together(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    """Yield the batches of one call of the script; on a cluster each partition is in a slot of its own."""
+    some: list[Batch] = []
+    for batch in batches:
+        profiles = sum(len(one.profiles) for one in (*some, batch))
+        if some and (settings.RTTS_REDIS_CLUSTER or profiles > PER_CALL):
+            yield some
+            some = []
+        some.append(batch)
+    if some:
+        yield some
+
+
+def _keys_of(batches: Iterable[Batch]) -> list[str]:
+    return [key for batch in batches for key in _keys(batch)]
+
+
+def _arguments_of(batches: Sequence[Batch]) -> list[Any]:
+    arguments: list[Any] = [len(batches)]
+    for batch in batches:
+        values = _arguments(batch)
+        arguments += (len(_keys(batch)), len(values), *values)
+    return arguments
 
 
 def _keys(batch: Batch) -> list[str]:
@@ -156,12 +212,15 @@ def load_profiles(
 ) -> dict[str, Profile | None]:
     """Return the profiles, tombstones as such, of people grouped by partition; one round trip."""
     asked = {partition: list(persons) for partition, persons in people_by_partition.items()}
+    if not settings.RTTS_REDIS_CLUSTER:
+        asked = {0: [person for persons in asked.values() for person in persons]}
     with connection.pipeline(transaction=False) as pipe:
         for persons in asked.values():
-            pipe.mget([people.profile_key(person) for person in persons])
+            if persons:
+                pipe.mget([people.profile_key(person) for person in persons])
         replies = pipe.execute()
     return {
         person: decode_profile(data)
-        for persons, values in zip(asked.values(), replies, strict=True)
+        for persons, values in zip(filter(None, asked.values()), replies, strict=True)
         for person, data in zip(persons, values, strict=True)
     }

@@ -92,6 +92,34 @@ def measure(target, *, connections=8, seconds=1.0):
     return asyncio.run(_run_round(target, connections, seconds))
 
 
+async def _paced_connection(target, requests, first, every_s, goes_on, result):
+    parts = urlsplit(target.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    due, turn = time.perf_counter(), first
+    while goes_on():
+        is_right = await _ask(reader, writer, requests[turn % len(requests)], target.is_right)
+        result.times_ms.append((time.perf_counter() - due) * 1000)
+        result.errors += not is_right
+        turn += 7
+        due += every_s
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+    writer.close()
+    await writer.wait_closed()
+
+
+async def measure_paced(target, goes_on, *, rate, connections=8):
+    """Return what a steady load gave, each time counted from when its request was due: a late one is not forgiven."""
+    requests, result = encode_requests(target), Round()
+    started = time.perf_counter()
+    lines = (
+        _paced_connection(target, requests, n, connections / rate, goes_on, result)
+        for n in range(connections)
+    )
+    await asyncio.gather(*lines)
+    result.seconds = time.perf_counter() - started
+    return result
+
+
 def compare(targets, *, floor, connections=8, rounds=5, seconds=1.0):
     """Print and return, by name, the median rounds of all targets, taken in turn, with ratios to `floor`.
 
