@@ -10,9 +10,8 @@ from itertools import islice
 
 import redis
 from django.db import transaction
-from django.db.models.functions import Now
 
-from consent import knowing, people, state
+from consent import knowing, state
 from consent.changes import Actor, ConsentChange, Evidence, apply_changes, as_evidenced
 from consent.entries import make_entry, seal_entry
 from consent.ids import uuid7
@@ -20,11 +19,12 @@ from consent.ledger import record_change
 from consent.models import ConsentChange as ChangeRow
 from consent.models import ConsentEvent, Person
 from consent.person_keys import PersonCipher, person_ciphers
-from consent.projection import States, known_of, load_states, save_states_of
+from consent.projection import States, known_of, load_states, rows_of_states
+from consent.recording import open_rows, write_all
 from consent.rights.closing import StaysClosedError
 from rtts_site.foundation.redis_clients import redis_client
 
-CHUNK = 100  # people in one transaction
+CHUNK = 200  # people in one transaction
 
 Said = Mapping[str, Sequence[ConsentChange]]  # by person
 
@@ -93,8 +93,9 @@ def _import_chunk(client: redis.Redis, said: Said, *, source: Import, now: datet
         rows = _lock(sorted(said), now=now)
         moved = [row.id for row in rows if row.merged_into or row.id not in ciphers]  # or erased
         mine = [row for row in rows if row.id not in moved]
-        states = _write(mine, said, ciphers, source=source, now=now)
-        ChangeRow.objects.bulk_create(_outbox(mine, states, tokens, source=source, now=now))
+        events, states = _learn(mine, said, ciphers, source=source, now=now)
+        outbox = list(_outbox(mine, states, tokens, source=source, now=now))
+        write_all(mine, events, rows_of_states(states), outbox)
     packed = [
         (row.id, row.version, state.pack_states(states[row.id], known_of(row))) for row in mine
     ]
@@ -107,23 +108,19 @@ def _import_chunk(client: redis.Redis, said: Said, *, source: Import, now: datet
 
 
 def _lock(persons: Sequence[str], *, now: datetime) -> list[Person]:
-    fresh = [
-        Person(id=person, partition=people.partition_of(person), changed_at=now)
-        for person in persons
-    ]
-    Person.objects.bulk_create(fresh, ignore_conflicts=True)
+    open_rows(persons, now=now)
     return list(Person.objects.select_for_update().filter(id__in=persons).order_by("id"))
 
 
-def _write(
+def _learn(
     rows: Sequence[Person],
     said: Said,
     ciphers: Mapping[str, PersonCipher],
     *,
     source: Import,
     now: datetime,
-) -> dict[str, States]:
-    """Write events, states and versions of people who are locked; return their states."""
+) -> tuple[list[ConsentEvent], dict[str, States]]:
+    """Take people who are locked to their next version; return the events and states that come of what they say."""
     before = load_states([row.id for row in rows])
     after: dict[str, States] = {}
     events: list[ConsentEvent] = []
@@ -139,12 +136,8 @@ def _write(
             )
             events.append(seal_entry(entry, ciphers[row.id]))
         row.version += 1
-        row.changed_at = Now()
         knowing.learn(row, source.evidence, source.actor)
-    ConsentEvent.objects.bulk_create(events)
-    save_states_of(after)
-    Person.objects.bulk_update(rows, ["version", "changed_at", *knowing.FIELDS])
-    return after
+    return events, after
 
 
 def _outbox(

@@ -1,7 +1,10 @@
-"""The two statements of a change of consent: one reads all that it rests on, one writes all that it does or nothing."""
+"""The two statements of a change of consent: one reads all that it rests on, one writes all that it does or nothing.
+
+What many people say at once is written table by table, in the transaction of the caller.
+"""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +13,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
 
 from consent import knowing, people
@@ -111,11 +114,40 @@ def write(writing: Writing) -> bool:
         return cursor.fetchone() is not None
 
 
+def open_rows(persons: Collection[str], *, now: datetime) -> None:
+    """Write a row for each person who has none."""
+    _insert_all([_nobody(person, now=now) for person in persons], "on conflict do nothing")
+
+
+def write_all(
+    persons: Sequence[Person],
+    events: Sequence[ConsentEvent],
+    states: Sequence[ConsentState],
+    changes: Sequence[ChangeRow],
+) -> None:
+    """Write what people say who are locked, each with the next version already; a round trip for each table."""
+    _insert_all(persons, f"on conflict (id) do update set {_taken_over()}")
+    _insert_all(events)
+    _insert_all(states, _newer())
+    _insert_all(changes)
+
+
+def _insert_all(rows: Sequence[Model], conflict: str = "") -> None:
+    if not rows:
+        return
+    model = type(rows[0])
+    table, names = model._meta.db_table, ", ".join(_columns(model))
+    statement = f"insert into {table} ({names}) values ({_placeholders(model)}) {conflict}"  # noqa: S608 - names only
+    with _prepared() as cursor:
+        cursor.executemany(statement, [_values_of(model)(row) for row in rows])
+
+
 @contextmanager
 def _prepared() -> Iterator["psycopg.Cursor[Any]"]:
     """Yield a cursor whose statements PostgreSQL plans once for each connection; Django's sends them whole each time."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    own = connections[DEFAULT_DB_ALIAS]
+    own.ensure_connection()
+    with own.wrap_database_errors, psycopg.Cursor(own.connection) as cursor:
         yield cursor
 
 
@@ -138,13 +170,16 @@ def _statement(events: int, states: int, with_key: bool) -> str:
 
 def _take_over() -> str:
     names = _columns(Person)
-    changed = ", ".join(f"{name} = excluded.{name}" for name in TAKEN_OVER)
     return (
         f"insert into consent_person as p ({', '.join(names)}) "  # noqa: S608 - names only
         f"select v.* from held, (values ({_placeholders(Person)})) as v "
-        f"on conflict (id) do update set changed_at = now(), {changed} "
+        f"on conflict (id) do update set {_taken_over()} "
         "where p.version = %s and p.merged_into = '' returning p.id"
     )
+
+
+def _taken_over() -> str:
+    return ", ".join(["changed_at = now()", *(f"{name} = excluded.{name}" for name in TAKEN_OVER)])
 
 
 def _insert(model: type[Model], count: int) -> str:

@@ -6,12 +6,16 @@ unknown until the relay has written again what may be lost; the hash at `people.
 Anything odd in what is read is unknown too, and unknown denies.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import msgspec
 import redis
+from django.conf import settings
+from redis.exceptions import NoScriptError
 
 from consent import people
 from consent.policy import UNAVAILABLE, AgeBracket, ConsentView, EventType, State, Status
@@ -257,18 +261,56 @@ return redis.call('ZREM', KEYS[2], ARGV[1] .. ' ' .. ARGV[2])
 """
 
 
+_TAKE_SETTLED = """
+local found = {}
+for i = 1, #KEYS do
+  for _, note in ipairs(redis.call('LPOP', KEYS[i], ARGV[1]) or {}) do found[#found + 1] = note end
+end
+return found
+"""
+
+_STANDING_FENCES = """
+local found = {}
+for i = 1, #KEYS do
+  for _, fence in ipairs(redis.call('ZRANGEBYSCORE', KEYS[i], '-inf', ARGV[1])) do found[#found + 1] = fence end
+end
+return found
+"""
+
+
+@cache
+def _digest(script: str) -> str:
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+def _run(client: redis.Redis, script: str, keys: Sequence[str], *values: Any) -> Any:
+    """Run a script, which is sent whole only to a server that does not know it."""
+    try:
+        return client.evalsha(_digest(script), len(keys), *keys, *values)
+    except NoScriptError:
+        return client.eval(script, len(keys), *keys, *values)
+
+
+def _of_partitions(
+    client: redis.Redis, script: str, keys: Sequence[str], *values: Any
+) -> list[bytes]:
+    """Return what a script finds at a key of each partition; on a cluster each is in a slot of its own."""
+    calls = [[key] for key in keys] if settings.RTTS_REDIS_CLUSTER else [keys]
+    return [found for call in calls for found in _run(client, script, call, *values)]
+
+
 def add_fence(client: redis.Redis, person: str, token: str, *, now_ms: int) -> None:
     """Put a token on a person's fence: every reader and last step denies until it is removed."""
     keys = people.fence_key(person), people.fences_key(people.partition_of(person))
-    client.eval(_ADD_FENCE, 2, *keys, person, token, now_ms)
+    _run(client, _ADD_FENCE, keys, person, token, now_ms)
 
 
 def add_fences(client: redis.Redis, tokens: Mapping[str, str], *, now_ms: int) -> None:
     """Put each person's token on their fence; one round trip."""
-    pipeline = client.pipeline(transaction=False)
+    script, pipeline = client.register_script(_ADD_FENCE), client.pipeline(transaction=False)
     for person, token in tokens.items():
         keys = people.fence_key(person), people.fences_key(people.partition_of(person))
-        pipeline.eval(_ADD_FENCE, 2, *keys, person, token, now_ms)
+        script(keys, (person, token, now_ms), client=pipeline)
     pipeline.execute()
 
 
@@ -276,10 +318,9 @@ def settle_many(
     client: redis.Redis, states: Iterable[tuple[str, int, bytes]], tokens: Mapping[str, str]
 ) -> None:
     """Write many (person, version, packed state) unless newer ones are there, and lower their tokens; one round trip."""
-    pipeline = client.pipeline(transaction=False)
+    script, pipeline = client.register_script(_SETTLE), client.pipeline(transaction=False)
     for person, version, packed in states:
-        keys = _settle_keys(person)
-        pipeline.eval(_SETTLE, 3, *keys, version, packed, person, tokens[person])
+        script(_settle_keys(person), (version, packed, person, tokens[person]), client=pipeline)
     pipeline.execute()
 
 
@@ -291,23 +332,21 @@ def settle_recorded(
     The relay takes the note to PostgreSQL, so that nobody waits for a second commit.
     """
     keys = *_settle_keys(person), people.settled_key(people.partition_of(person))
-    client.eval(_SETTLE_AND_NOTE, 4, *keys, version, packed, person, token, at_ms)
+    _run(client, _SETTLE_AND_NOTE, keys, version, packed, person, token, at_ms)
 
 
 def take_settled(client: redis.Redis, *, most: int) -> list[tuple[str, int]]:
     """Take (token, epoch ms) of changes that came into force since, `most` of each partition; one round trip."""
-    pipeline = client.pipeline(transaction=False)
-    for partition in range(people.PARTITIONS):
-        pipeline.lpop(people.settled_key(partition), most)
-    found = cast("list[list[bytes] | None]", pipeline.execute())
-    pairs = (one.decode().partition(" ") for taken in found for one in taken or ())
+    keys = [people.settled_key(partition) for partition in range(people.PARTITIONS)]
+    found = _of_partitions(client, _TAKE_SETTLED, keys, most)
+    pairs = (note.decode().partition(" ") for note in found)
     return [(token, int(at_ms)) for at_ms, _, token in pairs]
 
 
 def remove_fence(client: redis.Redis, person: str, token: str) -> None:
     """Take one token off a person's fence; others stand."""
     keys = people.fence_key(person), people.fences_key(people.partition_of(person))
-    client.eval(_REMOVE_FENCE, 2, *keys, person, token)
+    _run(client, _REMOVE_FENCE, keys, person, token)
 
 
 def write_state_if_newer(
@@ -317,14 +356,14 @@ def write_state_if_newer(
 
     Return whether it was newer.
     """
-    return bool(client.eval(_SETTLE, 3, *_settle_keys(person), version, packed, person, *tokens))
+    return bool(_run(client, _SETTLE, _settle_keys(person), version, packed, person, *tokens))
 
 
 def write_states_if_newer(client: redis.Redis, states: Iterable[tuple[str, int, bytes]]) -> None:
     """Write many (person, version, packed state), each unless a newer one is there; one round trip."""
-    pipeline = client.pipeline(transaction=False)
+    script, pipeline = client.register_script(_SETTLE), client.pipeline(transaction=False)
     for person, version, packed in states:
-        pipeline.eval(_SETTLE, 3, *_settle_keys(person), version, packed, person)
+        script(_settle_keys(person), (version, packed, person), client=pipeline)
     pipeline.execute()
 
 
@@ -410,11 +449,9 @@ def standing_fences(
     client: redis.Redis, *, before_ms: int, partitions: Iterable[int] = range(people.PARTITIONS)
 ) -> list[tuple[str, str]]:
     """Return (person, token) of every token set before a time; one round trip."""
-    pipeline = client.pipeline(transaction=False)
-    for partition in partitions:
-        pipeline.zrangebyscore(people.fences_key(partition), "-inf", f"({before_ms}")
-    found = cast("list[list[bytes]]", pipeline.execute())
-    pairs = (member.decode().partition(" ") for members in found for member in members)
+    keys = [people.fences_key(partition) for partition in partitions]
+    found = _of_partitions(client, _STANDING_FENCES, keys, f"({before_ms}")
+    pairs = (fence.decode().partition(" ") for fence in found)
     return [(person, token) for person, _, token in pairs]
 
 

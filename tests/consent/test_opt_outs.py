@@ -18,7 +18,7 @@ class KilledError(BaseException):
 
 @pytest.fixture
 def opt_outs(tmp_path, policy):
-    everybody = [make_person() for _ in range(250)]
+    everybody = [make_person() for _ in range(450)]
     path = tmp_path / "opt-outs.csv"
     path.write_text("person,purpose\n" + "".join(f"{one},{MAIL}\n" for one in everybody))
     return path, everybody
@@ -30,7 +30,7 @@ def run(path):
 
 def test_case_26_a_bulk_opt_out_goes_on_where_it_was_killed(opt_outs, trusted, monkeypatch):
     path, everybody = opt_outs
-    commit, commits = importing._write, []
+    commit, commits = importing.write_all, []
 
     def killed(*args, **kwargs):
         commits.append(1)
@@ -38,7 +38,7 @@ def test_case_26_a_bulk_opt_out_goes_on_where_it_was_killed(opt_outs, trusted, m
             raise KilledError
         return commit(*args, **kwargs)
 
-    monkeypatch.setattr(importing, "_write", killed)
+    monkeypatch.setattr(importing, "write_all", killed)
     with pytest.raises(KilledError):
         run(path)
     monkeypatch.undo()
@@ -48,9 +48,9 @@ def test_case_26_a_bulk_opt_out_goes_on_where_it_was_killed(opt_outs, trusted, m
     run(path)
     seal()
 
-    assert before == 100
+    assert before == importing.CHUNK
     assert ConsentChange.objects.filter(person__in=everybody).count() == len(everybody)
-    assert ConsentState.objects.filter(person__in=everybody, status="withdrawn").count() == 250
+    assert ConsentState.objects.filter(person__in=everybody, status="withdrawn").count() == 450
     seen = state.load_view(trusted, everybody[-1])
     assert (seen.fenced, seen.states[MAIL, "*"].status) == (False, Status.WITHDRAWN)
     places = list(LedgerLeaf.objects.order_by("seq").values_list("seq", flat=True))
