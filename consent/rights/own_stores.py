@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db import connection, models
+from django.db import models
 from django.db.models.functions import Now
 
 from consent import people as ids
@@ -26,9 +26,9 @@ from consent.projection import put_in_force
 from consent.proof.erasing import erase_bodies, seal_first
 from consent.proof.proving import NotSealedError, inclusion_of
 from consent.receipts import NoSuchReceiptError, load_receipt
+from consent.rights.answers import kept_answers
 from consent.rights.copies import other_requests
 from consent.rights.stores import NotYet, Section, Store, Subject, exempt, on_finding, register
-from rtts_site.foundation.models import IdempotentRequest
 from rtts_site.foundation.redis_clients import redis_client
 
 # What stays of a person who was erased: that nothing may be done with what comes under this id.
@@ -50,16 +50,7 @@ def register_stores() -> None:
             count=lambda subject: _partings(subject).count(),
         )
     )
-    register(
-        Store(
-            name="answers kept for repeated requests",
-            covers=("table:foundation.IdempotentRequest",),
-            remove=lambda subject, _now: IdempotentRequest.objects.filter(
-                pk__in=_answers(subject)
-            ).delete()[0],
-            count=lambda subject: len(_answers(subject)),
-        )
-    )
+    register(kept_answers())
     register(
         Store(
             name="people",
@@ -152,16 +143,6 @@ def _rows(name: str, model: type[models.Model], *, tell: bool = False) -> Store:
 def _partings(subject: Subject) -> Any:
     among = models.Q(source__in=subject.people) | models.Q(target__in=subject.people)
     return Parting.objects.filter(among)
-
-
-def _answers(subject: Subject) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select id from foundation_idempotentrequest where body is not null and exists"
-            " (select 1 from unnest(%s::text[]) as one where position(convert_to(one, 'UTF8') in body) > 0)",
-            [[*subject.people, *subject.identifiers]],
-        )
-        return [pk for (pk,) in cursor.fetchall()]
 
 
 def _people(subject: Subject) -> Any:

@@ -1,5 +1,6 @@
 """What decisioning's tables hold of a person: history, decisions, outcomes, what was sent, what imports refused."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from django.db.models import QuerySet
 
 from consent import people
 from consent.person_keys import CipherError
+from consent.rights.naming import forms_of, namer_of
 from consent.rights.stores import NotYet, Section, Store, Subject
 from decisioning.decision_log import DecisionErased, open_body
 from decisioning.ingestion.rebuilding import correct
@@ -193,16 +195,25 @@ def refusals() -> Store:
     )
 
 
-def _runs(subject: Subject) -> list[int]:
+def _runs(subject: Subject) -> list[tuple[int, list[Any]]]:
+    """Return the polls whose notes name somebody, with the notes that do not."""
     if not subject.texts:
         return []
     with connection.cursor() as cursor:
         cursor.execute(
-            "select id from decisioning_sourcerun where exists (select 1 from unnest(%s::text[])"
+            "select id, refusals from decisioning_sourcerun where exists (select 1 from unnest(%s::text[])"
             " as one where position(one in refusals::text) > 0)",
-            [list(subject.texts)],
+            [sorted({form for text in subject.texts for form in forms_of(text)})],
         )
-        return [pk for (pk,) in cursor.fetchall()]
+        found = [
+            (pk, notes if isinstance(notes, list) else json.loads(notes))
+            for pk, notes in cursor.fetchall()
+        ]
+    is_named = namer_of(subject.texts)
+    kept = [
+        (pk, notes, [one for one in notes if not is_named(json.dumps(one))]) for pk, notes in found
+    ]
+    return [(pk, rest) for pk, notes, rest in kept if len(rest) < len(notes)]
 
 
 def _drifts(subject: Subject) -> QuerySet[Reconciliation]:
@@ -210,7 +221,10 @@ def _drifts(subject: Subject) -> QuerySet[Reconciliation]:
 
 
 def _remove_notes(subject: Subject, _now: datetime) -> int:
-    gone = SourceRun.objects.filter(pk__in=_runs(subject)).update(refusals=[])
+    runs = _runs(subject)
+    for pk, rest in runs:
+        SourceRun.objects.filter(pk=pk).update(refusals=rest)
+    gone = len(runs)
     for row in _drifts(subject):
         row.people = [one for one in row.people if one not in subject.people]
         row.save(update_fields=["people"])
