@@ -47,7 +47,7 @@ from consent.projection import (
     save_states,
 )
 from consent.recording import Standing, Writing, cipher_for, read_standing, write
-from consent.rights.closing import open_to_them
+from consent.rights.closing import open_to_them, refuse_from_before
 from rtts_site.foundation.metrics import CONSENT_CHANGES
 from rtts_site.foundation.redis_clients import redis_client
 
@@ -196,8 +196,8 @@ def _record(client: redis.Redis, person: str, said: _Said, *, now: datetime) -> 
             _check_owner(standing.earlier, said)
             return replace(_finish(client, standing.earlier, now=now), repeated=True)
         if standing.person.merged_into:
-            owner = current_person(owner)
-            standing = read_standing(owner, key=said.key, now=now)
+            standing = _follow(standing, said, now=now)
+            owner = standing.person.id
         if standing.is_erased and standing.key is None:
             if not open_to_them(owner, said.changes, said.actor, now=now):
                 if said.key.startswith(state.EVENT):
@@ -208,6 +208,14 @@ def _record(client: redis.Redis, person: str, said: _Said, *, now: datetime) -> 
         if recorded is not None:
             return recorded
     raise StoreUnavailableError("This person's consent is changing too fast; send it again.")
+
+
+def _follow(standing: Standing, said: _Said, *, now: datetime) -> Standing:
+    """Return what is there of whoever an id denotes by now."""
+    person = standing.person.id
+    if standing.is_erased:  # and open again, to somebody of whom nothing earlier is known
+        refuse_from_before(person, said.changes, now=now)
+    return read_standing(current_person(person), key=said.key, now=now)
 
 
 def _check_owner(earlier: ChangeRow, said: _Said) -> None:

@@ -8,19 +8,21 @@ identifier denotes another person, with another key, of whom nothing earlier is 
 import logging
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from consent import people
-from consent.changes import Actor, ConsentChange
+from consent.changes import MAX_SKEW, Actor, ConsentChange
 from consent.models import Suppression
 from consent.policy import GRANTING
 from consent.projection import lock_person
 
 logger = logging.getLogger("consent")
 
+OPENS: Final = "Only a new opt-in of their own lets them be known again."
 BY_THEMSELVES = frozenset({"subject", "guardian"})
 Opener = Callable[[str, str, datetime], None]  # (erased id, who it denotes now, erased at)
 _openers: list[Opener] = []
@@ -66,19 +68,44 @@ def open_to_them(
     False: nothing was granted, so there is nothing to record: everything is denied already.
 
     Raises:
-        StaysClosedError: a grant that was said before the erasure, or by somebody else.
+        StaysClosedError: one of the grants may have been said before the erasure, or was said by somebody else.
     """
     row = Suppression.objects.filter(kind=Suppression.PERSON, digest=person).first()
-    grants = [one for one in changes if one.status in GRANTING]
-    if row is None or not grants:
+    if row is None or not _grants_among(changes):
         return False
-    new = [one for one in grants if one.event_time > row.erased_at]
-    if actor.kind not in BY_THEMSELVES or not new:
-        raise StaysClosedError(
-            "This person was erased. Only a new opt-in of their own, said after that, lets them be known again."
-        )
+    if actor.kind not in BY_THEMSELVES:
+        raise StaysClosedError(f"This person was erased. {OPENS}")
+    _refuse_older(changes, row.erased_at, now=now)
     _open(person, now=now)
     return True
+
+
+def refuse_from_before(person: str, changes: Collection[ConsentChange], *, now: datetime) -> None:
+    """Refuse what was granted before an erasure and arrives after its person opted in again; one query.
+
+    Raises:
+        StaysClosedError: one of the grants may be from before.
+    """
+    row = Suppression.objects.filter(kind=Suppression.PERSON, digest=person).first()
+    if row is not None:
+        _refuse_older(changes, row.erased_at, now=now)
+
+
+def _grants_among(changes: Collection[ConsentChange]) -> list[ConsentChange]:
+    return [one for one in changes if one.status in GRANTING]
+
+
+def _refuse_older(
+    changes: Collection[ConsentChange], erased_at: datetime, *, now: datetime
+) -> None:
+    # The clock of whoever sent it may be ahead by the skew that is let pass.
+    said = [min(one.event_time, now) - MAX_SKEW for one in _grants_among(changes)]
+    if any(moment <= erased_at for moment in said):
+        minutes = MAX_SKEW.seconds // 60
+        raise StaysClosedError(
+            f"This person was erased, and a grant among these may be from before. {OPENS} "
+            f"Send only what was said more than {minutes} minutes after it."
+        )
 
 
 def _open(person: str, *, now: datetime) -> None:

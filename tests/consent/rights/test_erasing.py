@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from consent import people
+from consent import ledger, people
 from consent.models import (
     ConsentEvent,
     Identity,
@@ -20,7 +20,7 @@ from consent.parting import ErasedError
 from consent.person_keys import KeyDestroyedError, person_cipher
 from consent.policy import Status
 from consent.proof.tables import LedgerLeaf, LedgerPending
-from consent.rights import erasing, exporting, running
+from consent.rights import closing, erasing, exporting, running
 from consent.rights.asking import Hold, Intake, NotPossible, agree_to_hold, start, take_in
 from consent.rights.capsules import (
     agree_to_open,
@@ -38,6 +38,7 @@ from decisioning.models import EventRecord
 from decisioning.profiles.store import load_profile
 from rtts_site import embedded
 from rtts_site.foundation.metrics import TURNED_AWAY
+from tests.consent.builders import EVIDENCE, NOW, SUBJECT, given, make_person, withdrawn
 from tests.consent.rights.finding import found_in_redis, found_in_tables, found_on_disk
 
 
@@ -240,6 +241,53 @@ def test_case_18_who_signs_up_again_is_somebody_new(somebody):
     assert PersonKey.objects.filter(person=again.person, destroyed_at=None).count() == 1
     assert not is_suppressed(people.Identifier("user", somebody.user))
     assert is_suppressed(people.Identifier("anonymous", somebody.device))
+
+
+@pytest.fixture
+def erased_ana(db, redis):
+    """Return the id of somebody whose erasure was noted at NOW."""
+    person = make_person()
+    closing.close([person], now=NOW)
+    PersonKey.objects.filter(person=person).update(person="")
+    return person
+
+
+def ana_says(person, *changes, after):
+    now = NOW + after
+    return ledger.record_change(person, changes, evidence=EVIDENCE, actor=SUBJECT, now=now)
+
+
+LONG_AFTER = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("said", [-timedelta(days=1), timedelta(), timedelta(minutes=5)])
+def test_no_grant_that_may_be_from_before_comes_along_with_a_new_one(erased_ana, said):
+    old = given("newsletter", at=NOW + said)
+    new = given("personalised_ads", at=NOW + LONG_AFTER)
+
+    with pytest.raises(StaysClosedError, match="from before"):
+        ana_says(erased_ana, new, old, after=LONG_AFTER)
+
+    assert not Suppression.objects.exclude(again="").filter(digest=erased_ana).exists()
+
+
+def test_a_fast_clock_makes_no_grant_newer_than_an_erasure(erased_ana):
+    queued = given(at=NOW + timedelta(minutes=4))
+
+    with pytest.raises(StaysClosedError):
+        ana_says(erased_ana, queued, after=timedelta(seconds=10))
+
+
+def test_old_words_are_refused_after_somebody_opted_in_again_too(erased_ana):
+    again = ana_says(erased_ana, given(at=NOW + LONG_AFTER), after=LONG_AFTER)
+
+    with pytest.raises(StaysClosedError):
+        ana_says(erased_ana, given("newsletter", at=NOW), after=2 * LONG_AFTER)
+    withdrawn_now = ana_says(erased_ana, withdrawn(at=NOW), after=2 * LONG_AFTER)
+
+    assert again.person != erased_ana
+    assert withdrawn_now.person == again.person
+    assert len(withdrawn_now.events) == 1
 
 
 @pytest.mark.long
