@@ -11,10 +11,13 @@ import redis
 from consent import people, state
 from consent.models import ConsentState, Person
 from consent.policy import AgeBracket, EventType, State, Status
+from consent.policy.terms import UNCERTAIN
 
 States = dict[tuple[str, str], State]
 CHUNK = 500  # people in one round trip
 RESIDENCE = "residence"  # how it is known where somebody lives, where that is certain
+# Whose word of an age or a place may loosen what holds; what people say of themselves only adds strictness.
+SURE = frozenset({"staff", "system", RESIDENCE})
 SAID = [
     *("status", "since", "expires_at", "event_id"),
     *("event_type", "by_guardian", "over_gpc", "notice"),
@@ -62,10 +65,18 @@ def known_of(row: Person | None) -> state.Known:
         restricted=row.restricted,
         age=cast("AgeBracket", row.age_bracket),
         age_turns_at=row.age_turns_at.timestamp() if row.age_turns_at else None,
-        jurisdiction=row.jurisdiction,
+        jurisdiction=places_of(row),
         resident=row.jurisdiction_known_by == RESIDENCE,
         suppressed=tuple(row.suppressed),
     )
+
+
+def places_of(row: Person) -> str:
+    """Return where a person may live as the gate reads it: what nobody sure of it said leaves other places possible."""
+    said = row.jurisdiction.split()
+    if said and row.jurisdiction_known_by not in SURE:
+        said = sorted({*said, UNCERTAIN})
+    return " ".join(said)
 
 
 def save_states(person: str, states: Mapping[tuple[str, str], State]) -> None:

@@ -18,6 +18,8 @@ from consent.policy.views import FROM_AGE, AgeBracket, State
 
 DAY_SECONDS: Final = 86_400
 ELSEWHERE: Final = "*"
+# In place of a code: where else they may live is not known, so the strictest of all holds.
+UNCERTAIN: Final = "unknown"
 KEPT_POLICIES: Final = 16  # made ready, in each process
 KEPT_PLACES: Final = 1_000  # of each: they come from requests
 
@@ -75,7 +77,7 @@ class Ready:
     places: dict[str, Terms] = field(default_factory=dict)  # by codes as asked, filled by asking
 
     def terms(self, codes: str) -> Terms:
-        """Return what holds in places given as ISO 3166-2 codes, e.g. ``"DE US-TX"``; "" is not known."""
+        """Return what holds in places given as ISO 3166-2 codes, e.g. ``"DE US-TX"``; "" and "unknown" are not known."""
         known = self.places.get(codes)
         if known is None:
             if len(self.places) >= KEPT_PLACES:
@@ -133,6 +135,8 @@ def terms_of(jurisdictions: tuple[JurisdictionSpec, ...], codes: str) -> Terms:
 
 
 def _find(by_code: Mapping[str, JurisdictionSpec], code: str) -> JurisdictionSpec | None:
+    if code == UNCERTAIN:
+        return None
     country = code.partition("-")[0]
     return by_code.get(code) or by_code.get(country) or by_code.get(ELSEWHERE)
 

@@ -234,7 +234,7 @@ def test_case_12_an_objector_and_a_minor_who_are_one_have_the_strictest_of_both(
 
     seen = state.load_view(trusted, ana)
     assert seen.states[ADS, "*"].status is Status.OBJECTED
-    assert (seen.age, seen.jurisdiction) == ("13_15", "DE US-TX")
+    assert (seen.age, seen.jurisdiction) == ("13_15", "DE US-TX unknown")
     assert state.load_view(trusted, ben).restricted
 
 
