@@ -24,6 +24,7 @@ __all__ = [
     "ConsentState",
     "Identity",
     "LegalHold",
+    "OptOutSeen",
     "Parting",
     "Person",
     "PersonKey",
@@ -255,6 +256,20 @@ class ConsentChange(models.Model):
 
     def __str__(self) -> str:
         return self.token
+
+
+class OptOutSeen(models.Model):
+    """A browser that said no in a decision, until the ledger has it; written with the decision, so that none is lost."""
+
+    person = models.CharField(max_length=24)  # as the decision named them
+    place = models.CharField(max_length=10, blank=True, default="")  # ISO 3166-2 of the request
+
+    class Meta:
+        verbose_name = gettext_lazy("opt-out seen")
+        verbose_name_plural = gettext_lazy("opt-outs seen")
+
+    def __str__(self) -> str:
+        return self.person
 
 
 class RecordRead(models.Model):

@@ -10,7 +10,7 @@ from consent import relay
 from consent.proof import anchoring, sealing
 from consent.rights import capsules, closing, running
 from consent.signals import honouring
-from rtts_site.foundation import idempotency
+from rtts_site.foundation import due, idempotency
 from rtts_site.foundation.redis_clients import redis_client
 
 logger = logging.getLogger("consent")
@@ -41,9 +41,9 @@ def forget_settled(**_: Any) -> None:
 
 
 @shared_task(name="consent.honour_gpc", ignore_result=True)
-def honour_gpc(*, persons: list[str], **_: Any) -> None:
-    """Begun by the archive of decisions."""
-    honouring.honour_gpc(persons, now=timezone.now())
+def honour_gpc(**_: Any) -> None:
+    """Sent where an opt-out waits."""
+    honouring.honour_waiting(now=timezone.now())
 
 
 @shared_task(name="consent.seal_ledger", ignore_result=True)
@@ -62,3 +62,6 @@ def anchor_ledger(**_: Any) -> None:
     for one in anchoring.anchor(now=timezone.now()):
         if one.trouble:
             logger.error("consent.not_anchored", extra={"place": one.place, "why": one.trouble})
+
+
+due.send_when("consent.honour_gpc", honouring.is_due, pause_s=0.9)

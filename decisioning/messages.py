@@ -1,5 +1,6 @@
 """What a decision takes and gives: the request, a person's state, the answer with its explanation, the log row."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ from consent.signals.tcf import House
 from decisioning.arbitration.caps import Shown
 from decisioning.arbitration.scoring import Term
 
+COUNTRY, REGION = re.compile("[A-Z]{2}"), re.compile("[A-Z0-9]{1,3}")
 Key = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=10_000)]
 Status = Literal["offers", "fallback", "suppressed", "error"]
@@ -102,6 +104,14 @@ def read_consent(said: ConsentAsk, *, house: House, now: datetime) -> Signals:
     return read_signals(
         gpc=said.gpc, tcf=said.tcf, gpp=said.gpp, denied=said.denied, house=house, now=now
     )
+
+
+def place_named(country: Any, region: Any) -> str:
+    """Return a country and its region as ISO 3166-2; "" where they are nobody's codes."""
+    if not isinstance(country, str) or not COUNTRY.fullmatch(country):
+        return ""
+    known = isinstance(region, str) and REGION.fullmatch(region)
+    return f"{country}-{region}" if known else country
 
 
 class PersonState(Struct, frozen=True, array_like=True):
@@ -210,6 +220,12 @@ class LogRow(Struct, frozen=True, kw_only=True, array_like=True):
     took_ms: float = 0.0
     unconfirmed: bool = False  # the last step had no answer; the fallback was shown
     preview: str = ""  # id of the preview that was decided under: a dry run
+
+
+def place_of(row: LogRow) -> str:
+    """Return where a logged request said that it comes from; "" where the decision did not need to know."""
+    used = row.decision.used
+    return place_named(used.get("country"), used.get("region"))
 
 
 # The wire's answer.

@@ -8,12 +8,11 @@ from typing import Any
 
 from celery import shared_task
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from consent import ledger
 from consent.parting import ErasedError, part_people
-from consent.tasks import honour_gpc
+from consent.signals.honouring import note_gpc
 from decisioning import decision_log
 from decisioning.connections import tasks as connections  # its tasks are found through this module
 from decisioning.dispatching import tasks as dispatching  # its tasks are found through this module
@@ -25,7 +24,7 @@ from decisioning.ingestion.drain import Drain
 from decisioning.ingestion.history import ensure_partitions
 from decisioning.ingestion.leases import missing, partitions_of
 from decisioning.learning import tasks as learning  # its tasks are found through this module
-from decisioning.messages import LogRow, sent_gpc
+from decisioning.messages import LogRow, place_of, sent_gpc
 from decisioning.observing import keeping
 from rtts_site.foundation import due
 from rtts_site.foundation.redis_clients import redis_client
@@ -54,9 +53,9 @@ MONTHS_AHEAD = 3
 
 def _tell_of_decisions(rows: Collection[tuple[str, LogRow]]) -> None:
     collect_decisions(rows)
-    persons = sorted({row.ask.person for _, row in rows if sent_gpc(row.ask) and not row.preview})
-    if persons:
-        transaction.on_commit(lambda: honour_gpc.delay(persons=persons))
+    note_gpc(
+        (row.ask.person, place_of(row)) for _, row in rows if sent_gpc(row.ask) and not row.preview
+    )
 
 
 _archive_decisions = partial(decision_log.archive, tell=_tell_of_decisions)

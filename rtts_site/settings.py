@@ -280,6 +280,7 @@ CELERY_TASK_DEFAULT_QUEUE = "jobs"
 CELERY_TASK_ROUTES = {
     "decisioning.drain": {"queue": "streams"},
     # What may not wait behind other work, first of all whatever puts a person's will in force.
+    "consent.honour_gpc": {"queue": "first"},
     "consent.settle_fences": {"queue": "first"},
     "decisioning.finish_parting": {"queue": "first"},
     "decisioning.finish_partings": {"queue": "first"},

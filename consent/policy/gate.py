@@ -11,7 +11,7 @@ from typing import Literal
 
 from consent.policy.reasons import Reason
 from consent.policy.specs import Mechanism, PolicySpec, PurposeSpec
-from consent.policy.terms import Ready, Terms, is_below, make_ready
+from consent.policy.terms import Ready, Terms, codes_with, is_below, make_ready
 from consent.policy.views import EVERY_CHANNEL, GRANTING, AgeBracket, ConsentView, State, Status
 from consent.signals.said import NO_SIGNALS, Signals
 
@@ -153,10 +153,8 @@ class Judge:
         return Verdict(Reason(denial, key)) if denial else verdict
 
     def _look_up(self, policy: PolicySpec) -> tuple[Ready, Terms]:
-        ready, codes = make_ready(policy), self.view.jurisdiction
-        if codes and self.signals.place and not self.view.resident:
-            # Where they live is not known for certain, so both may apply.
-            codes = f"{codes} {self.signals.place}"
+        ready, view = make_ready(policy), self.view
+        codes = codes_with(view.jurisdiction, self.signals.place, resident=view.resident)
         self._at_hand = ready, ready.terms(codes)
         return self._at_hand
 

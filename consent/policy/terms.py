@@ -58,6 +58,12 @@ class Terms:
 NO_PLACES: Final = Terms()  # where a policy knows no jurisdictions: opt-in, and no rule about age
 
 
+def codes_with(codes: str, place: str, *, resident: bool) -> str:
+    """Return all places whose law may apply: where a person lives, and where a request of theirs comes from."""
+    # Where nothing is known of them the strictest holds anyway.
+    return f"{codes} {place}" if codes and place and not resident else codes
+
+
 def is_below(age: AgeBracket, limit: int, *, unknown: bool) -> bool:
     """Return whether somebody of a bracket may be younger than a limit; a bracket that holds it counts as younger."""
     return unknown and limit > 0 if age == "unknown" else FROM_AGE[age] < limit

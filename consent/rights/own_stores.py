@@ -17,6 +17,7 @@ from consent.models import (
     ConsentChange,
     ConsentState,
     Identity,
+    OptOutSeen,
     Parting,
     Person,
     PersonKey,
@@ -41,6 +42,7 @@ def register_stores() -> None:
     register(other_requests())
     register(_rows("states of consent", ConsentState, tell=True))
     register(_rows("changes of consent on their way", ConsentChange))
+    register(_rows("opt-outs of browsers on their way", OptOutSeen))
     register(_rows("identities", Identity, tell=True))
     register(
         Store(

@@ -1,6 +1,5 @@
 """Steps 2 to 7 of a decision for one candidate after the other: gate, schedule, match, caps, holdout, arm, score; pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,14 +17,13 @@ from decisioning.arbitration.unwanted import is_unwanted, unwanted_of
 from decisioning.content.choosing import NoVariant
 from decisioning.content.contents import Unusable
 from decisioning.held import Candidate, Held, Needs
-from decisioning.messages import Ask, PersonState, signals_of
+from decisioning.messages import Ask, PersonState, place_named, signals_of
 from decisioning.rules.artifact import GroupKey
 from decisioning.rules.conditions import Truth, evaluate
 from decisioning.schedules import ZONE_ATTRIBUTE, known_zone
 from decisioning.specs import CampaignSpec, Json, PlacementSpec
 
 Drop = tuple[str, str]  # code and detail
-COUNTRY, REGION = re.compile("[A-Z]{2}"), re.compile("[A-Z0-9]{1,3}")
 NOTHING = Needs(frozenset(), (), frozenset())
 
 
@@ -79,10 +77,7 @@ class Weighing:
         seen = self.state.consent
         if seen.resident or not seen.jurisdiction:
             return ""  # it would change nothing
-        country, region = (self.from_context(key) for key in ("country", "region"))
-        if not COUNTRY.fullmatch(country):
-            return ""
-        return f"{country}-{region}" if REGION.fullmatch(region) else country
+        return place_named(*(self.from_context(key) for key in ("country", "region")))
 
     def from_context(self, key: str) -> str:
         spec = self.held.attributes.get(key)

@@ -1,18 +1,29 @@
 """Decisions and outcomes on their way from the partitions' logs to PostgreSQL."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
+from django.db import OperationalError
+from django.utils import timezone
 
 from consent import people
-from decisioning import decision_log
+from consent.changes import Actor
+from consent.ledger import record_change
+from consent.models import OptOutSeen
+from consent.policy import PolicySpec
+from decisioning import decision_log, tasks
 from decisioning.api.process import this_process
 from decisioning.ingestion.setting_aside import count_set_aside
 from decisioning.models import DecisionRecord, OutcomeRecord, ShownRecord
 from decisioning.outcomes import decoder, encoder
 from decisioning.releases import load_released
 from decisioning.replay import explain_logged, replay
+from decisioning.specs import AttributeSpec
 from decisioning.tokens import parse_decision_id
 from rtts_site.checkup import check_set_aside
+from tests.consent.builders import EVIDENCE, given
+from tests.consent.conftest import record_policy
 from tests.decisioning import making
 from tests.decisioning.making import call, campaign, decide, offer, run
 
@@ -109,6 +120,43 @@ def test_a_rich_decision_replays_the_same(kept, key):
     current = this_process().holder.current
     assert replay(row, current.held, policy=current.policy) == row.decision
     assert row.decision.arms.keys() == {"split"}
+
+
+def _away(_seen):
+    raise OperationalError("the server closed the connection")
+
+
+def test_r12_an_opt_out_is_kept_with_the_decision_that_saw_it(kept, key, monkeypatch):
+    spec = making.release()
+    context = [
+        AttributeSpec(key=one, name=one, type="text", source="context")
+        for one in ("country", "region")
+    ]
+    making.publish(kept, replace(spec, attributes=(*spec.attributes, *context)))
+    record_policy(PolicySpec(purposes=making.PURPOSES))
+    staff = Actor(kind="staff", id="7")
+    grant = replace(given(), event_time=timezone.now())
+    for user, place in (("ana", "US-TX"), ("ben", "")):
+        said = replace(EVIDENCE, jurisdiction=place or "unknown")
+        person = making.person_of(user)
+        record_change(person, [grant], evidence=said, actor=staff, now=timezone.now())
+    from_home = {"country": "US", "region": "CA"}
+    run(decide(key, consent={"gpc": True}, context=from_home))
+    run(decide(key, "ben", consent={"gpc": True}, context=from_home))
+    run(decide(key, "cleo"))
+
+    monkeypatch.setattr("decisioning.tasks.note_gpc", _away)
+    with pytest.raises(OperationalError):
+        tasks._archive_decisions(kept, ALL)
+    assert not DecisionRecord.objects.exists()
+    monkeypatch.undo()
+    tasks._archive_decisions(kept, ALL)
+
+    assert DecisionRecord.objects.count() == 3
+    assert set(OptOutSeen.objects.values_list("person", "place")) == {
+        (making.person_of("ana"), "US-CA"),
+        (making.person_of("ben"), ""),
+    }
 
 
 def test_what_cannot_be_written_holds_nobody_up(kept, key):

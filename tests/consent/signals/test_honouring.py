@@ -6,14 +6,16 @@ from itertools import product
 
 import pytest
 
-from consent.changes import STATED, Evidence, apply_changes
+from consent.changes import STATED, Actor, Evidence, apply_changes
 from consent.entries import entries_of
-from consent.ledger import record_change
+from consent.ledger import StoreUnavailableError, record_change
+from consent.models import OptOutSeen
 from consent.policy import (
     EVERY_CHANNEL,
     GRANTING,
     ConsentView,
     JurisdictionSpec,
+    PolicySpec,
     PurposeSpec,
     State,
     Status,
@@ -21,12 +23,26 @@ from consent.policy import (
     seal_policy,
 )
 from consent.projection import load_states
-from consent.signals.honouring import concerned_by_gpc, gpc_status, honour_gpc, opt_outs
+from consent.rights.closing import close
+from consent.signals.honouring import (
+    concerned_by_gpc,
+    gpc_status,
+    honour_gpc,
+    honour_waiting,
+    is_due,
+    note_gpc,
+    opt_outs,
+)
 from consent.signals.stopping import stop_messages
 from tests.consent.builders import ADS, CARE, EVIDENCE, MAIL, NOW, SUBJECT, given, make_person
 from tests.consent.conftest import record_policy
 
 LATER = NOW + timedelta(hours=1)
+STAFF = Actor(kind="staff", id="7")
+TEXAS = JurisdictionSpec(
+    key="us-tx", name="Texas", codes=("US-TX",), mechanism="opt_out", gpc_effect="none"
+)
+CALIFORNIA = JurisdictionSpec(key="us-ca", name="California", codes=("US-CA",), mechanism="opt_out")
 POLICY = seal_policy(
     [
         PurposeSpec(key=ADS, name="Personalised advertising", gpc=True),
@@ -61,7 +77,7 @@ def test_r12_gpc_opts_out_the_person_who_is_known_then():
     known, new = make_person(), make_person()
     allow(known, ADS, MAIL)
 
-    assert honour_gpc([known, new, known], now=LATER) == 2
+    assert honour_gpc({known: [""], new: [""]}, now=LATER) == 2
 
     assert states(known) == {ADS: Status.WITHDRAWN, MAIL: Status.GIVEN}
     assert states(new) == {ADS: Status.WITHDRAWN}
@@ -75,8 +91,8 @@ def test_r12_gpc_opts_out_the_person_who_is_known_then():
 def test_r12_it_is_recorded_once():
     person = make_person()
 
-    assert honour_gpc([person], now=LATER) == 1
-    assert honour_gpc([person], now=LATER + timedelta(minutes=1)) == 0
+    assert honour_gpc({person: [""]}, now=LATER) == 1
+    assert honour_gpc({person: [""]}, now=LATER + timedelta(minutes=1)) == 0
 
 
 def test_case_13_a_second_account_on_the_device_stays_as_it_was():
@@ -84,7 +100,7 @@ def test_case_13_a_second_account_on_the_device_stays_as_it_was():
     allow(first, ADS)
     allow(second, ADS)
 
-    honour_gpc([first], now=LATER)
+    honour_gpc({first: [""]}, now=LATER)
 
     assert states(first)[ADS] is Status.WITHDRAWN
     assert states(second)[ADS] is Status.GIVEN
@@ -103,9 +119,62 @@ def test_r13_a_choice_in_sight_of_the_signal_stays():
     person = make_person()
     allow(person, ADS, gpc=True)
 
-    assert honour_gpc([person], now=LATER) == 0
+    assert honour_gpc({person: [""]}, now=LATER) == 0
 
     assert states(person)[ADS] is Status.GIVEN
+
+
+def test_r12_what_was_seen_waits_until_it_is_recorded(monkeypatch):
+    stuck, other = make_person(), make_person()
+    for person in (stuck, other):
+        allow(person, ADS)
+    note_gpc([(stuck, ""), (other, ""), (other, ""), (other, "DE")])
+    assert is_due(LATER)
+    assert OptOutSeen.objects.count() == 3
+
+    with monkeypatch.context() as patched:
+        patched.setattr("consent.ledger.ATTEMPTS", 0)  # everybody changes too fast
+        with pytest.raises(StoreUnavailableError):
+            honour_waiting(now=LATER)
+    assert OptOutSeen.objects.count() == 3
+
+    assert honour_waiting(now=LATER) == 2
+    assert not is_due(LATER)
+    assert states(stuck)[ADS] is states(other)[ADS] is Status.WITHDRAWN
+
+
+def test_r12_who_was_erased_holds_up_nobody():
+    erased, other = make_person(), make_person()
+    close([erased], now=NOW)
+    note_gpc([(erased, ""), (other, "")])
+
+    honour_waiting(now=LATER)
+
+    assert not is_due(LATER)
+    assert states(other) == {ADS: Status.WITHDRAWN}
+    assert not list(entries_of([erased]))
+
+
+@pytest.mark.parametrize(
+    ("known_by", "place", "expected"),
+    [
+        (STAFF, "US-CA", Status.WITHDRAWN),  # a visit from where it has to be honoured
+        (STAFF, "US-TX", Status.GIVEN),
+        (STAFF, "", Status.GIVEN),
+        (SUBJECT, "US-TX", Status.WITHDRAWN),  # where they live is their own word alone
+    ],
+)
+def test_r12_the_place_of_the_request_counts_as_in_the_decision(known_by, place, expected):
+    purpose = PurposeSpec(key=ADS, name="Ads", gpc=True, mechanism="notice_only")
+    record_policy(PolicySpec(purposes=(purpose,), jurisdictions=(TEXAS, CALIFORNIA)))
+    person = make_person()
+    said = replace(EVIDENCE, jurisdiction="US-TX")
+    record_change(person, [given()], evidence=said, actor=known_by, now=NOW)
+    note_gpc([(person, place)])
+
+    honour_waiting(now=LATER)
+
+    assert states(person)[ADS] is expected
 
 
 ONE = [None] + [
@@ -145,7 +214,7 @@ def test_r12_who_is_unknown_is_opted_out_as_well():
     record_change(person, [given(ADS)], evidence=Evidence(), actor=SUBJECT, now=NOW)
     assert states(person)[ADS] is Status.UNKNOWN
 
-    assert honour_gpc([person], now=LATER) == 1
+    assert honour_gpc({person: [""]}, now=LATER) == 1
 
     assert states(person)[ADS] is Status.WITHDRAWN
 
