@@ -1,5 +1,6 @@
 """What a change of consent costs beside a plain insert of its row, and whether the sealer keeps up."""
 
+import gc
 import threading
 import time
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from tests.consent.builders import EVIDENCE, SUBJECT, given, make_person, withdr
 
 pytestmark = pytest.mark.benchmark
 THREADS, EACH, ROUNDS = 8, 50, 5
-AT_LEAST = 0.5
+AT_LEAST = {"in bulk": 0.5, "one by one": 0.3}  # of plain inserts
 OPT_OUTS = 2_000
 
 
@@ -88,25 +89,44 @@ def rate(work, row):
     return THREADS * EACH / (time.perf_counter() - began)
 
 
-def test_a_change_of_consent_costs_less_than_two_plain_inserts(ready):
+def rate_of_import():
+    """Return how many changes a second are recorded when many people's come at once."""
+    now = datetime.now(UTC)
+    said = {make_person(): [withdrawn(at=now)] for _ in range(THREADS * EACH)}
+    began = time.perf_counter()
+    done = sum(import_changes(said, source=source_of(now), now=now))
+    return done / (time.perf_counter() - began)
+
+
+def source_of(now):
+    return Import(name=uuid7(now).hex, evidence=Evidence(source="csv"), actor=Actor(kind="staff"))
+
+
+def test_a_change_of_consent_costs_less_than_two_plain_inserts_in_bulk_and_three_alone(ready):
     record(None)
     row = ConsentEvent.objects.order_by("-event_id").first()
-    ratios = []
+    gc.collect()
+    gc.freeze()  # as workers do
+    ratios = {name: [] for name in AT_LEAST}
     for _ in range(ROUNDS):
-        plain, changes = rate(insert, row), rate(record, row)
-        ratios.append(changes / plain)
-        print(f"plain {plain:,.0f}/s, changes of consent {changes:,.0f}/s: {ratios[-1]:.0%}")
+        plain = rate(insert, row)
+        changes = {"in bulk": rate_of_import(), "one by one": rate(record, row)}
+        print(f"plain {plain:,.0f}/s", *(f"{name} {one:,.0f}/s" for name, one in changes.items()))
+        for name, one in changes.items():
+            ratios[name].append(one / plain)
+    gc.unfreeze()
 
-    assert sorted(ratios)[ROUNDS // 2] >= AT_LEAST
+    medians = {name: sorted(found)[ROUNDS // 2] for name, found in ratios.items()}
+    print(*(f"{name} {one:.0%} (at least {AT_LEAST[name]:.0%})" for name, one in medians.items()))
+    assert {name for name, one in medians.items() if one < AT_LEAST[name]} == set()
 
 
 def test_the_sealer_keeps_up_with_opt_outs_in_bulk(ready):
     now = datetime.now(UTC)
     said = {make_person(): [withdrawn(at=now)] for _ in range(OPT_OUTS)}
-    source = Import(name=uuid7(now).hex, evidence=Evidence(source="csv"), actor=Actor(kind="staff"))
 
     began = time.perf_counter()
-    done = sum(import_changes(said, source=source, now=now))
+    done = sum(import_changes(said, source=source_of(now), now=now))
     imported = time.perf_counter()
     sealed = sum(sealing.seal_everything(now=datetime.now(UTC)))
     ended = time.perf_counter()
