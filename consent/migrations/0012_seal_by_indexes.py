@@ -1,4 +1,4 @@
-"""Seal by the indexes whatever the planner knows: a kept plan from when the ledger was small reads all of it for each leaf."""
+"""Seal row by row: a plan for all of them, kept from when the ledger was small, reads all of it for each leaf."""
 
 from django.db import migrations
 
@@ -12,26 +12,28 @@ returns table (seq bigint, leaf_hash bytea) language plpgsql
 security definer set search_path = public, pg_temp
 """
 BY_INDEXES = f"""{HEAD}
-set plan_cache_mode = force_custom_plan
-set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
+set enable_seqscan = off set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
 declare
-  first bigint := (select coalesce(max(l.seq) + 1, 0) from {LEAVES} l);
-  ids bigint[];
-  events uuid[];
+  place bigint := (select coalesce(max(l.seq) + 1, 0) from {LEAVES} l);
+  waits record;
+  body record;
 begin
-  -- What has lost its body goes on waiting, so that somebody sees it.
-  select array_agg(w.id order by w.id), array_agg(w.event_id order by w.id) into ids, events from (
-    select p.id, p.event_id from {PENDING} p
-    where exists (select from {BODIES} b where b.event_id = p.event_id)
-    order by p.id limit most
-  ) w;
-  insert into {LEAVES} (seq, event_id, key_id, schema_version, recorded_at, body_hash, leaf_hash, sealed_at)
-  select first + u.place - 1, b.event_id, b.key_id, b.schema_version, b.recorded_at, sha256(b.body), b.leaf_hash, sealed
-  from unnest(events) with ordinality u (event_id, place) join {BODIES} b on b.event_id = u.event_id;
-  delete from {PENDING} p where p.id = any(ids);
-  return query select l.seq, l.leaf_hash from {LEAVES} l where l.seq >= first order by l.seq;
+  for waits in select p.id, p.event_id from {PENDING} p order by p.id loop
+    exit when most <= 0;
+    select * into body from {BODIES} b where b.event_id = waits.event_id;
+    continue when not found;  -- what has lost its body goes on waiting, so that somebody sees it
+    insert into {LEAVES} (seq, event_id, key_id, schema_version, recorded_at, body_hash, leaf_hash, sealed_at)
+    values (place, body.event_id, body.key_id, body.schema_version, body.recorded_at,
+      sha256(body.body), body.leaf_hash, sealed);
+    delete from {PENDING} p where p.id = waits.id;
+    seq := place;
+    leaf_hash := body.leaf_hash;
+    return next;
+    place := place + 1;
+    most := most - 1;
+  end loop;
 end $$;
 """
 AS_BEFORE = f"""{HEAD}
@@ -60,5 +62,5 @@ end $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consent", "0010_keep_opt_outs_seen")]
+    dependencies = [("consent", "0011_close_links_of_own_pages")]
     operations = [migrations.RunSQL([(BY_INDEXES, None)], [(AS_BEFORE, None)])]
