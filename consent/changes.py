@@ -8,6 +8,7 @@ from typing import Literal
 from consent.policy import EVENT_TYPES, EVERY_CHANNEL, GRANTING, EventType, State, Status
 
 MAX_SKEW = timedelta(minutes=5)  # of a sender's clock ahead of ours
+MAX_STATES = 1_000  # of one person; each decision for them reads all
 NEUTRAL = frozenset({Status.UNKNOWN, Status.REQUESTED, Status.DEFERRED})
 STATED = tuple(status for status in Status if status is not Status.EXPIRED)  # expiry is computed
 DENYING = frozenset(STATED) - GRANTING - NEUTRAL
@@ -67,6 +68,10 @@ class Evidence:
     session_hash: str = ""
 
 
+class TooMuchSaidError(Exception):
+    """A person has said as much as is kept of one; only denials go on, for every channel."""
+
+
 NEEDED_TO_GRANT = ("controller", "collection_method", "notice_version", "language", "jurisdiction")
 UNKNOWN_PLACE = "unknown"  # what evidence says of a jurisdiction that the sender does not know
 
@@ -98,6 +103,24 @@ def as_evidenced(change: ConsentChange, evidence: Evidence, actor: Actor) -> Con
 def comes_too_early(change: ConsentChange, *, now: datetime) -> bool:
     """Return whether the sender's clock says a time that is too far ahead to be skew."""
     return change.event_time > now + MAX_SKEW
+
+
+def within_bounds(states: States, changes: Sequence[ConsentChange]) -> list[ConsentChange]:
+    """Return changes as they may be recorded of a person: past `MAX_STATES` a denial is for every channel.
+
+    Raises:
+        TooMuchSaidError: anything else that would be one more.
+    """
+    known, bounded = set(states), []
+    for change in changes:
+        is_new = (change.purpose, change.channel) not in known
+        if is_new and len(known) >= MAX_STATES:
+            if change.status not in DENYING:
+                raise TooMuchSaidError("This person has said too much; withdraw for every channel.")
+            change = replace(change, channel=EVERY_CHANNEL)
+        known.add((change.purpose, change.channel))
+        bounded.append(change)
+    return bounded
 
 
 def apply_changes(

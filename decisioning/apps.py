@@ -9,6 +9,9 @@ class DecisioningConfig(AppConfig):
     verbose_name = gettext_lazy("Decisions")
 
     def ready(self) -> None:
+        from consent.channels import on_asking
+        from decisioning.live_channels import live_channels
         from decisioning.rights.registering import register_all
 
         register_all()
+        on_asking(live_channels)
