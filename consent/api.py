@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from consent import ledger, notices, policy_store, receipts
+from consent.changes import TooMuchSaidError
 from consent.forms import ConsentRequest, ConsentStanding, RecordedAnswer, parse_person
 from consent.identities import link_identity
 from consent.models import Person
@@ -94,6 +95,8 @@ class ConsentsView(KeyedView):
             )
         except StaysClosedError as error:
             raise Problem(410, "Erased", str(error)) from error
+        except TooMuchSaidError as error:
+            raise Problem(409, "Too much said", str(error)) from error
         except ledger.KeyTakenError as error:
             raise Problem(409, "Key taken", str(error)) from error
         except ledger.StoreUnavailableError as error:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from consent.changes import (
     comes_too_early,
     missing_evidence,
 )
+from consent.channels import Channels, UnknownChannelError, known_channels
 from consent.people import PARTITIONS, Identifier, parse_name, partition_of, person_id
 from consent.policy import AGES, EVENT_TYPES, EVERY_CHANNEL, PolicySpec, Status
 from consent.shown import NotShownError, under, with_notice
@@ -70,7 +72,9 @@ class StrictSerializer(serializers.Serializer[Any]):
 class ChangeForm(StrictSerializer):
     purpose = serializers.CharField(max_length=100)
     channel = serializers.CharField(
-        max_length=100, default=EVERY_CHANNEL, help_text="`*` speaks for every channel."
+        max_length=100,
+        default=EVERY_CHANNEL,
+        help_text="`*` speaks for every channel; so does a no on one that does not exist.",
     )
     status = serializers.ChoiceField([str(status) for status in STATED])
     event_type = serializers.ChoiceField(
@@ -102,7 +106,15 @@ class ChangeForm(StrictSerializer):
             raise _wrong("expires_at", "Must be after event_time.")
         if change.expires_at is not None and change.expires_at >= LATEST:
             raise _wrong("expires_at", "Must be before 9999; leave it out where nothing ends it.")
-        return change
+        try:
+            return change if change.channel == EVERY_CHANNEL else self._channels.bind(change)
+        except UnknownChannelError as error:
+            raise _wrong("channel", str(error)) from error
+
+    @cached_property
+    def _channels(self) -> Channels:
+        """Return the channels that there are; asked once for all changes of a request."""
+        return known_channels()
 
 
 class Unrevealing(serializers.CharField):

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final, Literal
 
 from consent.changes import Actor, ConsentChange, Evidence
+from consent.channels import bind_all
 from consent.ledger import Recorded, record_change
 from consent.policy import EVERY_CHANNEL, PolicySpec, PurposeSpec, Status
 from consent.projection import load_states
@@ -36,13 +37,15 @@ def stop_messages(
 ) -> Recorded | None:
     """Record a no to every purpose on a channel, or on all; None where the policy has none to refuse.
 
+    On a channel that does not exist it is one on all.
+
     `message` is an id of what they wrote, with whoever gave it: it is recorded once, unless they said yes since.
 
     Raises:
         consent.ledger.StoreUnavailableError: PostgreSQL is away; a repeat is safe.
     """
     where = EVERY_CHANNEL if scope == "all" else channel
-    changes = list(_changes(policy, where, now=now))
+    changes = bind_all(list(_changes(policy, where, now=now)))
     if not changes:
         return None
     evidence = Evidence(collection_method=f"message by {channel}"[:200], source="inbound message")

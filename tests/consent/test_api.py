@@ -11,10 +11,11 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from consent import notices, policy_store, relay, state
+from consent import channels, notices, policy_store, relay, state
 from consent.models import ConsentChange, ConsentEvent, Identity, NoticeText, PolicyVersion
 from consent.notices import NoticeDraft
 from consent.policy import JurisdictionSpec, PurposeSpec, encode_policy, seal_policy
+from consent.projection import load_states
 from rtts_site.foundation import key_issuing
 from tests.consent.builders import ADS, CARE, MAIL
 from tests.consent.conftest import record_policy
@@ -110,6 +111,22 @@ def test_r01_a_grant_without_evidence_names_what_lacks(shop, field):
 
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [f"/evidence/{field}"]
+
+
+def test_channels_are_those_that_there_are(shop, monkeypatch):
+    monkeypatch.setattr(channels, "_tellers", [lambda: {"sms", "email"}])
+    ana, ben = make_user(), make_user()
+
+    refused = post(shop, body(ana, change(channel="fax")))
+    answers = [
+        post(shop, body(ana, change(channel="SMS"))),
+        post(shop, body(ben, change(channel="fax", status="withdrawn"))),
+    ]
+
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/changes/0/channel"]
+    for answer, expected in zip(answers, ("sms", "*"), strict=True):
+        (said,) = load_states([answer.json()["person_id"]]).values()
+        assert {channel for _, channel in said} == {expected}
 
 
 WRONG = [

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client, override_settings
 from django.utils import timezone
 
+from consent import channels
 from consent.ledger import record_change
 from consent.policy import Status
 from consent.projection import load_states
@@ -36,6 +37,17 @@ def test_stop_is_recorded_in_force_and_proven(post):
     said = load_states([person_of("ana")])[person_of("ana")]
     assert {channel for _, channel in said} == {"sms"}
     assert post("Please STOP", message_id="m-7").json() == answer
+
+
+def test_a_stop_on_a_channel_that_there_is_not_stops_everywhere(post, monkeypatch):
+    monkeypatch.setattr(channels, "_tellers", [lambda: {"sms", "email"}])
+
+    post("STOP", person="user:cleo", channel="SMS")
+    post("STOP", person="user:dora", channel="fax")
+
+    for user, expected in (("cleo", {"sms"}), ("dora", {"*"})):
+        said = load_states([person_of(user)])[person_of(user)]
+        assert {channel for _, channel in said} == expected
 
 
 @pytest.mark.parametrize("one_sender", [True, False])
