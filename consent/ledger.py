@@ -25,6 +25,7 @@ from consent.changes import (
     apply_changes,
     as_evidenced,
     strictest,
+    within_bounds,
 )
 from consent.entries import (
     Entry,
@@ -115,6 +116,7 @@ def record_change(
         StoreUnavailableError: PostgreSQL is away, or the person changes too fast; a repeat is safe.
         StaysClosedError: the person was erased, and this is no new opt-in of theirs.
         KeyTakenError: the key was used for somebody else; nothing of this was recorded.
+        consent.changes.TooMuchSaidError: they grant something and have said as much as is kept of one person.
     """
     return _record_said(_Said(changes, evidence, actor, idempotency_key, person), now=now)
 
@@ -304,7 +306,7 @@ def _commit(standing: Standing, token: str, said: _Said, *, now: datetime) -> Wr
     cipher, fresh = cipher_for(standing, now=now)
     changes = [
         replace(as_evidenced(change, said.evidence, said.actor), event_id=str(uuid7(now)))
-        for change in said.changes
+        for change in within_bounds(standing.states, said.changes)
     ]
     entries = [_entry(person.id, one, said, now=now) for one in changes]
     if said.restricts is not None:
