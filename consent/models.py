@@ -92,6 +92,8 @@ class Person(models.Model):
     jurisdiction = models.CharField(max_length=80, blank=True, default="")
     jurisdiction_known_by = models.CharField(max_length=20, blank=True, default="")  # "residence"
     suppressed = ArrayField(models.CharField(max_length=100), default=list, blank=True)  # channels
+    # Links of their own page that were made until then show nothing any more.
+    links_closed_at = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField()  # by the database's clock, when the transaction began
 
     class Meta:

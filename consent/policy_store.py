@@ -110,6 +110,12 @@ def live_policy() -> PolicySpec | None:
     return decode_policy(bytes(row.body)) if row else None
 
 
+def live_since() -> datetime | None:
+    """Return when the newest policy was published, None before the first; one query."""
+    rows = PolicyVersion.objects.order_by("-version").values_list("published_at", flat=True)
+    return rows.first()
+
+
 def put_live(client: redis.Redis) -> None:
     """Bring the newest published policy into force in every process within 2 seconds, unless a newer one is."""
     policy = live_policy()

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -12,7 +11,7 @@ from rest_framework.response import Response
 from consent.forms import IN_WORDS, StrictSerializer, parse_person
 from consent.ledger import current_person
 from consent.people import Identifier
-from decisioning.own_page.links import OF_BROWSER, OF_CHANNEL, OwnLink, token_of
+from decisioning.own_page.links import OF_BROWSER, OF_CHANNEL, OwnLink, address_of
 from rtts_site.foundation.api_access import KeyedView
 from rtts_site.foundation.limits import BROWSER, CONSENTS, CONSENTS_OF_ONE, Rate
 from rtts_site.foundation.problems import Problem, Unprocessable
@@ -58,12 +57,11 @@ class OwnLinksView(KeyedView):
         link = OwnLink(
             named.id,
             expires_at.timestamp(),
-            full=not is_browser,
+            by_channel=not is_browser,
             made_at=now.timestamp(),
             owner=current_person(named.id),
         )
-        url = request.build_absolute_uri(reverse("rtts-own-page", args=[token_of(link)]))
-        return Response({"url": url, "expires_at": expires_at.isoformat()}, status=201)
+        return Response({"url": address_of(link), "expires_at": expires_at.isoformat()}, status=201)
 
     def check_throttles(self, request: Request) -> None:
         """Count a browser's request roughly: by whom it is about once that is read."""

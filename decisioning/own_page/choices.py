@@ -26,6 +26,7 @@ from decisioning.own_page.offers import Offer, Shown, build_of_page, offer_of, s
 
 SUBJECT: Final = Actor(kind="subject")
 METHOD: Final = "preference page"
+MOST_THINGS: Final = 300  # that one person does not want to see, or does again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +171,25 @@ def switch_off(speaker: Speaker, policy: PolicySpec, *, now: datetime) -> None:
 def less_like(
     speaker: Speaker, kind: Kind, key: str, *, again: bool = False, now: datetime
 ) -> None:
-    """Record that the person does not want to see an offer, a campaign or a category, or does again."""
+    """Record that the person does not want to see an offer, a campaign or a category, or does again.
+
+    Raises:
+        StoreUnavailableError: it could not be recorded; a repeat is safe.
+    """
     status = Status.GIVEN if again else Status.OBJECTED
     change = _change(name_of(kind, key), status, EVERY_CHANNEL, now=now)
     evidence = replace(_evidence(speaker), notice_version=METHOD, controller=speaker.host)
     record_change(speaker.person, [change], evidence=evidence, actor=SUBJECT, now=now)
+
+
+def has_named(view: ConsentView, kind: Kind, key: str) -> bool:
+    """Return whether a person has said of a thing before that they do not want to see it, or do again."""
+    return (name_of(kind, key), EVERY_CHANNEL) in view.states
+
+
+def may_name_more(view: ConsentView) -> bool:
+    """Return whether a person may name another thing that they do not want to see: each decision reads all."""
+    return sum(":" in purpose for purpose, _ in view.states) < MOST_THINGS
 
 
 def unwanted(view: ConsentView) -> list[tuple[str, str]]:

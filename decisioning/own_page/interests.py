@@ -1,5 +1,6 @@
 """The interests that a person sees and edits themselves: attributes that the catalogue marks so."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import redis
+from asgiref.sync import sync_to_async
 
 from decisioning.ingestion.log import event_log
 from decisioning.ingestion.records import Record
@@ -72,22 +74,28 @@ def fields_of(person: str, release: ReleaseSpec | None, client: redis.Redis) -> 
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What a person says of their interests, accepted and on its way into their profile."""
+
+    person: str
+    facts: Mapping[str, Any]
+    client: redis.Redis
+
+
 def save(
     person: str, said: Any, release: ReleaseSpec, client: redis.Redis, *, now: datetime
-) -> bool:
-    """Accept what a person says of their interests as an event of theirs; say whether all of it can be read.
-
-    Returns once a worker has folded it, or after two seconds.
-    """
+) -> Saved | None:
+    """Accept what a person says of their interests as an event of theirs; None where it cannot be read."""
     facts: dict[str, Any] = {}
     for spec in editable(release):
         values = [one.strip()[:LONGEST] for one in said.getlist(spec.key) if one.strip()]
         fact = _fact(values, spec)
         if fact is None and values:
-            return False
+            return None
         facts[spec.key] = fact
     if not facts:
-        return False
+        return None
     _, profile = load_profile(client, person)
     now_ms = int(now.timestamp() * 1000)
     record = Record(
@@ -101,18 +109,27 @@ def save(
         source=SOURCE,
     )
     event_log(client).accept([record])
-    _wait_for(person, facts, client)
-    return True
+    return Saved(person=person, facts=facts, client=client)
 
 
-def _wait_for(person: str, facts: Mapping[str, Any], client: redis.Redis) -> None:
+async def wait_for(saved: Saved) -> None:
+    """Return once a worker has folded it, so that the next decision knows it, or after two seconds.
+
+    No thread waits meanwhile.
+    """
     until = time.monotonic() + WAIT_S
-    while time.monotonic() < until:
-        _, profile = load_profile(client, person)
-        known = {key: cell.value for key, cell in profile.attributes.items()} if profile else {}
-        if all(known.get(key) == value for key, value in facts.items()):
-            return
-        time.sleep(PAUSE_S)
+    look = sync_to_async(_is_folded, thread_sensitive=False)
+    while time.monotonic() < until and not await look(saved):
+        await asyncio.sleep(PAUSE_S)
+
+
+def _is_folded(saved: Saved) -> bool:
+    try:
+        _, profile = load_profile(saved.client, saved.person)
+    except Down:
+        return False  # it is accepted, and folded when Redis is back
+    known = {key: cell.value for key, cell in profile.attributes.items()} if profile else {}
+    return all(known.get(key) == value for key, value in saved.facts.items())
 
 
 def _fact(values: list[str], spec: AttributeSpec) -> Any:

@@ -1,24 +1,33 @@
 """People's own pages: what they choose there holds at the next decision, with no account and no script."""
 
 import re
+import threading
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
+import redis
+from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from consent import policy_store
+from consent import people, policy_store
 from consent.entries import entries_of
-from consent.ledger import current_person, record_change
+from consent.ledger import current_person, merge_people, record_change
 from consent.models import Person
 from consent.notices import NoticeDraft, keep_texts
-from consent.policy import PolicySpec, PurposeSpec
+from consent.people import Identifier, person_id
+from consent.policy import PolicySpec, PurposeSpec, Status
+from consent.projection import load_states
 from consent.rights.closing import close
+from decisioning.own_page import interests
 from decisioning.own_page.links import OwnLink, token_of
 from decisioning.specs import AttributeSpec
 from tests.consent.builders import EVIDENCE, SUBJECT, given
 from tests.decisioning import making
+from tests.decisioning.ingestion.people_and_records import make_drain
 
 ADS, SERVICE = "personalised_ads", "service"
 PURPOSES = (
@@ -72,11 +81,17 @@ def key(desk):
     return making.make_key(desk, "decisions", "decisions:trace")
 
 
-def address(user="ana", *, full=True, hours=1, name=None):
+def address(user="ana", *, full=True, hours=1, name=None, age=timedelta(0)):
     person = name or making.person_of(user)
     now = timezone.now()
     until = (now + timedelta(hours=hours)).timestamp()
-    link = OwnLink(person, until, full=full, made_at=now.timestamp(), owner=current_person(person))
+    link = OwnLink(
+        person,
+        until,
+        by_channel=full,
+        made_at=(now - age).timestamp(),
+        owner=current_person(person),
+    )
     return f"/v1/me/{token_of(link)}"
 
 
@@ -253,7 +268,9 @@ def test_r13_the_page_says_what_became_of_gpc(desk, key):
     assert "Opt-out request honoured." in browser.get(page).content.decode()
     browser.post(page, {"act": "give", "purpose": ADS, "shown": shown_on(page, browser)})
     assert "goes before it" in browser.get(page).content.decode()
-    assert Client().get("/.well-known/gpc.json").json()["gpc"] is True
+    told = Client().get("/.well-known/gpc.json").json()
+    since = policy_store.live_since().date()
+    assert told == {"gpc": True, "lastUpdate": since.isoformat()}
 
 
 def test_case_14_a_choice_in_sight_of_gpc_overrides_it_with_evidence(desk, key):
@@ -286,6 +303,65 @@ def test_less_like_this_holds_at_the_next_decision(desk, key):
     assert "winter-sale" in offers(key)
 
 
+def keys_of(user="ana"):
+    return set(load_states([making.person_of(user)]).get(making.person_of(user), {}))
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("act", ["less", "more"])
+def test_less_like_this_is_about_what_there_is(desk, act, full):
+    page, before = address(full=full), keys_of()
+
+    for kind in ("offer", "campaign", "category"):
+        form = {"act": act, "kind": kind, "key": "made-up", "decision": "000-1-0-x"}
+        assert Client().post(page, form).status_code == 422
+
+    assert keys_of() == before
+
+
+def test_less_like_this_is_about_what_was_shown_once(desk, key):
+    answer = decided(key)
+    making.publish(desk, making.release(offers=(making.offer("spring-sale"),)), version=2)
+
+    page = address()
+    assert (
+        Client().post(page, {"act": "less", "kind": "offer", "key": "winter-sale"}).status_code
+        == 422
+    )
+    say(page, act="less", kind="offer", key="winter-sale", decision=answer["decision_id"])
+
+    assert ("offer:winter-sale", "*") in keys_of()
+
+
+def test_nobody_names_more_things_than_are_kept(desk, monkeypatch):
+    monkeypatch.setattr("decisioning.own_page.choices.MOST_THINGS", 1)
+    page = address()
+    say(page, act="less", kind="offer", key="winter-sale")
+
+    answer = Client().post(page, {"act": "less", "kind": "campaign", "key": "winter"})
+
+    assert answer.status_code == 422
+    assert "Turn personalisation off" in answer.content.decode()
+    say(page, act="more", kind="offer", key="winter-sale")
+
+
+def test_a_channel_that_there_is_not_is_none_to_allow_and_all_to_withdraw(desk):
+    page, shown = address(), shown_on(address("ben"))
+    page_of_ben = address("ben")
+    form = {"act": "give", "purpose": ADS, "shown": shown, "channel": "fax"}
+    assert Client().post(page_of_ben, form).status_code == 422
+
+    say(page, act="withdraw", purpose=ADS, channel="EMAIL")
+    assert (ADS, "email") in keys_of()
+    say(page, act="withdraw", purpose=ADS, channel="fax")
+
+    assert keys_of() == {(ADS, "*"), (ADS, "email")}
+    assert {
+        one.status
+        for one in load_states([making.person_of("ana")])[making.person_of("ana")].values()
+    } == {Status.WITHDRAWN}
+
+
 def test_somebody_elses_decision_is_not_told(desk, key):
     answer = decided(key)
 
@@ -314,6 +390,47 @@ def test_interests_are_accepted_as_an_event(desk, monkeypatch):
     assert any(b"garden" in b"".join(fields.values()) for _, fields in stream)
     refused = Client().post(address(), {"act": "interests", "hobby": "spying"})
     assert refused.status_code == 422
+
+
+def test_interests_are_known_to_the_next_decision(desk, key):
+    release = making.release(
+        offers=(
+            making.offer(
+                "seeds", eligibility={"attribute": "hobby", "is": "eq", "value": "garden"}
+            ),
+        )
+    )
+    making.publish(desk, replace(release, attributes=(*release.attributes, HOBBY)), version=2)
+    assert "seeds" not in offers(key)
+    over = threading.Event()
+    worker = threading.Thread(target=fold_until, args=(desk, over))
+    worker.start()
+    try:
+        say(address(), act="interests", hobby="garden")
+        found = offers(key)
+    finally:
+        over.set()
+        worker.join()
+
+    assert "seeds" in found
+
+
+def fold_until(client, over):
+    """Fold ana's stream as a worker does."""
+    drain = make_drain(client, partitions=[people.partition_of(making.person_of("ana"))])
+    while not over.is_set():
+        drain.step()
+
+
+def test_saving_interests_needs_no_redis_to_go_on(desk, monkeypatch):
+    saved = interests.Saved(person=making.person_of("ana"), facts={"hobby": "x"}, client=desk)
+
+    def away(*_):
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(interests, "load_profile", away)
+    monkeypatch.setattr(interests, "WAIT_S", 0.05)
+    async_to_sync(interests.wait_for)(saved)
 
 
 @pytest.mark.parametrize(
@@ -387,6 +504,51 @@ def test_a_link_from_before_an_erasure_lets_nobody_be_known_again(desk):
     assert Client().post(page, {"act": "give", "purpose": ADS}).status_code == 422
 
 
+@pytest.mark.parametrize("how", ["closed", "old"])
+def test_a_closed_or_old_link_may_refuse_and_nothing_more(desk, how):
+    page = address(age=timedelta(days=31) if how == "old" else timedelta(minutes=1))
+    shown = shown_on(address("ben"))
+    if how == "closed":
+        assert "Close all links" in Client().get(page).content.decode()
+        say(page, act="close")
+
+    html = Client().get(page).content.decode()
+
+    assert "Allowed" not in html
+    assert "Hobby" not in html
+    assert "Close all links" not in html
+    for form in (
+        {"act": "give", "purpose": ADS, "shown": shown},
+        {"act": "interests", "hobby": "garden"},
+        {"act": "close"},
+        {"act": "more", "kind": "offer", "key": "winter-sale"},
+    ):
+        assert Client().post(page, form).status_code == 422
+    say(page, act="withdraw", purpose=ADS)
+    assert load_states([making.person_of("ana")])[making.person_of("ana")][ADS, "*"].status == (
+        Status.WITHDRAWN
+    )
+    assert "Allowed" in Client().get(address()).content.decode()  # a link made since shows again
+
+
+@pytest.mark.parametrize("status", [Status.GIVEN, Status.WITHDRAWN])
+def test_a_browsers_link_does_not_tell_what_an_account_chose(desk, status):
+    visitor = person_id(Identifier("anonymous", "d-9"), pepper=settings.RTTS_PEPPER)
+    page = address(full=False, name=visitor)
+    merge_people(visitor, making.person_of("ana"), now=timezone.now())
+    seen = []
+    for one in (Status.GIVEN, status):
+        change = replace(given(ADS, at=timezone.now()), status=one)
+        record_change(
+            making.person_of("ana"), [change], evidence=EVIDENCE, actor=SUBJECT, now=timezone.now()
+        )
+        seen.append(Client().get(page).content.decode())
+
+    assert seen[0] == seen[1]
+    assert "does not say what was chosen" in seen[0]
+    assert len(buttons(seen[0], "withdraw", ADS)) == 1
+
+
 def test_a_browser_makes_links_of_its_own_visitor_only(desk):
     browser = making.make_key(
         desk, "consents", kind="browser", origins=["https://shop.example"], placements=["*"]
@@ -398,5 +560,7 @@ def test_a_browser_makes_links_of_its_own_visitor_only(desk):
 
     made = post("anonymous:0123456789abcdef0123456789abcdef")
     assert made.status_code == 201, made.content
-    assert Client().get(made.json()["url"].partition("testserver")[2]).status_code == 200
+    url = made.json()["url"]
+    assert url.startswith(f"{settings.RTTS_PUBLIC_URL}v1/me/")
+    assert Client().get(urlsplit(url).path).status_code == 200
     assert post("user:ana").status_code == 403
