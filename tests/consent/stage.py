@@ -1,8 +1,13 @@
 """Runs the real readers and writers of consent one store call at a time, in whatever order a test says."""
 
+import random
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import uuid4
 
+import psycopg
+import redis
+from django.db import connection
 from greenlet import getcurrent, greenlet
 
 from consent import ledger, people, projection, relay, state
@@ -10,6 +15,7 @@ from consent.policy import permits
 from consent.standing import load_view_of_record
 from rtts_site.foundation.redis_clients import redis_client
 from tests.consent.builders import ADS, EVIDENCE, NOW, POLICY, SUBJECT, given, withdrawn
+from tests.consent.orders import READS, REDIS, RESTART, WRITES
 from tests.consent.test_state import stands
 
 LATER = NOW + timedelta(minutes=2)
@@ -25,7 +31,11 @@ DOORS = (
     (ledger, "_commit_merge"),
     (projection, "load_states"),
     (relay, "_claim"),
+    (state, "trusted_runs"),
+    (state, "write_states_if_newer"),
+    (state, "trust"),
 )
+PARTITIONS = 16  # of the house on the stage: the relay looks at each, every time
 
 
 class DiedError(BaseException):
@@ -45,7 +55,7 @@ class Actor(greenlet):
             self.answer = self.work()
         except DiedError:
             self.answer = None
-        except ledger.StoreUnavailableError:
+        except (ledger.StoreUnavailableError, redis.ConnectionError):
             self.answer = None
 
     def pause(self):
@@ -82,13 +92,71 @@ def put_doors(monkeypatch):
         monkeypatch.setattr(module, name, behind_a_door(getattr(module, name)))
 
 
+class Touched:
+    """Which stores were asked since `begin`, and whether PostgreSQL was to write."""
+
+    def __init__(self):
+        self.stores = 0
+
+    def begin(self):
+        self.stores = 0
+
+    def watch(self, monkeypatch):
+        def execute(cursor, query, *args, call=psycopg.Cursor.execute, **kwargs):
+            words = query.lower() if isinstance(query, str) else ""
+            only_reads = words.startswith("select") and "for update" not in words
+            self.stores |= READS if only_reads else WRITES
+            return call(cursor, query, *args, **kwargs)
+
+        monkeypatch.setattr(psycopg.Cursor, "execute", execute)
+        monkeypatch.setattr(
+            redis.Redis, "execute_command", self._asking(redis.Redis.execute_command)
+        )
+        monkeypatch.setattr(
+            redis.client.Pipeline, "execute", self._asking(redis.client.Pipeline.execute)
+        )
+
+    def _asking(self, call):
+        def asked(*args, **kwargs):
+            self.stores |= REDIS
+            return call(*args, **kwargs)
+
+        return asked
+
+
+def build(monkeypatch):
+    """Put up the doors in a small house, whose database answers before its disk does; return what is touched."""
+    put_doors(monkeypatch)
+    touched = Touched()
+    touched.watch(monkeypatch)
+    monkeypatch.setattr(people, "PARTITIONS", PARTITIONS)
+    monkeypatch.setitem(state.standing_fences.__kwdefaults__, "partitions", range(PARTITIONS))
+    with connection.cursor() as cursor:
+        cursor.execute("set synchronous_commit to off")
+    return touched
+
+
+def clear():
+    """Let the database answer as it did before."""
+    with connection.cursor() as cursor:
+        cursor.execute("set synchronous_commit to default")
+
+
+def make_person():
+    """Return the id of somebody nobody else has, in a partition that the small house has."""
+    return f"p{random.randrange(PARTITIONS):03d}{uuid4().hex[:20]}"  # noqa: S311 - any will do
+
+
 @dataclass
 class Scene:
-    """People, and what may happen to them at once; `begun` and `ended` are positions in the order of steps."""
+    """People, and what may happen to them at once; `began` and `ended` are positions in the order of steps."""
 
-    client: object
+    client: redis.Redis
+    touched: Touched
     ana: str
     ben: str  # becomes Ana in a merge; has said no
+    cid: str  # becomes Ana, or Ana becomes them; has said yes
+    everybody: tuple[str, ...] = ()
     kept: dict[str, object] = field(default_factory=dict)
 
     def act(self, kind):
@@ -101,23 +169,41 @@ class Scene:
         return self._record(given(at=LATER - timedelta(seconds=1)))
 
     def merge(self):
-        state.begin_merge(self.client, self.ben, self.ana, now_ms=ms(LATER))
-        ledger.merge_people(self.ben, self.ana, now=LATER)
-        return "merged"
+        return self._merge(self.ben, self.ana)
+
+    def merge_of_cid(self):
+        return self._merge(self.cid, self.ana)
+
+    def merge_into_cid(self):
+        return self._merge(self.ana, self.cid)
+
+    def merge_back(self):
+        return self._merge(self.ana, self.ben)
+
+    def _merge(self, source, target):
+        state.begin_merge(self.client, source, target, now_ms=ms(LATER))
+        ledger.merge_people(source, target, now=LATER)
+        return source, target
 
     def relay(self):
         relay.settle(self.client, now=LATER + timedelta(seconds=6))
 
+    def recovery(self):
+        relay.restore_trust(self.client, now=LATER + timedelta(seconds=6))
+
     def reader(self):
-        run_id = state.run_id_of(self.client.info("server"))
+        return self._read(self.client, self.ana)
+
+    def _read(self, client, person):
+        run_id = state.run_id_of(client.info("server"))
         replies = []
-        for command in state.read_commands(self.ana):
+        for command in state.read_commands(person):
             pause()
-            replies.append(self.client.execute_command(*command))
+            replies.append(client.execute_command(*command))
         view = state.parse_view(run_id, replies)
         allowed = permits(POLICY, view, [ADS], channel="web", now=LATER).allowed
         pause()
-        return allowed and stands(self.client, self.ana, view.version, view.run_id)
+        return allowed and stands(client, person, view.version, view.run_id)
 
     def _record(self, change):
         recorded = ledger.record_change(
@@ -127,7 +213,7 @@ class Scene:
 
     def keep(self):
         """Remember what Redis has of them, for a restart that comes back with it."""
-        for person in (self.ana, self.ben):
+        for person in self.everybody:
             for key in (people.consent_key(person), people.fence_key(person)):
                 self.kept[key] = self.client.dump(key)
 
@@ -137,7 +223,7 @@ class Scene:
             self.client.delete(key)
             if body is not None:
                 self.client.restore(key, 0, body)
-        for person in (self.ana, self.ben):
+        for person in self.everybody:
             fences = people.fences_key(people.partition_of(person))
             for member in self.client.zrange(fences, 0, -1):
                 if member.decode().startswith(person):
@@ -149,50 +235,69 @@ class Scene:
         relay.settle(self.client, now=MUCH_LATER)
         relay.restore_trust(self.client, now=MUCH_LATER)
 
-    def decide(self):
-        actor = self.act("reader")
-        while not actor.dead:
-            actor.step()
-        return actor.answer
+    def decide(self, person=None):
+        """Say what whoever decides now allows; nothing happens meanwhile."""
+        return self._read(self.client, person or self.ana)
 
-    def record_allows(self):
+    def owner(self, person):
+        """Return who a person is by now, as the record has it."""
+        return ledger.current_person(person)
+
+    def record_allows(self, person):
         """Say what PostgreSQL, which has all that was ever acknowledged, allows."""
-        view = load_view_of_record(ledger.current_person(self.ana))
+        view = load_view_of_record(person)
         return permits(POLICY, view, [ADS], channel="web", now=LATER).allowed
+
+    def leave(self):
+        """Take the people off the stage, so that the next do not wait for them."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "with states as (delete from consent_consentstate where person = any(%(all)s)), "
+                "changes as (delete from consent_consentchange where person = any(%(all)s)) "
+                "delete from consent_person where id = any(%(all)s)",
+                {"all": list(self.everybody)},
+            )
 
 
 def ms(moment):
     return int(moment.timestamp() * 1000)
 
 
-def set_the_scene(ana, ben):
-    client = redis_client()
-    scene = Scene(client, ana, ben)
-    ledger.record_change(ana, [given()], evidence=EVIDENCE, actor=SUBJECT, now=NOW)
-    no = withdrawn(at=NOW - timedelta(hours=1))
-    ledger.record_change(ben, [no], evidence=EVIDENCE, actor=SUBJECT, now=NOW)
+def set_the_scene(touched, kinds, cast=Scene, **how):
+    """Return people who said what they said before; Cid comes only where somebody does something with them."""
+    ana, ben, cid = (make_person() for _ in range(3))
+    scene = cast(redis_client(), touched, ana, ben, cid, **how)
+    if any("cid" in kind for kind in kinds):
+        scene.everybody = (ana, ben, cid)
+    else:
+        scene.everybody = (ana, ben)
+    said_before = {ben: withdrawn(at=NOW - timedelta(hours=1))}
+    for person in scene.everybody:
+        change = said_before.get(person, given())
+        ledger.record_change(person, [change], evidence=EVIDENCE, actor=SUBJECT, now=NOW)
     scene.keep()
     return scene
 
 
-def length(kind):
-    """Return how many steps an actor takes by itself, found by letting it."""
-    return LENGTHS[kind]
-
-
 # The calls of each, from the first to the end; a test compares them with what really happens.
-LENGTHS = {"withdrawal": 5, "grant": 5, "merge": 8, "reader": 5, "relay": 1}
+LENGTHS = {
+    **{"withdrawal": 5, "grant": 5, "reader": 5, "relay": 1, "recovery": 3},
+    **dict.fromkeys(("merge", "merge_of_cid", "merge_into_cid", "merge_back"), 8),
+}
 
 
-def play(scene, kinds, order, *, killed=None, restart=None):
-    """Let actors make their steps in an order, e.g. ``[0, 1, 1, 0]``; return them.
+def play(scene, kinds, order, *, killed=None):
+    """Let actors make their steps in an order, e.g. ``b"\\0\\1\\1\\0"``; return them and what each step touched.
 
-    `killed` is (which, after how many of its steps); `restart` the position before which Redis is exchanged.
+    `killed` is (which, after how many of its steps).
     """
-    actors = [scene.act(kind) for kind in kinds]
+    actors, touched = [scene.act(kind) for kind in kinds], []
     for position, which in enumerate(order):
-        if position == restart:
+        scene.touched.begin()
+        if which == RESTART:
             scene.restart()
+            touched.append(REDIS)
+            continue
         actor = actors[which]
         if actor.began is None:
             actor.began = position
@@ -202,8 +307,9 @@ def play(scene, kinds, order, *, killed=None, restart=None):
             actor.step()
         if actor.dead and actor.ended is None:
             actor.ended = position
+        touched.append(scene.touched.stores)
     for actor in actors:  # a retry takes more steps than the first try
         while not actor.dead:
             actor.step()
         actor.ended = len(order) if actor.ended is None else actor.ended
-    return actors
+    return actors, touched
