@@ -168,7 +168,10 @@ def _about_this(
 
 
 def _slug(name: str) -> str:
-    return "".join(one if one.isalnum() else "-" for one in name)
+    # No two names give one: their rows would stand in one file.
+    return "".join(
+        one if one.isalnum() else {" ": "-", "-": "_"}.get(one, f"~{ord(one):x}~") for one in name
+    )
 
 
 def _json(value: Any) -> str:

@@ -234,3 +234,10 @@ def test_r30_requests_are_kept_24_months(somebody):
 
     running.forget(now=somebody.now + running.clocks.KEEP * 1.01)
     assert not RightsRequest.objects.filter(pk=request.pk).exists()
+
+
+def test_two_names_of_sections_never_share_a_file():
+    names = ["a b", "a-b", "a_b", "a/b", "a  b", "a--b", "a~2f~b", "Änderung 1"]
+
+    assert len({exporting._slug(name) for name in names}) == len(names)
+    assert exporting._slug("consent history") == "consent-history"
