@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from consent import relay
-from consent.proof import anchoring, sealing
+from consent.proof import anchoring, days, sealing
 from consent.rights import capsules, closing, running
 from consent.signals import honouring
 from rtts_site.foundation import due, idempotency
@@ -58,7 +58,8 @@ def seal_ledger(**_: Any) -> None:
 
 @shared_task(name="consent.anchor_ledger", ignore_result=True)
 def anchor_ledger(**_: Any) -> None:
-    """Run by beat each hour."""
+    """Run by beat each hour; tells the ledger of the day before first."""
+    days.tell_days(now=timezone.now())
     for one in anchoring.anchor(now=timezone.now()):
         if one.trouble:
             logger.error("consent.not_anchored", extra={"place": one.place, "why": one.trouble})

@@ -23,7 +23,8 @@ RELEASE_APPROVED = "release.approved"
 RELEASE_PUBLISHED = "release.published"
 KEY_DESTROYED = "key.destroyed"
 KEY_ROTATED = "signing_key.rotated"
-LOG_DIGEST = "decision_log.digest"
+LOG_DIGEST = "decision_log.digest"  # of a day; see `days`
+READS_DIGEST = "record_reads.digest"
 CAPSULE_OPENED = "capsule.opened"
 
 Fields = Mapping[str, str | int]

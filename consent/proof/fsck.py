@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from consent.policy import PolicyError, decode_policy
+from consent.proof import days
 from consent.proof.checking import Cursor, Question, Trouble, compare_with_facts, register
 from consent.proof.checkpoints import (
     CheckpointError,
@@ -209,5 +210,7 @@ def _named_texts(cursor: Cursor) -> dict[tuple[str, int, str], str]:
 
 def register_checks() -> None:
     """Have the ledger's own checks run with every verification."""
-    for check in (check_tree, check_nodes, check_keys, check_policies, check_notices, check_states):
+    days.register(days.READS)
+    own = (check_tree, check_nodes, check_keys, check_policies, check_notices, check_states)
+    for check in (*own, days.check_days):
         register(check)

@@ -94,6 +94,25 @@ class SigningKey(models.Model):
         return self.key_id
 
 
+class LogPart(models.Model):
+    """What a log had on one day under one key; the fact of the day is over all of them."""
+
+    log = models.CharField(max_length=40)  # kind of the fact
+    day = models.DateField()
+    key_id = models.UUIDField()  # the house's where rows are of nobody's key
+    rows = models.PositiveBigIntegerField()
+    digest = models.BinaryField()
+
+    class Meta:
+        app_label = "consent"
+        constraints = [
+            models.UniqueConstraint(fields=["log", "day", "key_id"], name="log_part_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.log}: {self.day}"
+
+
 class Anchoring(models.Model):
     """One checkpoint brought out of the database."""
 

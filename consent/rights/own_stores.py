@@ -98,6 +98,7 @@ def _exempt_others() -> None:
                 "table:consent.LedgerPending",
                 "table:consent.LedgerLeaf",
                 "table:consent.LedgerNode",
+                "table:consent.LogPart",
             ),
             *("table:consent.LedgerCheckpoint", "table:consent.SigningKey"),
             *("table:consent.Anchoring", "folder:anchors", "folder:ledger_signing_key"),

@@ -1,14 +1,16 @@
 """Registers what decisioning does for people's rights; the order of the stores is the order of erasing."""
 
+from consent.proof import days
 from consent.rights import closing, erasing, exporting, running
 from consent.rights.stores import exempt, on_finding, register
+from decisioning.decision_days import DECISIONS
 from decisioning.rights import in_postgres, in_redis, on_disk, stopping, telling
 
 AGGREGATES = "counts, shapes and rates over many people; no value of anybody"
 
 
 def register_all() -> None:
-    """Register stores, hooks and exemptions."""
+    """Register stores, hooks and exemptions, and the log that has to stay as it is but for erasures."""
     on_finding(stopping.find)
     erasing.on_erasing(stopping.close)
     erasing.on_replaying(stopping.close_at_once)
@@ -32,6 +34,7 @@ def register_all() -> None:
     ):
         register(store)
     _exempt_others()
+    days.register(DECISIONS)
 
 
 def _exempt_others() -> None:

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from rtts_site import embedded
 
-LEAVES, WAITING = 10_000, 1_000
+LEAVES, WAITING = 3_000, 1_000
 APPEND = (
     "insert into consent_consentevent (event_id, key_id, schema_version, recorded_at, body, leaf_hash) "
     "select gen_random_uuid(), gen_random_uuid(), 2, now(), decode(repeat('ab', 200), 'hex'), sha256('x') "
@@ -34,8 +34,7 @@ def test_a_ledger_that_grew_is_sealed_as_fast_as_a_small_one(owner):
         owner.execute(APPEND, [1])
         owner.execute(SEAL)
     owner.execute(APPEND, [LEAVES])
-    for _ in range(LEAVES // 10_000):
-        owner.execute(SEAL)
+    owner.execute(SEAL)
     owner.execute(APPEND, [WAITING])
 
     began = time.perf_counter()
