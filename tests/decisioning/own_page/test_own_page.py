@@ -30,6 +30,8 @@ from tests.decisioning import making
 from tests.decisioning.ingestion.people_and_records import make_drain
 
 ADS, SERVICE = "personalised_ads", "service"
+PARTITION = people.partition_of(making.person_of("ana"))
+LATE_S = 0.5  # more than a decision takes
 PURPOSES = (
     PurposeSpec(
         key=ADS, name="Personalised advertising", description="Offers that fit you.", gpc=True
@@ -392,7 +394,8 @@ def test_interests_are_accepted_as_an_event(desk, monkeypatch):
     assert refused.status_code == 422
 
 
-def test_interests_are_known_to_the_next_decision(desk, key):
+def test_interests_are_known_to_the_next_decision(desk, key, monkeypatch):
+    monkeypatch.setattr(interests, "WAIT_S", 20.0)
     release = making.release(
         offers=(
             making.offer(
@@ -406,18 +409,22 @@ def test_interests_are_known_to_the_next_decision(desk, key):
     worker = threading.Thread(target=fold_until, args=(desk, over))
     worker.start()
     try:
-        say(address(), act="interests", hobby="garden")
+        answer = Client().post(address(), {"act": "interests", "hobby": "garden"})
         found = offers(key)
     finally:
         over.set()
         worker.join()
 
+    assert answer.status_code == 303
     assert "seeds" in found
 
 
 def fold_until(client, over):
-    """Fold ana's stream as a worker does."""
-    drain = make_drain(client, partitions=[people.partition_of(making.person_of("ana"))])
+    """Fold ana's stream as a worker does that is late."""
+    while not over.is_set() and not client.xlen(people.stream_key(PARTITION)):
+        over.wait(0.01)
+    over.wait(LATE_S)
+    drain = make_drain(client, partitions=[PARTITION])
     while not over.is_set():
         drain.step()
 
