@@ -55,8 +55,6 @@ from rtts_site.foundation.redis_clients import redis_client
 logger = logging.getLogger("consent")
 
 REDIS_TIMEOUT_MS = 1_000
-# Redis is away, or answers and takes no writes: disk or memory full, a replica by now.
-Unwritten = (redis.RedisError, OSError)
 ATTEMPTS = 3  # of a commit that met a merge or the relay
 MAX_MERGES = 20  # in a row, when looking for who a person is now
 
@@ -163,7 +161,7 @@ def merge_people(source: str, target: str, *, now: datetime) -> None:
         put_in_force(client, source)
         put_in_force(client, owner, tokens=[token])
         state.remove_fence(client, target, token)
-    except (OperationalError, InterfaceError, _MovedError, *Unwritten) as error:
+    except (OperationalError, InterfaceError, _MovedError, *state.Unwritten) as error:
         raise StoreUnavailableError("Consent cannot be merged now; try again.") from error
 
 
@@ -261,7 +259,7 @@ def _put(client: redis.Redis, written: Writing, before: States, *, at: datetime)
             token=written.change.token,
             at_ms=int(at.timestamp() * 1000),
         )
-    except Unwritten:
+    except state.Unwritten:
         logger.warning("consent.left_to_relay", exc_info=True)
         return False
     return True
@@ -270,7 +268,7 @@ def _put(client: redis.Redis, written: Writing, before: States, *, at: datetime)
 def _raise_fence(client: redis.Redis, person: str, token: str, *, now: datetime) -> None:
     try:
         state.add_fence(client, person, token, now_ms=int(now.timestamp() * 1000))
-    except Unwritten:
+    except state.Unwritten:
         # Recording goes on: the answer says in_force only if Redis is back by the end.
         logger.warning("consent.fence_not_set", exc_info=True)
 
@@ -278,7 +276,7 @@ def _raise_fence(client: redis.Redis, person: str, token: str, *, now: datetime)
 def _lower_fence(client: redis.Redis, person: str, token: str) -> None:
     try:
         state.remove_fence(client, person, token)
-    except Unwritten:
+    except state.Unwritten:
         logger.warning("consent.fence_left_to_relay", exc_info=True)
 
 
@@ -395,7 +393,7 @@ def settle_change(client: redis.Redis, row: ChangeRow, *, now: datetime) -> bool
     """Bring a recorded change into Redis and lower its token; False where Redis does not take it."""
     try:
         put_in_force(client, row.person, tokens=[row.token])
-    except Unwritten:
+    except state.Unwritten:
         logger.warning("consent.left_to_relay", exc_info=True)
         return False
     ChangeRow.objects.filter(token=row.token, settled_at=None).update(settled_at=now)

@@ -15,7 +15,6 @@ from consent.ids import uuid7
 from consent.ledger import (
     REDIS_TIMEOUT_MS,
     StoreUnavailableError,
-    Unwritten,
     current_person,
 )
 from consent.models import ConsentEvent, Parting, Person
@@ -50,7 +49,7 @@ def part_people(
         for person in {source, *path, *along}:
             put_in_force(client, person)
             state.remove_fence(client, person, state.merge_token(source))
-    except (OperationalError, InterfaceError, redis.RedisError, *Unwritten) as error:
+    except (OperationalError, InterfaceError, redis.RedisError, *state.Unwritten) as error:
         raise StoreUnavailableError("Consent cannot be parted now; try again.") from error
 
 

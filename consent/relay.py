@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Min
 
 from consent import people, policy_store, state
-from consent.ledger import StoreUnavailableError, Unwritten, merge_people, settle_change
+from consent.ledger import StoreUnavailableError, merge_people, settle_change
 from consent.models import ConsentChange
 from consent.projection import put_all_in_force, put_in_force
 from rtts_site.foundation import key_issuing
@@ -34,7 +34,7 @@ def settle(client: redis.Redis, *, now: datetime) -> int:
     """Finish what is older than 5 seconds; return how many tokens and changes it was. Safe to run in parallel."""
     try:
         _note_settled(client)
-    except Unwritten:  # they are in force all the same, and settled once more
+    except state.Unwritten:  # they are in force all the same, and settled once more
         logger.warning("consent.settled_not_noted", exc_info=True)
     return _settle_changes(client, now=now) + _settle_tokens(client, now=now)
 
@@ -75,7 +75,7 @@ def _settle_token(client: redis.Redis, person: str, token: str, *, now: datetime
     try:
         put_in_force(client, row.person, tokens=[token])
         state.remove_fence(client, person, token)
-    except Unwritten:  # the fence stands; the other tokens may lie where Redis takes writes
+    except state.Unwritten:  # the fence stands; the other tokens may lie where Redis takes writes
         logger.warning("consent.token_waits", exc_info=True)
         return False
     return True

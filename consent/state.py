@@ -22,6 +22,8 @@ from consent.policy import UNAVAILABLE, AgeBracket, ConsentView, EventType, Stat
 
 CHANGE, EVENT, MERGE = "change:", "event:", "merge:"  # kinds of fence token
 Command = tuple[str | bytes, ...]
+# Redis is away, or answers and takes no writes: disk or memory full, a replica by now.
+Unwritten = (redis.RedisError, OSError)
 
 
 Row = tuple[str, str, str, float, float | None, str, EventType, int, str]
@@ -315,12 +317,18 @@ def add_fences(client: redis.Redis, tokens: Mapping[str, str], *, now_ms: int) -
 
 
 def settle_many(
-    client: redis.Redis, states: Iterable[tuple[str, int, bytes]], tokens: Mapping[str, str]
+    client: redis.Redis,
+    states: Iterable[tuple[str, int, bytes]],
+    tokens: Mapping[str, str],
+    *,
+    at_ms: int,
 ) -> None:
-    """Write many (person, version, packed state) unless newer ones are there, and lower their tokens; one round trip."""
-    script, pipeline = client.register_script(_SETTLE), client.pipeline(transaction=False)
+    """Bring many (person, version, packed state) into force as `settle_recorded` does; one round trip."""
+    script = client.register_script(_SETTLE_AND_NOTE)
+    pipeline = client.pipeline(transaction=False)
     for person, version, packed in states:
-        script(_settle_keys(person), (version, packed, person, tokens[person]), client=pipeline)
+        values = version, packed, person, tokens[person], at_ms
+        script(_noted_keys(person), values, client=pipeline)
     pipeline.execute()
 
 
@@ -331,8 +339,7 @@ def settle_recorded(
 
     The relay takes the note to PostgreSQL, so that nobody waits for a second commit.
     """
-    keys = *_settle_keys(person), people.settled_key(people.partition_of(person))
-    _run(client, _SETTLE_AND_NOTE, keys, version, packed, person, token, at_ms)
+    _run(client, _SETTLE_AND_NOTE, _noted_keys(person), version, packed, person, token, at_ms)
 
 
 def take_settled(client: redis.Redis, *, most: int) -> list[tuple[str, int]]:
@@ -381,6 +388,10 @@ def _settle_keys(person: str) -> tuple[str, str, str]:
         people.fence_key(person),
         people.fences_key(people.partition_of(person)),
     )
+
+
+def _noted_keys(person: str) -> tuple[str, ...]:
+    return *_settle_keys(person), people.settled_key(people.partition_of(person))
 
 
 def begin_merge(client: redis.Redis, source: str, target: str, *, now_ms: int) -> None:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consent import ledger, state
+from consent import ledger, relay, state
 from consent.changes import Actor, ConsentChange, Evidence
 from consent.importing import Import, import_changes
 from consent.models import ConsentChange as ChangeRow
@@ -58,6 +58,7 @@ def test_many_people_are_recorded_and_in_force(db, redis):
     assert status_of(redis, ANA) is Status.GIVEN
     assert status_of(redis, BEN) is Status.WITHDRAWN
     assert ConsentEvent.objects.count() == before + 3
+    relay.settle(redis, now=NOW)  # which takes the notes of what came into force
     assert not ChangeRow.objects.filter(person__in=[ANA, BEN], settled_at=None).exists()
 
 

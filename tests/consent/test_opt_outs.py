@@ -3,7 +3,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from consent import importing, state
+from consent import chunks, importing, state
 from consent.models import ConsentChange, ConsentState
 from consent.policy import Status
 from consent.proof.proving import latest_checkpoint
@@ -30,7 +30,7 @@ def run(path):
 
 def test_case_26_a_bulk_opt_out_goes_on_where_it_was_killed(opt_outs, trusted, monkeypatch):
     path, everybody = opt_outs
-    commit, commits = importing.write_all, []
+    commit, commits = chunks.write_all, []
 
     def killed(*args, **kwargs):
         commits.append(1)
@@ -38,7 +38,7 @@ def test_case_26_a_bulk_opt_out_goes_on_where_it_was_killed(opt_outs, trusted, m
             raise KilledError
         return commit(*args, **kwargs)
 
-    monkeypatch.setattr(importing, "write_all", killed)
+    monkeypatch.setattr(chunks, "write_all", killed)
     with pytest.raises(KilledError):
         run(path)
     monkeypatch.undo()
