@@ -59,10 +59,12 @@ def seal_ledger(**_: Any) -> None:
 @shared_task(name="consent.anchor_ledger", ignore_result=True)
 def anchor_ledger(**_: Any) -> None:
     """Run by beat each hour; tells the ledger of the day before first."""
-    days.tell_days(now=timezone.now())
-    for one in anchoring.anchor(now=timezone.now()):
-        if one.trouble:
-            logger.error("consent.not_anchored", extra={"place": one.place, "why": one.trouble})
+    try:
+        days.tell_days(now=timezone.now())
+    finally:
+        for one in anchoring.anchor(now=timezone.now()):
+            if one.trouble:
+                logger.error("consent.not_anchored", extra={"place": one.place, "why": one.trouble})
 
 
 due.send_when("consent.honour_gpc", honouring.is_due, pause_s=0.9)
