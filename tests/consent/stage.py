@@ -249,7 +249,10 @@ class Scene:
         return permits(POLICY, view, [ADS], channel="web", now=LATER).allowed
 
     def leave(self):
-        """Take the people off the stage, so that the next do not wait for them."""
+        """Take the people off the stage, so that thousands after them do not wait for them.
+
+        The ledger keeps what they said and then says so: only for a run of nothing else.
+        """
         with connection.cursor() as cursor:
             cursor.execute(
                 "with states as (delete from consent_consentstate where person = any(%(all)s)), "

@@ -34,6 +34,8 @@ def test_triples_picked_at_random_never_honour_a_consent_after_its_end(scenes, s
     chance, began = random.Random(seed), time.monotonic()  # noqa: S311 - picks plans
     for played in range(1, TRIPLES // PARTS + 1):
         kinds, order, killed = picked(chance)
-        check(scenes(kinds), kinds, order, killed)
+        scene = scenes(kinds)
+        check(scene, kinds, order, killed)
+        scene.leave()
         if played % 500 == 0:
             print(f"{played} triples, {time.monotonic() - began:.0f} s", flush=True)

@@ -27,6 +27,12 @@ def _patience(monkeypatch):
     monkeypatch.setattr(drain_module, "BLOCK_MS", 5)
 
 
+@pytest.fixture(autouse=True)
+def _empty(db):
+    """Begin with no history: tests with real commits leave some."""
+    EventRecord.objects.all().delete()
+
+
 def order(number, name):
     return make_record(number, name, event="Order", properties={"value": 5})
 
