@@ -65,7 +65,7 @@ def found(*, now=TOLD):
 
 
 def test_each_day_is_told_once(told):
-    (_, reads), (_, decisions) = *facts_of(READS_DIGEST), *facts_of(LOG_DIGEST)
+    ((_, reads),), ((_, decisions),) = facts_of(READS_DIGEST), facts_of(LOG_DIGEST)
 
     assert (reads.fields["day"], reads.fields["rows"], reads.fields["keys"]) == ("2031-05-03", 2, 1)
     assert (decisions.fields["rows"], decisions.fields["keys"]) == (3, 2)
