@@ -76,15 +76,19 @@ def _tell(cursor: Any, log: Log, until: date, *, now: datetime) -> int:
 
 def _next(cursor: Cursor, log: Log) -> date | None:
     told = [_day(fact.fields) for _, fact in facts_in(cursor, log.kind)]
-    if told:
-        return max(told) + ONE
+    if days := [day for day in told if day is not None]:
+        return max(days) + ONE
     cursor.execute(log.first)
     (first,) = cursor.fetchone()
     return first.astimezone(UTC).date() if first is not None else None
 
 
-def _day(fields: Fields) -> date:
-    return date.fromisoformat(str(fields["day"]))
+def _day(fields: Fields) -> date | None:
+    """Return the day that a fact is of, None where it names none: then it was not written here."""
+    try:
+        return date.fromisoformat(str(fields.get("day")))
+    except ValueError:
+        return None
 
 
 def _parts(cursor: Cursor, log: Log, day: date) -> Parts:
@@ -128,6 +132,9 @@ def _of_log(cursor: Cursor, log: Log, destroyed: Iterable[str], now: datetime) -
     told: dict[date, Fields] = {}
     for _, fact in facts_in(cursor, log.kind):
         day = _day(fact.fields)
+        if day is None:
+            yield "the ledger tells of a day that it does not name", ""
+            continue
         if day in told:
             yield f"the ledger tells of {day} twice", ""
         told[day] = fact.fields

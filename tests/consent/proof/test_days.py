@@ -116,6 +116,13 @@ def test_a_second_word_about_a_day_is_found(told):
     assert any("twice" in one for one in found()[0])
 
 
+def test_a_word_about_no_day_is_found_and_holds_up_no_other(told):
+    record_fact(LOG_DIGEST, {"file": "1"}, now=TOLD)
+
+    assert any("does not name" in one for one in found()[0])
+    assert days.tell_days(now=TOLD + timedelta(days=1)) == 2
+
+
 def test_what_was_erased_may_be_gone_and_the_others_are_checked_still(told):
     run(TAMPERING["delete decisions"])
     record_fact(KEY_DESTROYED, {"key": str(BEN)}, now=TOLD)

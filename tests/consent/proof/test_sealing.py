@@ -185,7 +185,7 @@ def test_case_29_a_sealer_that_dies_half_way_leaves_no_gap(committed, after):
 
 def test_a_late_commit_is_sealed_later(committed):
     url = embedded.database_url(settings.RTTS_VAR)
-    fact = make_fact("decision_log.digest", {"file": "1"}, now=NOW, actor="system")
+    fact = make_fact("capsule.opened", {"capsule": "1"}, now=NOW, actor="system")
     names = [field.attname for field in ConsentEvent._meta.concrete_fields]
     row = f"insert into consent_consentevent ({', '.join(names)}) values (%s, %s, %s, %s, %s, %s)"  # noqa: S608
     with psycopg.connect(url) as slow:
