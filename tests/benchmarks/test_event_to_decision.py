@@ -1,4 +1,4 @@
-"""From an event's acceptance to a decision that knows it, with one worker: at 200 events a second, and at half of what it folds."""
+"""From an event's acceptance to a decision that knows it, at 200 events a second, and at half of what it folds."""
 
 import asyncio
 import gc
@@ -21,6 +21,7 @@ LIMIT_MS = 300
 BUSY_LIMIT_MS = 100
 AT_ONCE, TIMES = 1_000, 20  # events that tell how many a second are taken and folded
 POLL_S = 0.004
+WARM_S = 40  # within the first half minute each periodic task imports what it needs
 
 SET_UP = """
 import time
@@ -163,8 +164,8 @@ def test_an_event_is_in_the_next_decision(bare_stack):
 def test_an_event_is_in_the_next_decision_at_half_of_the_load_that_is_folded(bare_stack):
     bare_stack.python(SET_UP % (PROBES, "busy"))
     key = bare_stack.key("events", "decisions")
-    time.sleep(3)
     most = capacity(bare_stack, key)
+    time.sleep(WARM_S)
 
     times, rate = asyncio.run(
         measure(bare_stack.base_url, key, who="busy", rate=most / 2, each=BATCH)
@@ -177,7 +178,7 @@ def test_an_event_is_in_the_next_decision_at_half_of_the_load_that_is_folded(bar
 def say(times, rate):
     p50, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
     print(
-        f"\nevent accepted -> known to a decision, {rate:,.0f} events/s, one worker, {len(times)} probes: "
+        f"\nevent accepted -> known to a decision, {rate:,.0f} events/s, {len(times)} probes: "
         f"p50 {p50:.0f} ms, p99 {p99:.0f} ms, most {times[-1]:.0f} ms"
     )
     return p99
