@@ -2,10 +2,9 @@
 
 import logging
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import redis
 from django.db import IntegrityError, transaction
@@ -25,7 +24,7 @@ from consent.models import ConsentChange as ChangeRow
 from consent.models import ConsentEvent, Person
 from consent.person_keys import PersonCipher, person_ciphers
 from consent.projection import States, known_of, load_states, rows_of_states
-from consent.recording import open_rows, write_all
+from consent.recording import open_rows, outbox_row, write_all
 
 logger = logging.getLogger("consent")
 
@@ -34,19 +33,10 @@ logger = logging.getLogger("consent")
 class Said:
     """What one person says."""
 
-    person: str
     changes: Sequence[ConsentChange]
     evidence: Evidence
     actor: Actor
     key: str = ""  # the Idempotency-Key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What became of it."""
-
-    change: ChangeRow
-    in_force: bool  # False: recorded, and the relay puts it in force as soon as Redis answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,43 +54,31 @@ class _Learned:
         return {key: said for key, said in self.states.items() if self.before.get(key) != said}
 
 
-def record_chunk(
-    client: redis.Redis, said: Sequence[Said], *, now: datetime
-) -> list[Written | None]:
-    """Record what people say and put it in force; None where somebody has to be recorded alone, and nothing was.
+def record_chunk(client: redis.Redis, said: Mapping[str, Said], *, now: datetime) -> list[str]:
+    """Record what people say and put it in force; return who has to be recorded alone, of whom nothing was.
 
-    That is who was merged or erased, said something before under the same key, or comes a second time. A dozen round
-    trips, however many people.
+    That is who was merged or erased, or has no room for more; everybody where another process has just recorded one of
+    the keys. A dozen round trips, however many people.
 
     Raises:
         django.db.OperationalError, django.db.InterfaceError: it is not known whether they were recorded.
     """
     began = time.monotonic()
-    first = {one.person: one for one in reversed(said) if one.changes}
-    tokens = {person: f"{state.CHANGE}{uuid7(now)}" for person in first}
+    tokens = {person: f"{state.CHANGE}{uuid7(now)}" for person in said}
     _raise_fences(client, tokens)
     try:
-        learned = _commit(first, tokens, now=now)
-    except IntegrityError:  # another process has just recorded one of the keys
+        learned = _commit(said, tokens, now=now)
+    except IntegrityError:
         learned = {}
-    in_force = _put(client, learned, tokens, at_ms=_after(now, time.monotonic() - began))
-    _lower_fences(client, {one: token for one, token in tokens.items() if one not in learned})
-    return [
-        Written(change=learned[one.person].change, in_force=in_force)
-        if one.person in learned and first[one.person] is one
-        else None
-        for one in said
-    ]
-
-
-def _after(now: datetime, seconds: float) -> int:
-    return int((now.timestamp() + seconds) * 1000)
+    _put(client, learned, tokens, at=now + timedelta(seconds=time.monotonic() - began))
+    left = [person for person in said if person not in learned]
+    _lower_fences(client, {person: tokens[person] for person in left})
+    return left
 
 
 def _commit(
     said: Mapping[str, Said], tokens: Mapping[str, str], *, now: datetime
 ) -> dict[str, _Learned]:
-    known = _keys_known({one.key for one in said.values() if one.key})
     ciphers = person_ciphers(list(said), now=now)
     with transaction.atomic(durable=True):
         open_rows(sorted(said), now=now)
@@ -112,7 +90,7 @@ def _commit(
                 row, said[row.id], before[row.id], ciphers[row.id], tokens[row.id], now=now
             )
             for row in locked
-            if said[row.id].key not in known and _has_room(before[row.id], said[row.id])
+            if _has_room(before[row.id], said[row.id])
         }
         write_all(
             [one.row for one in learned.values()],
@@ -125,11 +103,6 @@ def _commit(
 
 def _has_room(states: States, said: Said) -> bool:
     return len(states) + len(said.changes) <= MAX_STATES
-
-
-def _keys_known(keys: set[str]) -> set[str]:
-    rows = ChangeRow.objects.filter(idempotency_key__in=keys) if keys else ChangeRow.objects.none()
-    return {str(key) for key in rows.values_list("idempotency_key", flat=True)}
 
 
 def _learn(
@@ -147,14 +120,7 @@ def _learn(
     ]
     knowing.learn(row, said.evidence, said.actor)
     row.version += 1
-    change = ChangeRow(
-        token=token,
-        person=row.id,
-        version=row.version,
-        events=[uuid.UUID(change.event_id) for change in changes],
-        idempotency_key=said.key or None,
-        recorded_at=now,
-    )
+    change = outbox_row(row, events, token=token, key=said.key, now=now)
     return _Learned(row, events, before, apply_changes(before, changes, now=now), change)
 
 
@@ -167,23 +133,17 @@ def _raise_fences(client: redis.Redis, tokens: Mapping[str, str]) -> None:
 
 
 def _put(
-    client: redis.Redis,
-    learned: Mapping[str, _Learned],
-    tokens: Mapping[str, str],
-    *,
-    at_ms: int,
-) -> bool:
-    """Bring into Redis what was just committed, and lower its tokens; False where Redis does not take it."""
+    client: redis.Redis, learned: Mapping[str, _Learned], tokens: Mapping[str, str], *, at: datetime
+) -> None:
+    """Bring into Redis what was just committed, and lower its tokens; the relay does where Redis does not take it."""
     packed = [
         (person, one.row.version, state.pack_states(one.states, known_of(one.row)))
         for person, one in learned.items()
     ]
     try:
-        state.settle_many(client, packed, tokens, at_ms=at_ms)
+        state.settle_many(client, packed, tokens, at_ms=int(at.timestamp() * 1000))
     except state.Unwritten:
         logger.warning("consent.left_to_relay", exc_info=True)
-        return False
-    return True
 
 
 def _lower_fences(client: redis.Redis, tokens: Mapping[str, str]) -> None:

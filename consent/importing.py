@@ -34,7 +34,6 @@ class Import:
     def of(self, person: str, changes: Sequence[ConsentChange]) -> Said:
         """Return what a person says in this import."""
         return Said(
-            person=person,
             changes=changes,
             evidence=self.evidence,
             actor=self.actor,
@@ -49,27 +48,26 @@ def import_changes(
 
     `rest` is how long to wait after each chunk, as a multiple of the time it took: 1 leaves half of the stores' time to
     decisions. Broken off, it is run again under the same name: who was recorded before is left alone, for 30 days. Who
-    was merged into another, or has changes under way, is recorded one by one. About a dozen queries for each chunk.
+    was merged into another, was erased or says very much, is recorded one by one. About a dozen queries for each chunk.
 
     Raises:
-        consent.ledger.StoreUnavailableError, django.db.OperationalError, redis.RedisError: run it again.
+        consent.ledger.StoreUnavailableError, django.db.OperationalError: run it again.
     """
     client = redis_client()
     persons = iter(said)
     while chunk := list(islice(persons, CHUNK)):
         began = time.monotonic()
-        left = [source.of(person, said[person]) for person in _not_recorded(chunk, source)]
-        for one, written in zip(left, record_chunk(client, left, now=now), strict=True):
-            if written is None:
-                _record_alone(one, now=now)
+        left = {person: source.of(person, said[person]) for person in _not_recorded(chunk, source)}
+        for person in record_chunk(client, left, now=now):
+            _record_alone(person, left[person], now=now)
         yield len(chunk)
         time.sleep(rest * (time.monotonic() - began))
 
 
-def _record_alone(said: Said, *, now: datetime) -> None:
+def _record_alone(person: str, said: Said, *, now: datetime) -> None:
     with suppress(StaysClosedError):  # erased: an import does not bring them back
         record_change(
-            said.person,
+            person,
             said.changes,
             evidence=said.evidence,
             actor=said.actor,

@@ -47,7 +47,7 @@ from consent.projection import (
     put_in_force,
     save_states,
 )
-from consent.recording import Standing, Writing, cipher_for, read_standing, write
+from consent.recording import Standing, Writing, cipher_for, outbox_row, read_standing, write
 from consent.rights.closing import open_to_them, refuse_from_before
 from rtts_site.foundation.metrics import CONSENT_CHANGES
 from rtts_site.foundation.redis_clients import redis_client
@@ -314,14 +314,7 @@ def _commit(standing: Standing, token: str, said: _Said, *, now: datetime) -> Wr
     after = apply_changes(standing.states, changes, now=now)
     knowing.learn(person, said.evidence, said.actor)
     person.version += 1
-    change = ChangeRow(
-        token=token,
-        person=person.id,
-        version=person.version,
-        events=[event.event_id for event in events],
-        idempotency_key=said.key or None,
-        recorded_at=now,
-    )
+    change = outbox_row(person, events, token=token, key=said.key, now=now)
     writing = Writing(
         person=person,
         key=fresh,

@@ -114,6 +114,20 @@ def write(writing: Writing) -> bool:
         return cursor.fetchone() is not None
 
 
+def outbox_row(
+    person: Person, events: Sequence[ConsentEvent], *, token: str, key: str, now: datetime
+) -> ChangeRow:
+    """Return what tells the relay of a change; `person` has the next version already."""
+    return ChangeRow(
+        token=token,
+        person=person.id,
+        version=person.version,
+        events=[event.event_id for event in events],
+        idempotency_key=key or None,
+        recorded_at=now,
+    )
+
+
 def open_rows(persons: Collection[str], *, now: datetime) -> None:
     """Write a row for each person who has none."""
     _insert_all([_nobody(person, now=now) for person in persons], "on conflict do nothing")

@@ -6,10 +6,8 @@ unknown until the relay has written again what may be lost; the hash at `people.
 Anything odd in what is read is unknown too, and unknown denies.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, cast
 
 import msgspec
@@ -19,6 +17,7 @@ from redis.exceptions import NoScriptError
 
 from consent import people
 from consent.policy import UNAVAILABLE, AgeBracket, ConsentView, EventType, State, Status
+from rtts_site.foundation.redis_clients import digest_of
 
 CHANGE, EVENT, MERGE = "change:", "event:", "merge:"  # kinds of fence token
 Command = tuple[str | bytes, ...]
@@ -280,15 +279,10 @@ return found
 """
 
 
-@cache
-def _digest(script: str) -> str:
-    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
-
-
 def _run(client: redis.Redis, script: str, keys: Sequence[str], *values: Any) -> Any:
     """Run a script, which is sent whole only to a server that does not know it."""
     try:
-        return client.evalsha(_digest(script), len(keys), *keys, *values)
+        return client.evalsha(digest_of(script), len(keys), *keys, *values)
     except NoScriptError:
         return client.eval(script, len(keys), *keys, *values)
 
@@ -343,7 +337,7 @@ def settle_recorded(
 
 
 def take_settled(client: redis.Redis, *, most: int) -> list[tuple[str, int]]:
-    """Take (token, epoch ms) of changes that came into force since, `most` of each partition; one round trip."""
+    """Take (token, epoch ms) of changes that came into force since, `most` of each partition; one round trip, on a cluster one for each."""
     keys = [people.settled_key(partition) for partition in range(people.PARTITIONS)]
     found = _of_partitions(client, _TAKE_SETTLED, keys, most)
     pairs = (note.decode().partition(" ") for note in found)
@@ -459,7 +453,7 @@ def _queue(pipeline: Any, command: Command) -> None:
 def standing_fences(
     client: redis.Redis, *, before_ms: int, partitions: Iterable[int] = range(people.PARTITIONS)
 ) -> list[tuple[str, str]]:
-    """Return (person, token) of every token set before a time; one round trip."""
+    """Return (person, token) of every token set before a time; one round trip, on a cluster one for each."""
     keys = [people.fences_key(partition) for partition in partitions]
     found = _of_partitions(client, _STANDING_FENCES, keys, f"({before_ms}")
     pairs = (fence.decode().partition(" ") for fence in found)

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("consent", "0012_seal_by_indexes")]
+    dependencies = [("consent", "0012_seal_row_by_row")]
 
     operations = [
         migrations.CreateModel(

@@ -1,6 +1,5 @@
 """The only door into the partition streams: accepting records once, and reading them back in order."""
 
-import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
@@ -10,6 +9,7 @@ from django.conf import settings
 from consent import people
 from decisioning.ingestion.records import Record, encode_record
 from decisioning.link import Command
+from rtts_site.foundation.redis_clients import digest_of
 
 Result = Literal["accepted", "duplicate"]
 Entry = tuple[str, Record]  # id, record
@@ -45,7 +45,7 @@ for i = 1, #KEYS - streams do
 end
 return ids
 """
-_ACCEPT_SHA: Final = hashlib.sha1(_ACCEPT.encode(), usedforsecurity=False).hexdigest()
+_ACCEPT_SHA: Final = digest_of(_ACCEPT)
 
 
 class LogFull(Exception):

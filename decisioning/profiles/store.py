@@ -1,6 +1,5 @@
 """The only door to profiles in Redis: reading through tombstones, and the one step that commits a batch."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from redis.exceptions import NoScriptError
 
 from consent import people
 from decisioning.profiles.profile import Profile, decode_profile
+from rtts_site.foundation.redis_clients import digest_of
 
 MOST_WAITING = 50_000  # dispatches of one partition; beyond, the oldest are lost
 BROUGHT_SECONDS = 400 * 86_400  # that a merge can be undone with what was counted before it
@@ -123,7 +123,7 @@ end
 return written
 """.replace("MOST_WAITING", str(MOST_WAITING)).replace("BROUGHT_S", str(BROUGHT_SECONDS))
 
-_COMMIT_SHA = hashlib.sha1(_COMMIT.encode(), usedforsecurity=False).hexdigest()
+_COMMIT_SHA = digest_of(_COMMIT)
 
 
 def commit(connection: "redis.Redis", batches: Iterable[Batch]) -> list[bool]:
@@ -132,11 +132,7 @@ def commit(connection: "redis.Redis", batches: Iterable[Batch]) -> list[bool]:
     One round trip for all; the roster follows in the same step, and a person whose profile changed is
     announced on `people.changed_channel`.
     """
-    calls = [
-        (len(keys), *keys, *_arguments_of(some))
-        for some in _together(batches)
-        for keys in [_keys_of(some)]
-    ]
+    calls = [_as_call(some) for some in _together(batches)]
     try:
         replies = _call(connection, calls)
     except NoScriptError:  # another process of Redis than the one that was told
@@ -155,26 +151,26 @@ def _call(connection: "redis.Redis", calls: Iterable[tuple[Any, ...]]) -> list[A
 def _together(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
     """Yield the batches of one call of the script; on a cluster each partition is in a slot of its own."""
     some: list[Batch] = []
+    profiles = 0
     for batch in batches:
-        profiles = sum(len(one.profiles) for one in (*some, batch))
+        profiles += len(batch.profiles)
         if some and (settings.RTTS_REDIS_CLUSTER or profiles > PER_CALL):
             yield some
-            some = []
+            some, profiles = [], len(batch.profiles)
         some.append(batch)
     if some:
         yield some
 
 
-def _keys_of(batches: Iterable[Batch]) -> list[str]:
-    return [key for batch in batches for key in _keys(batch)]
-
-
-def _arguments_of(batches: Sequence[Batch]) -> list[Any]:
-    arguments: list[Any] = [len(batches)]
+def _as_call(batches: Sequence[Batch]) -> tuple[Any, ...]:
+    """Return how many keys there are, all keys, and all values."""
+    keys: list[str] = []
+    values: list[Any] = [len(batches)]
     for batch in batches:
-        values = _arguments(batch)
-        arguments += (len(_keys(batch)), len(values), *values)
-    return arguments
+        own, said = _keys(batch), _arguments(batch)
+        keys += own
+        values += (len(own), len(said), *said)
+    return len(keys), *keys, *values
 
 
 def _keys(batch: Batch) -> list[str]:

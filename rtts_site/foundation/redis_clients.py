@@ -1,6 +1,7 @@
 """The only maker of Redis clients: a patient one for workers and pages, an impatient one for decisions."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable
 from functools import cache
@@ -21,6 +22,12 @@ SUBSCRIPTIONS = 500  # of an event loop; each is a connection that waits
 SUBSCRIBE_TIMEOUT_S = 1.0
 
 Down = (redis.ConnectionError, redis.TimeoutError, OSError)  # what a server that is away raises
+
+
+@cache
+def digest_of(script: str) -> str:
+    """Return the name by which EVALSHA knows a script."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 @cache

@@ -18,6 +18,8 @@ from tests.decisioning.ingestion.people_and_records import (
     person,
 )
 
+pytestmark = pytest.mark.usefixtures("no_history")
+
 ALL = range(people.PARTITIONS)
 ANA, PHONE = "user:ana", "anonymous:phone"
 
@@ -25,12 +27,6 @@ ANA, PHONE = "user:ana", "anonymous:phone"
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch):
     monkeypatch.setattr(drain_module, "BLOCK_MS", 5)
-
-
-@pytest.fixture(autouse=True)
-def _empty(db):
-    """Begin with no history: tests with real commits leave some."""
-    EventRecord.objects.all().delete()
 
 
 def order(number, name):

@@ -11,7 +11,7 @@ create or replace function consent_seal(most integer, sealed timestamptz)
 returns table (seq bigint, leaf_hash bytea) language plpgsql
 security definer set search_path = public, pg_temp
 """
-BY_INDEXES = f"""{HEAD}
+ROW_BY_ROW = f"""{HEAD}
 set enable_seqscan = off set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
@@ -63,4 +63,4 @@ end $$;
 
 class Migration(migrations.Migration):
     dependencies = [("consent", "0011_close_links_of_own_pages")]
-    operations = [migrations.RunSQL([(BY_INDEXES, None)], [(AS_BEFORE, None)])]
+    operations = [migrations.RunSQL([(ROW_BY_ROW, None)], [(AS_BEFORE, None)])]
