@@ -92,9 +92,10 @@ def product_of(item):
 
 @pytest.hookimpl(trylast=True)  # after pytest-django, which puts tests of the database first
 def pytest_collection_modifyitems(items):
-    """Let what shares a product come first."""
+    """Let what shares a product come first, and files of tests that commit last: others find the stores empty."""
+    committing = {item.location[0] for item in items if "real_commits" in item.fixturenames}
     order = [*PRODUCTS, None]
-    items.sort(key=lambda item: order.index(product_of(item)))
+    items.sort(key=lambda item: (order.index(product_of(item)), item.location[0] in committing))
 
 
 def pytest_runtest_setup(item):
@@ -123,6 +124,19 @@ def postgres():
 @pytest.fixture(scope="session")
 def django_db_setup(postgres):
     """Leave the database as the owner migrated it; tests work as the runtime role, as the product does."""
+
+
+@pytest.fixture(scope="session")
+def real_commits(django_db_setup, django_db_blocker):
+    """Return what lets a block commit, for what must hold across connections; what it writes stays."""
+    return django_db_blocker.unblock
+
+
+@pytest.fixture
+def committed(real_commits):
+    """Let a test and its threads commit; what they write stays, so each has people of its own."""
+    with real_commits():
+        yield
 
 
 @pytest.fixture(scope="session")

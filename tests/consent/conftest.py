@@ -15,13 +15,6 @@ NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def committed(django_db_setup, django_db_blocker):
-    """Let a test commit; the ledger cannot be emptied, so each test has people of its own."""
-    with django_db_blocker.unblock():
-        yield
-
-
-@pytest.fixture
 def trusted(committed, redis):
     """Return a Redis that the relay has looked at; it does not know what earlier tests put into force."""
     ConsentChange.objects.filter(settled_at=None).update(settled_at=NOW)

@@ -247,9 +247,9 @@ APPENDS = {"insert a body", "insert an approval"} | {
 
 
 @pytest.fixture(scope="module")
-def anchored(django_db_setup, django_db_blocker):
+def anchored(real_commits):
     """Fill the ledger with everything that can be tampered with; return a checkpoint that somebody kept."""
-    with django_db_blocker.unblock():
+    with real_commits():
         notice = NoticeDraft(key="tampered", name="T", effective_from=NOW, texts={"en": "Words."})
         keep_texts([notice], now=NOW)
         record_policy(replace(POLICY, notices=(notice.spec(),)))
@@ -284,8 +284,8 @@ def _approve_twice():
 
 
 @pytest.fixture
-def ready(anchored, django_db_blocker):
-    with django_db_blocker.unblock():
+def ready(anchored, real_commits):
+    with real_commits():
         yield anchored
         connection.close()
 

@@ -130,15 +130,14 @@ class Somebody:
 
 
 @pytest.fixture
-def somebody(django_db_setup, django_db_blocker, redis):
+def somebody(committed, redis):
     settings.RTTS_ERASURES_FILE.unlink(missing_ok=True)
     for folder in ("rights", "exports", "imports", "spool"):
         shutil.rmtree(settings.RTTS_VAR / folder, ignore_errors=True)
-    with django_db_blocker.unblock():
-        history.ensure_partitions(months=2)
-        relay.restore_trust(redis_client(), now=timezone.now())
-        announce(redis, [])
-        one = Somebody(redis)
-        one.lives()
-        yield one
-        settings.RTTS_ERASURES_FILE.unlink(missing_ok=True)
+    history.ensure_partitions(months=2)
+    relay.restore_trust(redis_client(), now=timezone.now())
+    announce(redis, [])
+    one = Somebody(redis)
+    one.lives()
+    yield one
+    settings.RTTS_ERASURES_FILE.unlink(missing_ok=True)

@@ -33,17 +33,16 @@ while True:
 
 
 @pytest.fixture
-def committed(django_db_setup, django_db_blocker):
-    """Let rows be seen by another process; what the test made is taken away."""
-    with django_db_blocker.unblock():
-        yield
-        Import.objects.all().delete()
-        Job.objects.filter(kind=importing.JOB_KIND).delete()
-        connection.close()
+def tidy(committed):
+    """Take away what the test made."""
+    yield
+    Import.objects.all().delete()
+    Job.objects.filter(kind=importing.JOB_KIND).delete()
+    connection.close()
 
 
 @pytest.mark.faults
-def test_takes_each_row_once_though_its_worker_is_killed(committed, redis):
+def test_takes_each_row_once_though_its_worker_is_killed(tidy, redis):
     dice = random.Random(4)  # noqa: S311
     raw = as_csv([(f"c-{n % 50}", "", n if n % 100 else "odd") for n in range(ROWS)])
     row = received(raw)

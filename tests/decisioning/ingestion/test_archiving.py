@@ -37,14 +37,6 @@ def wait_for(condition):
         time.sleep(0.02)
 
 
-@pytest.fixture
-def committed(django_db_setup, django_db_blocker):
-    """Let the test and its threads commit: history cannot be flushed, so rows stay."""
-    with django_db_blocker.unblock():
-        yield
-        connection.close()
-
-
 def test_goes_on_when_the_store_is_back(redis, committed):
     tried = []
 

@@ -18,8 +18,6 @@ from tests.decisioning.ingestion.people_and_records import (
     person,
 )
 
-pytestmark = pytest.mark.usefixtures("no_history")
-
 ALL = range(people.PARTITIONS)
 ANA, PHONE = "user:ana", "anonymous:phone"
 

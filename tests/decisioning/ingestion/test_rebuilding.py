@@ -36,7 +36,7 @@ def _patience(monkeypatch):
 
 
 @pytest.fixture
-def kept(redis, no_history):
+def kept(redis, db):
     """Return a store whose workers keep aggregates, complete."""
     live = announce(redis, [ORDERS, SPEND, SEQUENCE])
     drain_all(make_drain(redis))
