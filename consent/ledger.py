@@ -6,12 +6,11 @@ Whatever breaks off in between is finished by `consent.relay`.
 """
 
 import logging
-import time
 import uuid
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import redis
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -35,6 +34,7 @@ from consent.entries import (
     merged_restriction,
     seal_entry,
 )
+from consent.fence import Fence
 from consent.ids import uuid7
 from consent.models import ConsentChange as ChangeRow
 from consent.models import ConsentEvent, Parting, Person
@@ -47,7 +47,15 @@ from consent.projection import (
     put_in_force,
     save_states,
 )
-from consent.recording import Standing, Writing, cipher_for, outbox_row, read_standing, write
+from consent.recording import (
+    Standing,
+    Writing,
+    cipher_for,
+    nobody,
+    outbox_row,
+    read_standing,
+    write,
+)
 from consent.rights.closing import open_to_them, refuse_from_before
 from rtts_site.foundation.metrics import CONSENT_CHANGES
 from rtts_site.foundation.redis_clients import redis_client
@@ -65,6 +73,10 @@ class StoreUnavailableError(Exception):
 
 class KeyTakenError(Exception):
     """Another person's change was recorded under this Idempotency-Key; send it with a key of its own."""
+
+
+# Whether it was recorded is left to the relay, with the fence.
+UNKNOWN = (OperationalError, InterfaceError, StoreUnavailableError)
 
 
 class _MovedError(Exception):
@@ -138,7 +150,7 @@ def record_restriction(
 def _record_said(said: _Said, *, now: datetime) -> Recorded:
     client = redis_client(timeout_ms=REDIS_TIMEOUT_MS)
     try:
-        return _record(client, said.sent_for, said, now=now)
+        return _record(client, said, now=now)
     except (OperationalError, InterfaceError) as error:
         raise StoreUnavailableError("Consent cannot be recorded now; send it again.") from error
 
@@ -188,25 +200,39 @@ def everyone_in(person: str) -> list[str]:
     return found
 
 
-def _record(client: redis.Redis, person: str, said: _Said, *, now: datetime) -> Recorded:
-    owner = person
-    for _ in range(ATTEMPTS):
-        standing = read_standing(owner, key=said.key, now=now)
+def _record(client: redis.Redis, said: _Said, *, now: datetime) -> Recorded:
+    fence = Fence(client, said.key, now=now)
+    try:
+        return _record_behind(fence, said, now=now)
+    except UNKNOWN:
+        raise
+    except Exception:
+        fence.lower()
+        raise
+
+
+def _record_behind(fence: Fence, said: _Said, *, now: datetime) -> Recorded:
+    """Record what was said; of whom Redis knows nothing, PostgreSQL is asked only where it knew better."""
+    owner, is_new = said.sent_for, fence.raise_for(said.sent_for)
+    for attempt in range(ATTEMPTS):
+        if is_new and not attempt:
+            standing = nobody(owner, now=now)
+        else:
+            standing = read_standing(owner, key=said.key, now=now)
         if standing.earlier is not None:
-            _check_owner(standing.earlier, said)
-            return replace(_finish(client, standing.earlier, now=now), repeated=True)
+            return _repeat(fence, standing.earlier, said, now=now)
         if standing.person.merged_into:
             standing = _follow(standing, said, now=now)
             owner = standing.person.id
         if standing.is_erased and standing.key is None:
             if not open_to_them(owner, said.changes, said.actor, now=now):
-                if said.key.startswith(state.EVENT):
-                    _lower_fence(client, owner, said.key)
+                fence.lower()
                 return Recorded(person=owner, version=0, events=(), recorded_at=now, in_force=True)
             continue
-        recorded = _attempt(client, standing, said, now=now)
+        recorded = _attempt(fence, standing, said, now=now)
         if recorded is not None:
             return recorded
+        fence.renew()
     raise StoreUnavailableError("This person's consent is changing too fast; send it again.")
 
 
@@ -218,6 +244,14 @@ def _follow(standing: Standing, said: _Said, *, now: datetime) -> Standing:
     return read_standing(current_person(person), key=said.key, now=now)
 
 
+def _repeat(fence: Fence, earlier: ChangeRow, said: _Said, *, now: datetime) -> Recorded:
+    _check_owner(earlier, said)
+    finished = _finish(fence.client, earlier, now=now)
+    if finished.in_force:
+        fence.lower()
+    return replace(finished, repeated=True)
+
+
 def _check_owner(earlier: ChangeRow, said: _Said) -> None:
     if earlier.person == said.sent_for:
         return
@@ -227,23 +261,19 @@ def _check_owner(earlier: ChangeRow, said: _Said) -> None:
         )
 
 
-def _attempt(
-    client: redis.Redis, standing: Standing, said: _Said, *, now: datetime
-) -> Recorded | None:
+def _attempt(fence: Fence, standing: Standing, said: _Said, *, now: datetime) -> Recorded | None:
     """Take the steps of a change once; None where somebody else was there first."""
-    began = time.monotonic()
     owner = standing.person.id
-    token = said.key if said.key.startswith(state.EVENT) else f"{state.CHANGE}{uuid7(now)}"
-    _raise_fence(client, owner, token, now=now)
-    written = _try(client, standing, token, said, now=now)
+    fence.raise_for(owner)
+    try:
+        written = _commit(standing, fence.token, said, now=now)
+    except IntegrityError:
+        return None
     if written is None:
         return None
-    if not _put(
-        client, written, standing.states, at=now + timedelta(seconds=time.monotonic() - began)
-    ):
+    if not _put(fence.client, written, standing.states, at=fence.reached):
         return _told(written.change, in_force=False)
-    if said.sent_for != owner:
-        _lower_fence(client, said.sent_for, token)
+    fence.lower(but=owner)
     return _told(written.change, in_force=True)
 
 
@@ -263,40 +293,6 @@ def _put(client: redis.Redis, written: Writing, before: States, *, at: datetime)
         logger.warning("consent.left_to_relay", exc_info=True)
         return False
     return True
-
-
-def _raise_fence(client: redis.Redis, person: str, token: str, *, now: datetime) -> None:
-    try:
-        state.add_fence(client, person, token, now_ms=int(now.timestamp() * 1000))
-    except state.Unwritten:
-        # Recording goes on: the answer says in_force only if Redis is back by the end.
-        logger.warning("consent.fence_not_set", exc_info=True)
-
-
-def _lower_fence(client: redis.Redis, person: str, token: str) -> None:
-    try:
-        state.remove_fence(client, person, token)
-    except state.Unwritten:
-        logger.warning("consent.fence_left_to_relay", exc_info=True)
-
-
-def _try(
-    client: redis.Redis, standing: Standing, token: str, said: _Said, *, now: datetime
-) -> Writing | None:
-    """Commit; None where somebody else was there first. An unknown outcome leaves the token to the relay."""
-    owner = standing.person.id
-    try:
-        written = _commit(standing, token, said, now=now)
-    except (OperationalError, InterfaceError):
-        raise
-    except IntegrityError:
-        written = None
-    except Exception:
-        _lower_fence(client, owner, token)
-        raise
-    if written is None:
-        _lower_fence(client, owner, token)
-    return written
 
 
 def _commit(standing: Standing, token: str, said: _Said, *, now: datetime) -> Writing | None:

@@ -146,7 +146,7 @@ def _from_database(persons: Collection[str], *, now: datetime) -> dict[str, Pers
     found = _rows(persons)
     missing = [person for person in persons if person not in found]
     gone = _erased(missing) if missing else set()
-    fresh = [make_key(person, now=now) for person in missing if person not in gone]
+    fresh = [make_key(person, now=now)[0] for person in missing if person not in gone]
     if fresh:
         with transaction.atomic():
             # Somebody else may have made one meanwhile: theirs stands, so read again.
@@ -170,11 +170,11 @@ def _erased(persons: Collection[str]) -> set[str]:
     return set(rows.values_list("digest", flat=True))
 
 
-def make_key(person: str, *, now: datetime) -> PersonKey:
-    """Return a new key of a person, not yet saved."""
-    key_id = uuid7(now)
-    wrapped = _wrap(key_id, AESGCM.generate_key(bit_length=KEY_BYTES * 8), person=person)
-    return PersonKey(key_id=key_id, person=person, wrapped=wrapped, created_at=now)
+def make_key(person: str, *, now: datetime) -> tuple[PersonKey, PersonCipher]:
+    """Return a new key of a person, not yet saved, and its cipher."""
+    cipher = PersonCipher(uuid7(now), AESGCM.generate_key(bit_length=KEY_BYTES * 8))
+    wrapped = _wrap(cipher.key_id, cipher.key, person=person)
+    return PersonKey(key_id=cipher.key_id, person=person, wrapped=wrapped, created_at=now), cipher
 
 
 def _copy_to_redis(client: redis.Redis, ciphers: Mapping[str, PersonCipher]) -> None:

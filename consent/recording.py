@@ -27,6 +27,9 @@ TAKEN_OVER = ("version", *knowing.FIELDS)
 
 # Whoever erases the person waits, or was first.
 _HELD = "select from consent_personkey where key_id = %s and destroyed_at is null for share"
+_NOT_ERASED = (
+    "select where not exists (select from consent_suppression where kind = %s and digest = %s)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,13 @@ class Standing:
     key: PersonKey | None
     earlier: ChangeRow | None  # recorded under the same key before
     is_erased: bool
+
+
+def nobody(person: str, *, now: datetime) -> Standing:
+    """Return what a change rests on of whom nothing is known; where that is wrong, `write` writes nothing."""
+    return Standing(
+        person=_nobody(person, now=now), states={}, key=None, earlier=None, is_erased=False
+    )
 
 
 def read_standing(person: str, *, key: str, now: datetime) -> Standing:
@@ -80,8 +90,8 @@ def cipher_for(standing: Standing, *, now: datetime) -> tuple[PersonCipher, Pers
         return open_key(standing.key), None
     if standing.is_erased:
         raise KeyDestroyedError("This person was erased; nothing of them is kept any more.")
-    fresh = make_key(standing.person.id, now=now)
-    return open_key(fresh), fresh
+    fresh, cipher = make_key(standing.person.id, now=now)
+    return cipher, fresh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,15 +109,18 @@ def write(writing: Writing) -> bool:
     """Write a change unless the person's consent is of another version by now, or theirs is another's; one statement.
 
     Raises:
-        django.db.IntegrityError: the relay claimed its token, or its key was recorded before.
+        django.db.IntegrityError: the relay claimed its token, its key was recorded before, or they have a key.
     """
     states = rows_of_states({writing.person.id: writing.states})
     rows: list[Sequence[Model]] = [writing.events, [writing.change]]
     rows += [states] if states else []
     rows += [[writing.key]] if writing.key else []
-    statement = _statement(len(writing.events), len(states), writing.key is not None)
-    parameters: list[Any] = [] if writing.key else [writing.events[0].key_id]
-    parameters += [*_values_of(Person)(writing.person), writing.person.version - 1]
+    person, is_new = writing.person, writing.person._state.adding
+    statement = _statement(len(writing.events), len(states), writing.key is not None, is_new)
+    parameters: list[Any] = (
+        [Suppression.PERSON, person.id] if writing.key else [writing.events[0].key_id]
+    )
+    parameters += [*_values_of(Person)(person), *([] if is_new else [person.version - 1])]
     parameters += [value for some in rows for row in some for value in _values_of(type(row))(row)]
     with _prepared() as cursor:
         cursor.execute(statement, parameters)
@@ -166,12 +179,11 @@ def _prepared() -> Iterator["psycopg.Cursor[Any]"]:
 
 
 @cache
-def _statement(events: int, states: int, with_key: bool) -> str:
-    """Return the statement; each part writes only where the person's row could be taken over."""
-    held = "select" if with_key else _HELD
+def _statement(events: int, states: int, with_key: bool, is_new: bool) -> str:
+    """Return the statement; each part writes only where the person's row could be written or taken over."""
     parts = [
-        f"held as ({held})",
-        f"mine as ({_take_over()})",
+        f"held as ({_NOT_ERASED if with_key else _HELD})",
+        f"mine as ({_write_person(is_new)})",
         f"said as ({_insert(ConsentEvent, events)})",
     ]
     parts.append(f"outbox as ({_insert(ChangeRow, 1)})")
@@ -182,13 +194,13 @@ def _statement(events: int, states: int, with_key: bool) -> str:
     return f"with {', '.join(parts)} select id from mine"  # noqa: S608 - names only
 
 
-def _take_over() -> str:
+def _write_person(is_new: bool) -> str:
     names = _columns(Person)
+    taken_over = f"update set {_taken_over()} where p.version = %s and p.merged_into = ''"
     return (
         f"insert into consent_person as p ({', '.join(names)}) "  # noqa: S608 - names only
         f"select v.* from held, (values ({_placeholders(Person)})) as v "
-        f"on conflict (id) do update set {_taken_over()} "
-        "where p.version = %s and p.merged_into = '' returning p.id"
+        f"on conflict (id) do {'nothing' if is_new else taken_over} returning p.id"
     )
 
 

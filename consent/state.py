@@ -223,7 +223,13 @@ It cannot see that the server itself was exchanged since the read: take the step
 answered, asked on the same connection, has another run id than `view.run_id`.
 """
 
-_ADD_FENCE = ADD_FENCE_LUA + "add_fence(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])"
+_ADD_FENCE = (
+    ADD_FENCE_LUA
+    + """
+add_fence(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])
+return redis.call('EXISTS', KEYS[3], KEYS[4])
+"""
+)
 
 _PUT = """
 local newer = tonumber(ARGV[1]) > tonumber(redis.call('HGET', KEYS[1], 'v') or '-1')
@@ -295,19 +301,29 @@ def _of_partitions(
     return [found for call in calls for found in _run(client, script, call, *values)]
 
 
-def add_fence(client: redis.Redis, person: str, token: str, *, now_ms: int) -> None:
-    """Put a token on a person's fence: every reader and last step denies until it is removed."""
-    keys = people.fence_key(person), people.fences_key(people.partition_of(person))
-    _run(client, _ADD_FENCE, keys, person, token, now_ms)
+def add_fence(client: redis.Redis, person: str, token: str, *, now_ms: int) -> bool:
+    """Put a token on a person's fence: every reader and last step denies until it is removed.
+
+    Return whether Redis has neither consent nor a key of theirs.
+    """
+    return not _run(client, _ADD_FENCE, _fence_keys(person), person, token, now_ms)
 
 
 def add_fences(client: redis.Redis, tokens: Mapping[str, str], *, now_ms: int) -> None:
     """Put each person's token on their fence; one round trip."""
     script, pipeline = client.register_script(_ADD_FENCE), client.pipeline(transaction=False)
     for person, token in tokens.items():
-        keys = people.fence_key(person), people.fences_key(people.partition_of(person))
-        script(keys, (person, token, now_ms), client=pipeline)
+        script(_fence_keys(person), (person, token, now_ms), client=pipeline)
     pipeline.execute()
+
+
+def _fence_keys(person: str) -> tuple[str, ...]:
+    return (
+        people.fence_key(person),
+        people.fences_key(people.partition_of(person)),
+        people.consent_key(person),
+        people.person_key_key(person),
+    )
 
 
 def settle_many(

@@ -53,9 +53,9 @@ def test_whatever_waits_gets_its_leaf_and_a_signed_root(db):
     checkpoint = newest()
     said = open_note(checkpoint.note, publics()).checkpoint
     assert not LedgerPending.objects.exists()
-    assert said.size == checkpoint.size == LedgerLeaf.objects.count()
-    leaves = LedgerLeaf.objects.values("event_id")
-    assert not ConsentEvent.objects.exclude(event_id__in=leaves).exists()
+    sealed = LedgerLeaf.objects.values("event_id")
+    assert said.size == checkpoint.size == sealed.count()
+    assert not ConsentEvent.objects.exclude(event_id__in=sealed).exists()
     assert said.root == bytes(checkpoint.root) == root_of(leaves())
     assert [row.seq for row in LedgerLeaf.objects.order_by("seq")] == list(range(said.size))
 
@@ -100,7 +100,7 @@ def test_proofs_come_from_few_leaves_and_nodes(db):
 
 def test_the_proof_of_an_entry_verifies_against_the_newest_checkpoint(db):
     append_many(3)
-    event_id = ConsentEvent.objects.order_by("-event_id").first().event_id
+    event_id = LedgerPending.objects.latest("id").event_id
     with pytest.raises(proving.NotSealedError, match="within a minute"):
         proving.inclusion_of(event_id)
     seal()

@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from consent import people
 from decisioning.ingestion import archiving
