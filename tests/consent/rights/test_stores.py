@@ -4,10 +4,12 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
 from django.apps import apps
 from django.conf import settings
 
 from consent.rights.stores import Store, covered, registered
+from tests.consent.rights.folders import HANDED_ON, constants_in, folders_in
 
 ROOT = Path(settings.BASE_DIR)
 ROOMS = ("consent", "decisioning", "campaigns", "rtts_site")
@@ -19,6 +21,22 @@ NO_KEYS = re.compile(
     r"|anonymous|item|table|folder|redis|rights|erase|replay|api|identity|about|account|b|a|preview|unsubscribe"
     r"|job|purpose|notice|jurisdiction|guardian|email|phone|sms|crm|device|eu_gdpr|dpv|house|import_)(:.*)?"
 )
+
+# Which names mean the folder of the installation, where it is handed on as a whole to be read elsewhere.
+ROOTS = {
+    "rtts_site/settings.py": ("RTTS_VAR",),  # to embedded
+    "rtts_site/stack.py": ("RTTS_VAR",),  # to embedded and to processes
+    "rtts_site/embedded.py": ("root",),
+}
+NO_FOLDERS_OF_PEOPLE = {
+    "demo.json": "the demo's keys",
+    "up.pid": "a process",
+    "run": "sockets and locks",
+    ".lock": "a lock",
+    "secret_key": "a key",
+    "postgres": "its tables are answered for one by one",
+    "redis": "its keys are answered for one by one",
+}
 
 
 def keys_in(path):
@@ -87,12 +105,62 @@ def plainly(text):
 
 
 def test_every_folder_is_answered_for():
-    known = covered()
-    named = re.compile(r"RTTS_VAR\)? / \"([a-z_.]+)\"")
+    known = {label.removeprefix("folder:") for label in covered() if label.startswith("folder:")}
 
-    found = {f"folder:{name}" for path in modules() for name in named.findall(path.read_text())}
+    found = set(named_folders())
 
-    assert found - {"folder:demo.json", "folder:up.pid"} <= known.keys()
+    assert found - NO_FOLDERS_OF_PEOPLE.keys() == known
+
+
+def named_folders():
+    """Yield what each module names under RTTS_VAR; whatever cannot be read is ``?`` and where it is."""
+    for path in modules():
+        where, text = str(path.relative_to(ROOT)), path.read_text()
+        roots = ROOTS.get(where, ("RTTS_VAR",))
+        if any(root in text for root in roots):
+            tree = ast.parse(text)
+            for name in folders_in(tree, constants=texts_known_in(tree), roots=roots):
+                if name != HANDED_ON:
+                    yield name
+                elif where not in ROOTS:
+                    yield f"{HANDED_ON} in {where}"
+
+
+def texts_known_in(tree):
+    """Return the constants of a module and of those that it imports names from."""
+    imported = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    paths = [ROOT / f"{(module or '').replace('.', '/')}.py" for module in imported]
+    trees = [ast.parse(path.read_text()) for path in paths if path.exists()]
+    return dict(pair for one in (*trees, tree) for pair in constants_in(one))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "settings.RTTS_VAR / 'faces'",
+        "RTTS_VAR / 'faces' / str(number)",
+        "Path(settings.RTTS_VAR) / FACES",
+        "settings.RTTS_VAR / names.FACES",
+        "Path(settings.RTTS_VAR, 'faces')",
+        "settings.RTTS_VAR.joinpath('faces', 'more')",
+        "os.path.join(str(settings.RTTS_VAR), 'faces/more')",
+    ],
+)
+def test_a_folder_is_noticed_however_it_is_named(written):
+    assert list(folders_in(ast.parse(written), constants={"FACES": "faces"})) == ["faces"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "root = settings.RTTS_VAR",
+        "f'{settings.RTTS_VAR}/faces'",
+        "settings.RTTS_VAR / kind",
+        "keep(settings.RTTS_VAR)",
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_noticed_as_such(written):
+    assert list(folders_in(ast.parse(written), constants={})) == [HANDED_ON]
 
 
 def test_every_exemption_has_a_reason():
