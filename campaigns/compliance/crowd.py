@@ -31,6 +31,7 @@ SURE: Final = 0.95
 BUDGET_LOCK: Final = 7_301  # of PostgreSQL's advisory locks
 
 Counts = dict[str, int]
+Noise = Callable[[Sequence[int]], list[int]]
 
 
 class BudgetSpent(Exception):
@@ -95,11 +96,19 @@ def ask(key: str, *, by: User, now: datetime) -> Answer:
     question = questions().get(key)
     if question is None:
         raise NoSuchQuestion(_("There is no such question under the live release."))
+    report = _asked_before(question, now=now) or _asked_anew(question, by=by, now=now)
+    return _answer(question, report)
+
+
+def _asked_anew(question: Question, *, by: User, now: datetime) -> CrowdReport:
+    add_noise = noise(
+        EPSILON
+    )  # seconds where it is the process's first: nobody waits behind the lock meanwhile
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("select pg_advisory_xact_lock(%s)", [BUDGET_LOCK])
-        report = _asked_before(question, now=now) or _paid(question, by=by, now=now)
-    return _answer(question, report)
+        known = _asked_before(question, now=now)
+        return known or _paid(question, add_noise, by=by, now=now)
 
 
 def _asked_before(question: Question, *, now: datetime) -> CrowdReport | None:
@@ -108,7 +117,7 @@ def _asked_before(question: Question, *, now: datetime) -> CrowdReport | None:
     return found if found is not None and set(found.counts) == set(question.cells) else None
 
 
-def _paid(question: Question, *, by: User, now: datetime) -> CrowdReport:
+def _paid(question: Question, add_noise: Noise, *, by: User, now: datetime) -> CrowdReport:
     if left(now=now) < EPSILON - 1e-9:
         raise BudgetSpent(
             _("This month's budget for reports is spent. Ask again from {day} on.").format(
@@ -117,7 +126,7 @@ def _paid(question: Question, *, by: User, now: datetime) -> CrowdReport:
         )
     counted = question.count()
     exact = [counted.get(cell, 0) for cell in question.cells]
-    published = dict(zip(question.cells, with_noise(exact, epsilon=EPSILON), strict=True))
+    published = dict(zip(question.cells, add_noise(exact), strict=True))
     return CrowdReport.objects.create(
         question=question.key,
         month=_month(now),
@@ -128,17 +137,17 @@ def _paid(question: Question, *, by: User, now: datetime) -> CrowdReport:
     )
 
 
-def with_noise(counts: Sequence[int], *, epsilon: float) -> list[int]:
-    """Return counts of which each person is in one at most, with discrete Laplace noise for `epsilon`.
+def noise(epsilon: float) -> Noise:
+    """Return what adds discrete Laplace noise for `epsilon` to counts of which each person is in one at most.
 
-    Imports OpenDP when first called, which takes about two seconds.
+    Imports OpenDP when first called, which takes about two seconds: never within a transaction.
     """
     import opendp.prelude as dp
 
     dp.enable_features("contrib")
     space = dp.vector_domain(dp.atom_domain(T=int)), dp.l1_distance(T=int)
-    noisy: list[int] = dp.m.make_laplace(*space, scale=1 / epsilon)(list(counts))
-    return noisy
+    laplace = dp.m.make_laplace(*space, scale=1 / epsilon)
+    return lambda counts: list(laplace(list(counts)))
 
 
 def _answer(question: Question, report: CrowdReport) -> Answer:

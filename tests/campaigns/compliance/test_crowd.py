@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 
 from campaigns.compliance import crowd
@@ -68,6 +69,21 @@ def test_the_same_question_within_a_day_gets_the_same_answer_for_nothing(live, c
     assert CrowdReport.objects.count() == 1
 
 
+def test_what_makes_the_noise_is_loaded_before_anybody_waits_for_the_budget(
+    live, carol, monkeypatch
+):
+    order, load, begin = [], crowd.noise, transaction.atomic
+    monkeypatch.setattr(crowd, "noise", lambda epsilon: order.append("loaded") or load(epsilon))
+    monkeypatch.setattr(transaction, "atomic", lambda *more: order.append("begun") or begin(*more))
+
+    crowd.ask(QUESTION, by=carol, now=NOW)
+    first = order.copy()
+    crowd.ask(QUESTION, by=carol, now=NOW)
+
+    assert first[:2] == ["loaded", "begun"]
+    assert order == first  # known already: neither loaded nor waited for
+
+
 def test_case_30_the_budget_falls_and_then_refuses(live, carol, settings):
     settings.RTTS_REPORT_BUDGET = 2 * crowd.EPSILON
     crowd_of(100)
@@ -95,7 +111,7 @@ def test_case_30_the_exact_count_is_nowhere_in_the_answer(live, carol):
 
 
 def test_noise_is_what_its_source_says():
-    noisy = crowd.with_noise([100] * 4_000, epsilon=0.5)
+    noisy = crowd.noise(0.5)([100] * 4_000)
     spread = [abs(one - 100) for one in noisy]
 
     # Laplace of scale 2: half within 2 ln 2 = 1.4, 95 in 100 within 2 ln 20 = 6.
