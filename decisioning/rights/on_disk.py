@@ -1,6 +1,7 @@
 """What files under RTTS_VAR hold of a person: spools, exports of members, files of imports."""
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -123,8 +124,11 @@ def _mentions(path: Path, subject: Subject) -> bool:
     wanted = [one.encode() for one in (*subject.texts, *subject.people)]
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if packed else path.open("rb") as lines:
-        return any(one in line for line in lines for one in wanted)
+    try:
+        with gzip.open(path) if packed else path.open("rb") as lines:
+            return any(one in line for line in lines for one in wanted)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return True
 
 
 def _erase_imported(subject: Subject, now: datetime) -> int:

@@ -1,5 +1,6 @@
 """Erasing somebody takes no neighbour's rows whose name only begins the same."""
 
+import gzip
 import json
 
 import pytest
@@ -8,8 +9,10 @@ from django.utils import timezone
 from consent.rights.answers import kept_answers
 from consent.rights.naming import namer_of
 from consent.rights.stores import Subject
+from decisioning.connections import folder as imports
 from decisioning.models import Source, SourceRun
 from decisioning.rights.in_postgres import refusals
+from decisioning.rights.on_disk import imported_files
 from rtts_site.foundation.models import IdempotentRequest
 
 NOW = timezone.now()
@@ -72,3 +75,17 @@ def test_neighbours_keep_the_notes_of_polls(db):
     assert refusals().left(ANA) == 0
     run.refresh_from_db()
     assert run.refusals == notes[1:]
+
+
+def test_a_packed_file_that_breaks_off_goes_for_nobody_can_tell_who_is_in_it(db):
+    whole, broken = (imports.folder() / name for name in ("900001", "900002"))
+    packed = gzip.compress(b"user,plan\nc-42,gold\n")
+    whole.write_bytes(packed)
+    broken.write_bytes(packed[:-9])
+    store = imported_files()
+
+    store.erase(ANA, now=NOW)
+
+    assert (whole.exists(), broken.exists()) == (True, False)
+    assert store.left(ANA) == 0
+    whole.unlink()
