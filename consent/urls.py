@@ -9,8 +9,12 @@ from consent.signals import api as signals
 
 urlpatterns = [
     path("rights", rights.RightsView.as_view(), name="rtts-rights-api"),
-    path("rights/<int:pk>", rights.OneRightsView.as_view(), name="rtts-rights-api-one"),
-    path("rights/<int:pk>/file", rights.RightsFileView.as_view(), name="rtts-rights-api-file"),
+    path("rights/<str:reference>", rights.OneRightsView.as_view(), name="rtts-rights-api-one"),
+    path(
+        "rights/<str:reference>/file",
+        rights.RightsFileView.as_view(),
+        name="rtts-rights-api-file",
+    ),
     path("consents", api.ConsentsView.as_view(), name="rtts-consents"),
     path("consents/messages", signals.InboundMessagesView.as_view(), name="rtts-inbound-messages"),
     path("consents/<str:person>", api.PersonConsentsView.as_view(), name="rtts-person-consents"),

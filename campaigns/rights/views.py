@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -20,10 +19,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from campaigns.publishing import NotPossible as Unfit
 from campaigns.rights import processing
 from campaigns.views.pages import needs, number_of, page, text_of, user_of
-from consent.models import LegalHold, RecordRead, RightsRequest
+from consent.models import LegalHold, RightsRequest
 from consent.rights import asking, capsules, erasing
 from consent.rights.api import file_of
 from consent.rights.asking import Hold, Intake, NotPossible, subject_of
+from consent.rights.reading import note_reading
 from rtts_site.foundation.problems import Problem
 
 HANDLES: Final = "consent.handle_rights"
@@ -116,15 +116,16 @@ def _hold(request: HttpRequest) -> Hold | None:
 def one(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(RightsRequest, pk=pk)
     plan = _plan(row)
-    _note_reading(row, user_of(request), "plan of erasure" if plan else "request")
+    by, now = user_of(request).get_username(), timezone.now()
+    note_reading(row, "plan of erasure" if plan else "request", by=by, now=now)
     context = {
         "row": row,
         "plan": plan,
         "asked": asking.asked(row) if row.subject else None,
         "done": [step for step in row.steps if "name" in step],
         "stores": [step for step in row.steps if "store" in step],
-        "now": timezone.now(),
-        "me": user_of(request).get_username(),
+        "now": now,
+        "me": by,
     }
     return page(request, "campaigns/rights/one.html", context, title=_("Request %d") % row.pk)
 
@@ -134,17 +135,6 @@ def _plan(row: RightsRequest) -> list[tuple[str, int]]:
     if row.kind != RightsRequest.Kind.ERASURE or not row.subject or row.state == "running":
         return []
     return sorted(erasing.left(subject_of(row)).items())
-
-
-def _note_reading(row: RightsRequest, user: User, what: str) -> None:
-    """Note that staff reads of the person whom a request is about; nobody once it is forgotten who that was."""
-    if row.subject:
-        RecordRead.objects.create(
-            person=subject_of(row).person,
-            reader=user.get_username(),
-            what=f"{what} {row.pk}",
-            read_at=timezone.now(),
-        )
 
 
 @require_POST
@@ -179,7 +169,6 @@ def file(request: HttpRequest, pk: int) -> HttpResponse:
         answer: HttpResponseBase = file_of(row, by=user_of(request).get_username())
     except Problem as error:
         raise Http404 from error
-    _note_reading(row, user_of(request), "copy of everything, of request")
     return answer  # type: ignore[return-value]  # a streamed answer is one too
 
 

@@ -49,10 +49,11 @@ class Hold:
 class Intake:
     """How a request came."""
 
-    by: str  # user name, or "api:<key>"
+    by: str  # user name, or "key <name>"
     through: str = "staff"  # "web", "post", "phone", "api"
     jurisdiction: str = "*"
     received_at: datetime | None = None  # None: now
+    program: str = ""  # the first key of the program that asked
 
 
 def take_in(
@@ -84,6 +85,7 @@ def take_in(
         )
         found = next((one for one in same if asked(one).details == dict(details or {})), None)
         if found is not None:
+            _let_see(found, intake.program)
             return found
         return RightsRequest.objects.create(
             kind=kind,
@@ -95,10 +97,17 @@ def take_in(
             acknowledge_by=due.acknowledge_by,
             due_at=due.answer_by,
             asked_by=intake.by,
+            programs=[intake.program] if intake.program else [],
             hold_why=hold.why if hold else "",
             hold_until=hold.until if hold else None,
             hold_asked_by=intake.by if hold else "",
         )
+
+
+def _let_see(request: RightsRequest, program: str) -> None:
+    if program and program not in request.programs:
+        request.programs.append(program)
+        request.save(update_fields=["programs"])
 
 
 def acknowledge(request: RightsRequest, *, now: datetime) -> None:

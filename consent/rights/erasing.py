@@ -181,7 +181,7 @@ def certify(request: RightsRequest, now: datetime) -> int:
     request.certificate = sign_receipt(
         {
             "type": "erasure certificate",
-            "request": request.pk,
+            "request": str(request.reference),
             "named": request.named,
             "received_at": request.received_at.isoformat(),
             "erased_at": now.isoformat(),

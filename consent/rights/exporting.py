@@ -153,7 +153,7 @@ def _about_this(
     """Return what article 15(1) wants beside the data."""
     live = policy_store.live_policy()
     told: dict[str, Any] = {
-        "request": request.pk,
+        "request": str(request.reference),
         "kind": request.kind,
         "made_at": now,
         "expires_at": now + KEPT,

@@ -1,5 +1,8 @@
 """The tables of people's rights: requests with their clocks, whom not to contact again, proof under legal hold."""
 
+import uuid
+
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -26,6 +29,8 @@ class RightsRequest(models.Model):
 
     OPEN = (State.RECEIVED, State.VERIFIED, State.RUNNING, State.FAILED)
 
+    # What programs and certificates call it: not to be guessed, nor counted.
+    reference = models.UUIDField(default=uuid.uuid4, db_default=RandomUUID(), unique=True)
     kind = models.CharField(gettext_lazy("kind"), max_length=16, choices=Kind.choices)
     state = models.CharField(max_length=10, choices=State.choices, default=State.RECEIVED)
     intake = models.CharField(max_length=40)  # "web", "post", "phone", "api"
@@ -42,6 +47,7 @@ class RightsRequest(models.Model):
     reminded_at = models.DateTimeField(null=True)
     verified_how = models.CharField(max_length=200, blank=True)
     asked_by = models.CharField(max_length=150)  # who took it in
+    programs = models.JSONField(default=list, db_default=[])  # the first keys of who asked by API
     run_by = models.CharField(max_length=150, blank=True)
     steps = models.JSONField(default=list)  # [{"name": "fence", "done_at": "…", "count": 3}]
     trouble = models.CharField(max_length=500, blank=True)

@@ -107,7 +107,7 @@ def describe(found: Inspected, *, with_facts: bool) -> dict[str, Any]:
 class ProfileView(KeyedView):
     """What is known of a person now."""
 
-    scopes: ClassVar[dict[str, str]] = {"GET": "profiles", "DELETE": "erasure"}
+    scopes: ClassVar[dict[str, str]] = {"GET": "profiles", "DELETE": "rights"}
 
     @extend_schema(
         summary="Erase a person everywhere",
@@ -117,7 +117,7 @@ class ProfileView(KeyedView):
     )
     def delete(self, _request: Request, person: str) -> Response:
         said = f"key {self.key.name}"
-        row = begin("erasure", person, by=said, verified_how=said)
+        row = begin("erasure", person, key=self.key, verified_how=said)
         return Response(described(row), status=202)
 
     @extend_schema(

@@ -28,10 +28,12 @@ SCOPES: dict[str, str] = {
     "consents": _("Record and read consents"),
     "ledger": _("Read checkpoints and proofs of the consent ledger"),
     "management": _("Read and edit what is authored"),
-    "erasure": _("Erase people"),
+    "rights": _("Ask for people’s rights, erasure too; see how far these requests are"),
+    "rights:copy": _("Fetch the copies of everything that were asked for"),
     "people": _("Undo merges of people"),
 }
 MANAGEMENT = "management"
+FORMER = {"rights": "erasure"}  # as Redis names it until keys are written there again
 BROWSER_SCOPES = frozenset({"consents", "decisions", "events"})
 PREFIXES: dict[Kind, str] = {"secret": "rtts_sk_", "browser": "rtts_bk_"}
 
@@ -61,7 +63,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def allows(self, scope: str) -> bool:
         """Return whether the key may do what `scope` names."""
-        return scope in self.scopes
+        return scope in self.scopes or FORMER.get(scope) in self.scopes
 
     def allows_origin(self, origin: str | None) -> bool:
         """Return whether a request with this Origin header may use the key; secret keys have none to check."""

@@ -133,6 +133,12 @@ def project_keys(client: redis.Redis) -> int:
     return len(live)
 
 
+def first_of(key_id: str) -> str:
+    """Return the id of the key that this one goes back to by rotating: it names the program that has them all."""
+    before = ApiKey.objects.filter(successor__pk=key_id).first()
+    return first_of(str(before.pk)) if before is not None else key_id
+
+
 def last_uses(client: redis.Redis) -> dict[str, int]:
     """Return key id -> last use, epoch seconds, right to about a minute."""
     used = cast("dict[bytes, bytes]", client.hgetall(KEYS_USED))

@@ -17,7 +17,7 @@ from tests.consent.rights.finding import found_in_redis
 
 pytestmark = pytest.mark.faults
 PATIENCE_S = 120
-SCOPES = ("decisions", "events", "consents", "profiles", "erasure")
+SCOPES = ("decisions", "events", "consents", "profiles", "rights", "rights:copy")
 
 
 class Client:
