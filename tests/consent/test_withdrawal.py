@@ -63,6 +63,7 @@ def test_acknowledged_withdrawals_are_never_forgotten(trusted, rounds):
         for _ in range(rounds):
             denied_until.append(perf_counter_ns())
             granted.append(record(ana, given))
+            stop.wait(PAUSE_S)  # a withdrawal denies from its first step on
             denied_from.append(record(ana, withdrawn))
     finally:
         stop.set()
