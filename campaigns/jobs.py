@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from campaigns import going_live, importing, preparing, previews, remeasuring
 from campaigns.analysis import runs
-from campaigns.compliance import drilling
+from campaigns.compliance import drilling, working_out
 from campaigns.csv_files import Unreadable
 from campaigns.images import library
 from campaigns.images.reading import NotAPicture
@@ -92,6 +92,10 @@ def _drill(job: Job, now: Clock) -> None:
     drilling.run(job, now=now)
 
 
+def _work_out(job: Job, now: Clock) -> None:
+    working_out.run(job, now=now)
+
+
 def _analyse(job: Job, now: Clock) -> None:
     runs.analyse(job.subject, now=now(), report=job.report)
 
@@ -113,6 +117,7 @@ WORK: Final = {
     reconciling.JOB_KIND: Work(_reconcile),
     quarantined.JOB_KIND: Work(_quarantine, (QuarantineAct.DoesNotExist,)),
     drilling.JOB_KIND: Work(_drill),
+    working_out.JOB_KIND: Work(_work_out, working_out.REFUSALS),
     runs.KIND: Work(_analyse, runs.REFUSALS),
     remeasuring.JOB_KIND: Work(_measure_again, (Change.DoesNotExist,)),
 }

@@ -1,21 +1,22 @@
 """The pages of the compliance workspace."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from campaigns.compliance import covering, crowd, lag, lineage, timeline, what_if
+from campaigns.compliance import covering, crowd, lag, lineage, timeline, working_out
 from campaigns.compliance.drilling import ask_for_drill
 from campaigns.compliance.forms import PurposeForm, QuestionForm, SearchForm
 from campaigns.models import CrowdReport, OptOutDrill
-from campaigns.stages import NothingToTry, staged
 from campaigns.views.pages import needs, page, user_of
 from consent import ledger
 from consent.forms import PERSON_ID
@@ -105,21 +106,28 @@ def lag_report(request: HttpRequest) -> HttpResponse:
     return page(request, "compliance/lag.html", context, title=_("From a no to its effect"))
 
 
-@require_GET
+@never_cache
+@require_http_methods(["GET", "POST"])
 @needs("consent.view_policyversion")
 def withdrawal(request: HttpRequest) -> HttpResponse:
-    form = PurposeForm(request.GET if "purpose" in request.GET else None)
+    """Show what was worked out; only a POST has a job do it, for it takes seconds."""
+    is_asking = request.method == "POST"
+    said = request.POST if is_asking else request.GET
+    form = PurposeForm(said if is_asking or "purpose" in said else None)
     context: dict[str, Any] = {"form": form}
     if form.is_bound and form.is_valid():
         client, purpose = redis_client(), form.cleaned_data["purpose"]
         try:
-            with staged(client) as stage:
-                found = what_if.if_withdrawn(client, stage, purpose, now=timezone.now())
-            context["found"] = found
-        except NothingToTry as error:
+            if is_asking:
+                working_out.ask(client, purpose)
+                query = urlencode({"purpose": purpose})
+                return redirect(f"{reverse('admin:rtts-what-if')}?{query}")
+            context["answer"] = working_out.answer_to(client, purpose)
+        except working_out.Busy as error:
             form.add_error(None, str(error))
         except Down:
             form.add_error(None, _("The profile store does not answer now; try again shortly."))
+        context |= {"purpose": purpose, "job": working_out.last_job(purpose)}
     return page(request, "compliance/what_if.html", context, title=_("If everybody withdrew"))
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -20,7 +20,9 @@ from decisioning.person_state import Found, look_up_many
 
 LOOKED_AT: Final = 1_000  # people
 AT_ONCE: Final = 100  # people
-SECONDS: Final = 5.0  # of a request; who is not looked at by then is left out
+SECONDS: Final = 5.0  # who is not looked at by then is left out
+
+Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,17 @@ class Withdrawal:
     population: int
 
 
+def _unheard(done: int, total: int) -> None:
+    pass
+
+
 def if_withdrawn(
-    client: redis.Redis, stage: Stage, purpose: str, *, now: datetime, seconds: float = SECONDS
+    client: redis.Redis, stage: Stage, purpose: str, *, now: datetime, report: Report = _unheard
 ) -> Withdrawal:
-    """Return what each live campaign shows sampled people now, and if all of them withdrew from a purpose.
+    """Return what each live campaign shows sampled people now, and if all of them withdrew; up to five seconds.
 
     Each placement is filled as a request for all placements would be, so a campaign may gain where another loses.
+    Reports after every hundredth person.
 
     Raises:
         redis.RedisError: people cannot be read.
@@ -70,7 +77,9 @@ def if_withdrawn(
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
     looked_at = 0
-    for found in _people(client, list(sample.profiles), now=now, seconds=seconds):
+    for found in _people(client, list(sample.profiles), now=now):
+        if looked_at % AT_ONCE == 0:
+            report(looked_at, len(sample.profiles))
         looked_at += 1
         before.update(_campaigns_shown(stage, found, now=now))
         withdrawn = replace(found, consent=without(found.consent, purpose, now=now))
@@ -84,11 +93,9 @@ def if_withdrawn(
     return Withdrawal(purpose, tuple(losses), looked_at, sample.population)
 
 
-def _people(
-    client: redis.Redis, persons: list[str], *, now: datetime, seconds: float
-) -> Iterator[Found]:
+def _people(client: redis.Redis, persons: list[str], *, now: datetime) -> Iterator[Found]:
     """Yield what is known of people, in few round trips, until the time is spent."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + SECONDS
     now_ms = int(now.timestamp() * 1000)
     for start in range(0, len(persons), AT_ONCE):
         for found in look_up_many(client, persons[start : start + AT_ONCE], now_ms=now_ms):

@@ -59,6 +59,7 @@ def register_stores() -> None:
         [
             *("redis:audience:stock:taking", "redis:audience:history:taking", "redis:beat:seen"),
             *("redis:threshold:{}:asked", "redis:threshold:{}:found"),
+            "redis:what_if:{}:{}:{}",
         ],
         because="locks, and distributions over many people that go within hours",
     )

@@ -234,7 +234,9 @@ ADDRESSES = {
     "admin:rtts-lag": Odd(),
     "admin:rtts-drills": Odd(),
     "admin:rtts-lineage": Odd(),
-    "admin:rtts-what-if": Odd(query=_form(purpose="ads")),
+    "admin:rtts-what-if": Odd(
+        fields=_form(purpose="ads"), query=_form(purpose="ads"), quiet="it leads to the answer"
+    ),
     "admin:rtts-crowd": Odd(fields=_form(question="standings:ads")),
     "admin:rtts-drill-now": Odd(fields={}),
     "admin:rtts-quality": Odd(query=_form(source="shop", event="Order Completed")),
