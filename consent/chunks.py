@@ -19,6 +19,7 @@ from consent.changes import (
     as_evidenced,
 )
 from consent.entries import make_entry, seal_entry
+from consent.fence import lower_fences
 from consent.ids import uuid7
 from consent.models import ConsentChange as ChangeRow
 from consent.models import ConsentEvent, Person
@@ -72,7 +73,7 @@ def record_chunk(client: redis.Redis, said: Mapping[str, Said], *, now: datetime
         learned = {}
     _put(client, learned, tokens, at=now + timedelta(seconds=time.monotonic() - began))
     left = [person for person in said if person not in learned]
-    _lower_fences(client, {person: tokens[person] for person in left})
+    lower_fences(client, {person: tokens[person] for person in left})
     return left
 
 
@@ -144,11 +145,3 @@ def _put(
         state.settle_many(client, packed, tokens, at_ms=int(at.timestamp() * 1000))
     except state.Unwritten:
         logger.warning("consent.left_to_relay", exc_info=True)
-
-
-def _lower_fences(client: redis.Redis, tokens: Mapping[str, str]) -> None:
-    try:
-        for person, token in tokens.items():
-            state.remove_fence(client, person, token)
-    except state.Unwritten:
-        logger.warning("consent.fence_left_to_relay", exc_info=True)

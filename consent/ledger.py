@@ -119,8 +119,8 @@ def record_change(
     """Record what a person says and put it in force; returned in force, no later decision uses what it ended.
 
     A repeat with the same `idempotency_key` records nothing and tries again to put the first in force. Where an event
-    set the fence, the key is `state.event_token(message_id)`. Two queries, the second a commit, and two round trips to
-    Redis.
+    set the fence, the key is `state.event_token(message_id)`. Two round trips to Redis, and two queries, the second a
+    commit; only that one for the first word of somebody of whom Redis knows nothing.
 
     Raises:
         StoreUnavailableError: PostgreSQL is away, or the person changes too fast; a repeat is safe.
