@@ -16,6 +16,11 @@ PAIRS = [
     ("grant", "grant"),
     ("withdrawal", "merge"),
     ("grant", "merge"),
+    ("first_withdrawal", "first_grant"),
+    ("first_grant", "first_grant"),
+    ("first_withdrawal", "reader"),
+    ("first_withdrawal", "merge"),
+    ("first_grant", "merge"),
     *MERGES,
 ]
 
@@ -26,7 +31,8 @@ def lengths(kinds):
 
 def denying(kinds):
     """Return who ends the consent: in a merge Ben's older no, which a newer grant of theirs lifts."""
-    return {"withdrawal"} if "grant" in kinds else {"withdrawal", "merge"}
+    withdrawals = {"withdrawal", "first_withdrawal"}
+    return withdrawals if {"grant", "first_grant"} & {*kinds} else {*withdrawals, "merge"}
 
 
 def check_all(scenes, kinds, plans):

@@ -168,6 +168,8 @@ class Scene:
     def grant(self):  # said before the withdrawal, and arriving whenever it does
         return self._record(given(at=LATER - timedelta(seconds=1)))
 
+    first_withdrawal, first_grant = withdrawal, grant  # of Ana, who has said nothing before
+
     def merge(self):
         return self._merge(self.ben, self.ana)
 
@@ -267,7 +269,10 @@ def ms(moment):
 
 
 def set_the_scene(touched, kinds, cast=Scene, **how):
-    """Return people who said what they said before; Cid comes only where somebody does something with them."""
+    """Return people who said what they said before; Cid comes only where somebody does something with them.
+
+    Ana has said nothing where somebody does something first.
+    """
     ana, ben, cid = (make_person() for _ in range(3))
     scene = cast(redis_client(), touched, ana, ben, cid, **how)
     if any("cid" in kind for kind in kinds):
@@ -275,7 +280,8 @@ def set_the_scene(touched, kinds, cast=Scene, **how):
     else:
         scene.everybody = (ana, ben)
     said_before = {ben: withdrawn(at=NOW - timedelta(hours=1))}
-    for person in scene.everybody:
+    is_new = any(kind.startswith("first") for kind in kinds)
+    for person in scene.everybody[is_new:]:
         change = said_before.get(person, given())
         ledger.record_change(person, [change], evidence=EVIDENCE, actor=SUBJECT, now=NOW)
     scene.keep()
@@ -285,6 +291,7 @@ def set_the_scene(touched, kinds, cast=Scene, **how):
 # The calls of each, from the first to the end; a test compares them with what really happens.
 LENGTHS = {
     **{"withdrawal": 5, "grant": 5, "reader": 5, "relay": 1, "recovery": 3},
+    **{"first_withdrawal": 4, "first_grant": 4},
     **dict.fromkeys(("merge", "merge_of_cid", "merge_into_cid", "merge_back"), 8),
 }
 
