@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 
 from consent.changes import Actor, ConsentChange, Evidence
+from consent.channels import known_channels
 from consent.chunks import Said, record_chunk
 from consent.ledger import record_change
 from consent.models import ConsentChange as ChangeRow
@@ -51,13 +52,17 @@ def import_changes(
     was merged into another, was erased or says very much, is recorded one by one. About a dozen queries for each chunk.
 
     Raises:
+        consent.channels.UnknownChannelError: somebody allows something on a channel that does not exist.
         consent.ledger.StoreUnavailableError, django.db.OperationalError: run it again.
     """
-    client = redis_client()
+    client, channels = redis_client(), known_channels()
     persons = iter(said)
     while chunk := list(islice(persons, CHUNK)):
         began = time.monotonic()
-        left = {person: source.of(person, said[person]) for person in _not_recorded(chunk, source)}
+        left = {
+            person: source.of(person, [channels.bind(one) for one in said[person]])
+            for person in _not_recorded(chunk, source)
+        }
         for person in record_chunk(client, left, now=now):
             _record_alone(person, left[person], now=now)
         yield len(chunk)

@@ -3,8 +3,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consent import ledger, relay, state
+from consent import channels, ledger, relay, state
 from consent.changes import Actor, ConsentChange, Evidence
+from consent.channels import UnknownChannelError
 from consent.importing import Import, import_changes
 from consent.models import ConsentChange as ChangeRow
 from consent.models import ConsentEvent, ConsentState
@@ -105,3 +106,18 @@ def test_r33_an_imported_consent_without_evidence_is_unknown_and_never_given(db,
 
     assert status_of(redis, ANA) is Status.UNKNOWN
     assert status_of(redis, BEN) is Status.WITHDRAWN
+
+
+def test_what_is_imported_binds_channels_that_there_are(db, redis, monkeypatch):
+    monkeypatch.setattr(channels, "_tellers", [lambda: {"email"}])
+    fax = {
+        ANA: [replace(said(Status.WITHDRAWN), channel="fax")],
+        BEN: [replace(said(Status.GIVEN), channel="EMAIL")],
+    }
+
+    bring(fax)
+
+    found = ConsentState.objects.filter(person__in=fax).values_list("person", "channel")
+    assert dict(found) == {ANA: "*", BEN: "email"}
+    with pytest.raises(UnknownChannelError, match="There is: email"):
+        bring({CLEO: [replace(said(Status.GIVEN), channel="fax")]})

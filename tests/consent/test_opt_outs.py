@@ -3,7 +3,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from consent import chunks, importing, state
+from consent import channels, chunks, importing, state
 from consent.models import ConsentChange, ConsentState
 from consent.policy import Status
 from consent.proof.proving import latest_checkpoint
@@ -71,3 +71,41 @@ def test_a_faulty_file_names_the_line_and_the_field(policy, tmp_path, text, word
 
     with pytest.raises(CommandError, match=words):
         run(path)
+
+
+@pytest.fixture
+def with_channels(monkeypatch):
+    """Have a release live with these channels; an empty one stands for a store that is away."""
+    return lambda *names: monkeypatch.setattr(channels, "_tellers", [lambda: names])
+
+
+@pytest.mark.parametrize(
+    ("there_are", "words"),
+    [
+        (["email", "sms"], "line 3: channel: there is no “fax”, there is: email, sms"),
+        ([], "line 2: channel: which there are cannot be read now"),
+    ],
+)
+def test_nobody_opts_out_of_a_channel_that_there_is_not(
+    policy, tmp_path, with_channels, there_are, words
+):
+    with_channels(*there_are)
+    ana, ben = make_person(), make_person()
+    path = tmp_path / "opt-outs.csv"
+    path.write_text(f"person,purpose,channel\n{ana},{MAIL},SMS\n{ben},{MAIL},fax\n")
+
+    with pytest.raises(CommandError, match=words):
+        run(path)
+    assert not ConsentState.objects.filter(person__in=[ana, ben]).exists()
+
+
+def test_a_channel_is_meant_however_it_is_written(policy, trusted, tmp_path, with_channels):
+    with_channels("email", "sms")
+    ana, ben = make_person(), make_person()
+    path = tmp_path / "opt-outs.csv"
+    path.write_text(f"person,purpose,channel\n{ana},{MAIL},SMS\n{ben},{MAIL},\n")
+
+    run(path)
+
+    found = ConsentState.objects.filter(person__in=[ana, ben])
+    assert dict(found.values_list("person", "channel")) == {ana: "sms", ben: "*"}

@@ -12,9 +12,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from consent.changes import Actor, ConsentChange, Evidence
+from consent.channels import Channels, known_channels
 from consent.forms import parse_person
 from consent.importing import Import, import_changes
-from consent.policy import Status
+from consent.policy import EVERY_CHANNEL, Status
 from consent.policy_store import live_policy
 
 NEEDED = ("person", "purpose")
@@ -67,6 +68,7 @@ def _people(path: Path, *, now: datetime) -> Iterator[dict[str, list[ConsentChan
 def _changes(path: Path, *, now: datetime) -> Iterator[tuple[str, ConsentChange]]:
     policy = live_policy()
     purposes = {purpose.key for purpose in policy.purposes} if policy else set()
+    channels = known_channels()
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
@@ -84,6 +86,19 @@ def _changes(path: Path, *, now: datetime) -> Iterator[tuple[str, ConsentChange]
                 purpose=row["purpose"],
                 status=Status.WITHDRAWN,
                 event_time=now,
-                channel=row.get("channel") or "*",
+                channel=_channel(row.get("channel") or EVERY_CHANNEL, channels, where=where),
             )
             yield person, change
+
+
+def _channel(said: str, channels: Channels, *, where: str) -> str:
+    """Return the channel that is meant: a whole file of opt-outs from none that exists is a mistake to put right."""
+    found = channels.find(said)
+    if found is not None:
+        return found
+    if not channels.names:
+        raise CommandError(f"{where}: channel: which there are cannot be read now; run it again.")
+    known = ", ".join(sorted(channels.names))
+    raise CommandError(
+        f"{where}: channel: there is no “{said}”, there is: {known}. Leave it empty for all."
+    )
