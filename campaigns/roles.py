@@ -26,6 +26,8 @@ APPROVE = Q(
 ) | Q(content_type__app_label="decisioning", codename="handle_quarantine")
 PEOPLE = Q(codename__startswith="view_", content_type__app_label__in=("decisioning", "consent"))
 
+AUDITED = ("attribute", "purpose", "jurisdiction", "privacynotice", "release", "optoutdrill")
+
 ROLES: dict[str, Q] = {
     "Marketer": VIEW
     | EDIT
@@ -40,6 +42,9 @@ ROLES: dict[str, Q] = {
         content_type__app_label="consent",
         codename__in=["add_parting", "handle_rights", "open_capsule"],
     ),
+    "Auditor": PEOPLE
+    | Q(content_type__app_label="consent", codename="audit_compliance")
+    | Q(content_type__app_label="campaigns", codename__in=[f"view_{name}" for name in AUDITED]),
     "Admin": Q(
         content_type__app_label__in=("campaigns", "foundation", "decisioning", "consent", "auth")
     ),

@@ -256,8 +256,8 @@ def _link(request: HttpRequest, entry: Entry, models: dict[str, dict[str, Any]])
 
 def _is_open_to(request: HttpRequest, url: str, needed: str) -> bool:
     # What a view needs is written on it: see `campaigns.views.pages.needs`.
-    permission = needed or resolve(url).func.__dict__.get("permission", "")
-    return not permission or user_of(request).has_perm(permission)
+    names = [needed] if needed else resolve(url).func.__dict__.get("permissions", [])
+    return not names or any(map(user_of(request).has_perm, names))
 
 
 def _hits(admin: ModelAdmin[Model], request: HttpRequest, query: str) -> list[searching.FoundLink]:

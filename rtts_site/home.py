@@ -55,6 +55,7 @@ def board(user: AbstractBaseUser | AnonymousUser, *, now: datetime) -> Board:
     """Return Home for a user; `now` is aware and in the zone to show. A handful of queries."""
     sees = user.has_perm("campaigns.view_release")  # type: ignore[union-attr]  # every user of the admin has it
     hours = reports.decisions_per_hour(now, hours=24) if sees else []
+    has_keys = user.has_perm("foundation.view_apikey")  # type: ignore[union-attr]
     found = runs.attention_of(user, most=ATTENTION) if sees else None
     return Board(
         greeting=_greeting(now.hour),
@@ -67,7 +68,7 @@ def board(user: AbstractBaseUser | AnonymousUser, *, now: datetime) -> Board:
         odd=found.count if found else 0,
         hours=[(hour.astimezone(now.tzinfo), count) for hour, count in hours],
         chart=_chart(hours, now),
-        connect_url=_url("admin:rtts-connect"),
+        connect_url=_url("admin:rtts-connect") if has_keys else "",
         has_shop=shop.is_open(),
         first_steps=first_steps.steps() if first_steps.is_new(user) else (),
     )

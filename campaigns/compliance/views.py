@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -31,6 +32,7 @@ from rtts_site.foundation.redis_clients import Down, redis_client
 TIMEOUT_MS = 1_000
 DRILLS = 30
 SEE_PEOPLE = "consent.view_person"
+ASKS = "campaigns.ask_crowd"
 KINDS = {
     "said": gettext_lazy("what they said"),
     "shown": gettext_lazy("what they were shown"),
@@ -132,10 +134,13 @@ def withdrawal(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@needs("campaigns.ask_crowd")
+@needs(ASKS, "consent.audit_compliance")
 def crowd_report(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    form = QuestionForm(request.POST if request.method == "POST" else None)
+    is_asking = request.method == "POST"
+    if is_asking and not user_of(request).has_perm(ASKS):
+        raise PermissionDenied(_("Who may only look cannot spend the budget of reports."))
+    form = QuestionForm(request.POST if is_asking else None)
     context: dict[str, Any] = {"form": form}
     if form.is_bound and form.is_valid():
         try:

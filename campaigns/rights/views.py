@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns.publishing import NotPossible as Unfit
 from campaigns.rights import processing
+from campaigns.rights.reminding import BACKEND
 from campaigns.views.pages import needs, number_of, page, text_of, user_of
 from consent.models import LegalHold, RightsRequest
 from consent.rights import asking, capsules, erasing
@@ -27,6 +29,7 @@ from consent.rights.reading import note_reading
 from rtts_site.foundation.problems import Problem
 
 HANDLES: Final = "consent.handle_rights"
+AUDITS: Final = "consent.audit_compliance"
 OPENS: Final = "consent.open_capsule"
 REFUSALS: Final = (NotPossible, Unfit)
 LIFT: Final = "lift"  # the line that ends a restriction
@@ -36,7 +39,7 @@ INTAKES: Final = ("staff", "post", "phone", "e-mail", "web")
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@needs(HANDLES)
+@needs(HANDLES, AUDITS)
 def overview(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _take_in(request)
@@ -52,6 +55,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     return page(request, "campaigns/rights/list.html", context, title=_("People's requests"))
 
 
+@needs(HANDLES)
 def _take_in(request: HttpRequest) -> HttpResponse:
     now, user = timezone.now(), user_of(request)
     try:
@@ -112,7 +116,7 @@ def _hold(request: HttpRequest) -> Hold | None:
 
 @never_cache
 @require_GET
-@needs(HANDLES)
+@needs(HANDLES, AUDITS)
 def one(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(RightsRequest, pk=pk)
     plan = _plan(row)
@@ -126,8 +130,16 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
         "stores": [step for step in row.steps if "store" in step],
         "now": now,
         "me": by,
+        "verified_it": asking.verified_an_erasure(row, by),
+        "is_alone": row.kind == RightsRequest.Kind.ERASURE and not _others(user_of(request)),
     }
     return page(request, "campaigns/rights/one.html", context, title=_("Request %d") % row.pk)
+
+
+def _others(user: User) -> bool:
+    """Return whether anybody else may handle requests."""
+    handlers = User.objects.with_perm(HANDLES, backend=BACKEND)
+    return handlers.exclude(pk=user.pk).exists()
 
 
 def _plan(row: RightsRequest) -> list[tuple[str, int]]:
@@ -144,7 +156,7 @@ def act(request: HttpRequest, pk: int) -> HttpResponse:
     by, now = user_of(request).get_username(), timezone.now()
     acts: dict[str, Callable[[str], object]] = {
         "acknowledge": lambda _words: asking.acknowledge(row, now=now),
-        "verify": lambda words: asking.verify(row, how=words, now=now),
+        "verify": lambda words: asking.verify(row, how=words, by=by, now=now),
         "extend": lambda words: asking.extend(row, why=words),
         "deny": lambda words: asking.deny(row, why=words, by=by, now=now),
         "agree": lambda _words: asking.agree_to_hold(row, by=by),
@@ -210,7 +222,7 @@ def _on_capsule(
 
 @never_cache
 @require_GET
-@needs(HANDLES)
+@needs(HANDLES, AUDITS)
 def register(request: HttpRequest) -> HttpResponse:
     """Show the register of processing, or give it as a file: ``?as=json``, ``?as=csv``."""
     rows = processing.register_of_processing()

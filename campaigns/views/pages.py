@@ -29,21 +29,19 @@ def page(
     return TemplateResponse(request, template, frame, status=status)
 
 
-def needs(permission: str) -> Callable[[View[P]], View[P]]:
-    """Return a decorator that refuses users without a permission of campaigns, e.g. ``view_change``."""
+def needs(*permissions: str) -> Callable[[View[P]], View[P]]:
+    """Return a decorator that refuses users without one of the permissions, e.g. ``view_change`` of campaigns."""
+    names = [one if "." in one else f"campaigns.{one}" for one in permissions]
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            name = permission if "." in permission else f"campaigns.{permission}"
-            if not user_of(request).has_perm(name):
+            if not any(map(user_of(request).has_perm, names)):
                 raise PermissionDenied(_("Your role does not open this page."))
             return view(request, *args, **kwargs)
 
         # The navigation reads it: what a role may not open is not offered.
-        guarded.__dict__["permission"] = (
-            permission if "." in permission else f"campaigns.{permission}"
-        )
+        guarded.__dict__["permissions"] = names
         return cast("View[P]", guarded)
 
     return decorate

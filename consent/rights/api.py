@@ -117,7 +117,7 @@ def begin(
     except ValueError as error:
         raise invalid_field("/person", str(error)) from error
     if row.state == RightsRequest.State.RECEIVED:
-        asking.verify(row, how=verified_how, now=now)
+        asking.verify(row, how=verified_how, by="", now=now)
     if row.state in (RightsRequest.State.VERIFIED, RightsRequest.State.FAILED):
         try:
             asking.start(row, by=by)

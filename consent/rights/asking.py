@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from consent import policy_store
 from consent.forms import parse_person
@@ -117,8 +118,10 @@ def acknowledge(request: RightsRequest, *, now: datetime) -> None:
         request.save(update_fields=["acknowledged_at"])
 
 
-def verify(request: RightsRequest, *, how: str, now: datetime) -> None:
+def verify(request: RightsRequest, *, how: str, by: str, now: datetime) -> None:
     """Note how it was made sure that the request is the person's own.
+
+    `by` is the user who did; "" where the program that asked vouches.
 
     Raises:
         NotPossible: it has begun, or nothing is said.
@@ -128,8 +131,9 @@ def verify(request: RightsRequest, *, how: str, now: datetime) -> None:
     if not how.strip():
         raise NotPossible("Say how you made sure who it is.")
     request.verified_how, request.state = how.strip()[:200], State.VERIFIED
+    request.verified_by = by
     request.acknowledged_at = request.acknowledged_at or now
-    request.save(update_fields=["verified_how", "state", "acknowledged_at"])
+    request.save(update_fields=["verified_how", "verified_by", "state", "acknowledged_at"])
 
 
 def agree_to_hold(request: RightsRequest, *, by: str) -> None:
@@ -183,7 +187,7 @@ def start(request: RightsRequest, *, by: str) -> None:
     """Have workers carry a request out.
 
     Raises:
-        NotPossible: it is not verified, or a hold is not agreed to.
+        NotPossible: it is not verified, a hold is not agreed to, or it is an erasure that `by` verified.
     """
     if request.state == State.RECEIVED and _needs_proof(request):
         raise NotPossible("First say how you made sure who it is.")
@@ -191,8 +195,20 @@ def start(request: RightsRequest, *, by: str) -> None:
         raise NotPossible("This request is on its way or has ended.")
     if request.hold_why and not request.hold_agreed_by:
         raise NotPossible("Somebody else has to agree first that proof is kept under legal hold.")
+    if verified_an_erasure(request, by):
+        raise NotPossible(
+            _(
+                "You made sure yourself who this is, so you cannot start the erasure too. Ask somebody else"
+                " who handles requests to open this page and carry it out."
+            )
+        )
     request.state, request.run_by, request.held_until, request.trouble = State.RUNNING, by, None, ""
     request.save(update_fields=["state", "run_by", "held_until", "trouble"])
+
+
+def verified_an_erasure(request: RightsRequest, by: str) -> bool:
+    """Return whether this user verified an erasure: nobody removes a person alone."""
+    return request.kind == Kind.ERASURE and request.verified_by == by
 
 
 def _needs_proof(request: RightsRequest) -> bool:

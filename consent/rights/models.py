@@ -46,6 +46,8 @@ class RightsRequest(models.Model):
     extended_why = models.CharField(max_length=500, blank=True)
     reminded_at = models.DateTimeField(null=True)
     verified_how = models.CharField(max_length=200, blank=True)
+    # The user who made sure who it is; empty where the program that asked vouches.
+    verified_by = models.CharField(max_length=150, blank=True, default="", db_default="")
     asked_by = models.CharField(max_length=150)  # who took it in
     programs = models.JSONField(default=list, db_default=[])  # the first keys of who asked by API
     run_by = models.CharField(max_length=150, blank=True)
@@ -67,6 +69,7 @@ class RightsRequest(models.Model):
         default_permissions = ()
         permissions = [
             ("handle_rights", "Can handle requests of people about their rights"),
+            ("audit_compliance", "Can see all of the compliance pages and change nothing"),
             ("open_capsule", "Can open proof that is kept under legal hold"),
         ]
         verbose_name = gettext_lazy("rights request")

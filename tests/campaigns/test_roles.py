@@ -72,3 +72,13 @@ def test_role_that_an_admin_removed_is_made_again_whole(marketers):
     create_roles(using=DEFAULT_DB_ALIAS, apps=apps)
 
     assert names(Group.objects.get(name="Marketer")) == before
+
+
+def test_an_installation_from_before_gets_auditors_who_only_look(db):
+    Group.objects.filter(name="Auditor").delete()
+
+    migrate()
+
+    given = names(Group.objects.get(name="Auditor"))
+    assert "view_person" in given
+    assert {one for one in given if not one.startswith("view_")} == {"audit_compliance"}

@@ -1,5 +1,6 @@
 """The pages of the compliance workspace, as compliance staff and others see them."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.compliance import lag
+from campaigns.models import CrowdReport
 from consent import relay
 from consent.changes import Actor, ConsentChange, Evidence
 from consent.ledger import record_change
@@ -43,6 +45,38 @@ def said(name, status, *, now=None):
 @pytest.mark.parametrize("page", PAGES)
 def test_compliance_staff_may_open_each_page(live, carol, redis, page):
     assert browser(carol).get(reverse(f"admin:rtts-{page}")).status_code == 200
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_auditor_opens_each_page(live, redis, page):
+    assert browser(person("aud", "Auditor")).get(reverse(f"admin:rtts-{page}")).status_code == 200
+
+
+def test_an_auditors_navigation_leads_to_what_they_may_open_only(live, redis):
+    auditor = browser(person("aud", "Auditor"))
+
+    home = auditor.get(reverse("admin:index")).content.decode()
+
+    links = set(re.findall(r'href="(/admin/[^"?#]*)"', home))
+    assert {reverse("admin:rtts-rights"), reverse("admin:rtts-compliance")} <= links
+    assert reverse("admin:rtts-connect") not in links
+    assert [one for one in links if auditor.get(one).status_code not in (200, 302)] == []
+
+
+def test_r25_an_auditor_searches_with_the_reading_noted_and_spends_no_budget(live, redis):
+    trust(redis)
+    said("ana", Status.GIVEN)
+    auditor = browser(person("aud", "Auditor"))
+
+    found = auditor.post(reverse("admin:rtts-compliance"), {"person": "user:ana"}, follow=True)
+
+    assert found.status_code == 200
+    assert RecordRead.objects.get().reader == "aud"
+    assert 'value="standings' not in auditor.get(reverse("admin:rtts-crowd")).content.decode()
+    asked = auditor.post(reverse("admin:rtts-crowd"), {"question": "standings:ads"})
+    begun = auditor.post(reverse("admin:rtts-drill-now"))
+    assert (asked.status_code, begun.status_code) == (403, 403)
+    assert not CrowdReport.objects.exists()
 
 
 @pytest.mark.parametrize("page", ["compliance", "lag", "what-if", "crowd"])

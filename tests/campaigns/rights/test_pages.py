@@ -51,6 +51,7 @@ def test_only_compliance_opens_the_pages(client, redis):
         ("Analyst", 403),
         ("Approver", 403),
         ("Compliance", 200),
+        ("Auditor", 200),
     ):
         client.force_login(person(f"some-{role}".lower(), role))
         for name in ("admin:rtts-rights", "admin:rtts-register"):
@@ -83,6 +84,81 @@ def test_a_request_goes_from_intake_to_running(client, clara):
     client.force_login(person("otto", "Compliance"))
     assert act(client, row, "agree").hold_agreed_by == "otto"
     assert act(client, row, "start").state == "running"
+
+
+START = 'value="start"'
+ALONE = "Nobody but you handles requests here."
+
+
+def page_of(client, row):
+    return client.get(reverse("admin:rtts-rights-one", args=[row.pk])).content.decode()
+
+
+def test_r30_who_verified_an_erasure_does_not_start_it(client, clara):
+    row = act(client, taken_in(client), "verify", "letter")
+    assert row.verified_by == "clara"
+
+    text = page_of(client, row)
+    assert START not in text
+    assert "You made sure, so somebody else" in text
+    answer = client.post(
+        reverse("admin:rtts-rights-act", args=[row.pk]), {"act": "start"}, follow=True
+    )
+    assert "Ask somebody else who handles requests" in answer.content.decode()
+    row.refresh_from_db()
+    assert (row.state, row.run_by) == ("verified", "")
+
+    client.force_login(person("otto", "Compliance"))
+    assert START in page_of(client, row)
+    assert act(client, row, "start").state == "running"
+
+
+def test_r30_who_is_alone_with_the_role_sees_why_no_erasure_starts(client, clara):
+    row = taken_in(client)
+    assert ALONE in page_of(client, row)
+    assert ALONE in page_of(client, act(client, row, "verify", "letter"))
+    assert ALONE not in page_of(client, taken_in(client, kind="access"))
+
+    person("otto", "Compliance")
+    assert ALONE not in page_of(client, row)
+
+
+def test_one_person_carries_out_what_removes_nobody(client, clara):
+    row = act(client, taken_in(client, kind="access"), "verify", "letter")
+
+    assert START in page_of(client, row)
+    assert act(client, row, "start").state == "running"
+
+
+def test_r25_an_auditor_sees_requests_with_the_reading_noted_and_changes_nothing(
+    client, clara, settings, tmp_path
+):
+    settings.RTTS_VAR = tmp_path
+    row = taken_in(client, kind="access")
+    exporting.folder().mkdir(parents=True, exist_ok=True)
+    (exporting.folder() / "1.zip").write_bytes(b"all of it")
+    RightsRequest.objects.filter(pk=row.pk).update(file="1.zip")
+    client.force_login(person("aud", "Auditor"))
+    addresses = {
+        name: reverse(f"admin:rtts-rights{name}", args=[row.pk])
+        for name in ("-one", "-act", "-file")
+    }
+
+    assert 'name="person"' not in client.get(reverse("admin:rtts-rights")).content.decode()
+    text = page_of(client, row)
+    assert 'name="act"' not in text
+    assert addresses["-file"] not in text
+    assert RecordRead.objects.get().reader == "aud"
+
+    refused = [
+        client.post(reverse("admin:rtts-rights"), {"kind": "erasure", "person": "user:ann"}),
+        client.post(addresses["-act"], {"act": "verify", "words": "letter"}),
+        client.get(addresses["-file"]),
+    ]
+    assert [one.status_code for one in refused] == [403, 403, 403]
+    row.refresh_from_db()
+    assert (row.state, RightsRequest.objects.count()) == ("received", 1)
+    assert RecordRead.objects.count() == 1
 
 
 def test_a_denial_needs_a_basis(client, clara):

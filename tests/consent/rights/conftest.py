@@ -110,7 +110,7 @@ class Somebody:
 
     def asks(self, kind, *, begin=True, **more):
         request = take_in(kind, self.names[0], intake=Intake(by="clara"), now=self.now, **more)
-        verify(request, how="letter", now=self.now)
+        verify(request, how="letter", by="vera", now=self.now)
         if begin:
             start(request, by="clara")
         return request
