@@ -9,6 +9,7 @@ urlpatterns = [
     path("changes/new/", review.new_change, name="rtts-change-new"),
     path("changes/<int:pk>/", review.change_page, name="rtts-change"),
     path("changes/<int:pk>/effect/", review.effect, name="rtts-effect"),
+    path("changes/<int:pk>/consent/", review.effect_on_consent, name="rtts-consent-effect"),
     path("changes/<int:pk>/say/", comments.say, name="rtts-say"),
     path("changes/<int:pk>/export/", review.export, name="rtts-change-export"),
     path("changes/<int:pk>/<slug:step>/", review.change_step, name="rtts-change-step"),

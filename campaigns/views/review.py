@@ -14,8 +14,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from campaigns import approvals, comments, drafts, exchange, publishing, review, simulation
+from campaigns import (
+    approvals,
+    comments,
+    consent_effect,
+    drafts,
+    exchange,
+    publishing,
+    review,
+    simulation,
+)
 from campaigns import inbox as inboxes
+from campaigns.mapping import Refused
 from campaigns.models import PROXIES, Change, Item, Release, ReviewComment
 from campaigns.models.items import Kind
 from campaigns.views.pages import attempt, needs, number_of, page, text_of, user_of
@@ -77,6 +87,7 @@ def change_page(request: HttpRequest, pk: int) -> HttpResponse:
         "faults": review.faults(change) if change.state == Change.State.DRAFT else [],
         "is_current": drafts.current_change(user) == change,
         "may": _may(user, change, standing),
+        "edits_policy": consent_effect.edits_policy(change),
         "job": job_of(candidate),
         "now": now,
     }
@@ -253,3 +264,17 @@ def effect(request: HttpRequest, pk: int) -> HttpResponse:
         release.effect = msgspec.to_builtins(effects)
         release.save(update_fields=["effect"])
     return render(request, "campaigns/effect.html", {"effects": effects})
+
+
+@require_GET
+@needs("view_change")
+def effect_on_consent(request: HttpRequest, pk: int) -> HttpResponse:
+    """Answer with how many people the policy of an open change would treat otherwise."""
+    change = get_object_or_404(Change, pk=pk)
+    if not consent_effect.edits_policy(change):
+        raise Http404(_("This change says nothing of consent, or is over."))
+    try:
+        found = consent_effect.consent_effect(change, now=timezone.now())
+    except Refused as error:
+        return render(request, "campaigns/consent_effect.html", {"trouble": error})
+    return render(request, "campaigns/consent_effect.html", {"found": found})

@@ -123,6 +123,7 @@ ADDRESSES = {
     "admin:rtts-change-new": Odd(fields=_form(title="Spring")),
     "admin:rtts-change": Odd(("change",)),
     "admin:rtts-effect": Odd(("change",)),
+    "admin:rtts-consent-effect": Odd(("change",)),
     "admin:rtts-say": Odd(("change",), SAID),
     "admin:rtts-change-export": Odd(("change",)),
     "admin:rtts-change-step": Odd(
