@@ -131,7 +131,11 @@ class Unrevealing(serializers.CharField):
 
 class EvidenceForm(StrictSerializer):
     controller = Unrevealing(max_length=200, required=False)
-    collection_method = Unrevealing(max_length=200, required=False)
+    collection_method = Unrevealing(
+        max_length=200,
+        required=False,
+        help_text="How it was said; of a guardian also how you made sure that they are one.",
+    )
     notice_version = serializers.CharField(max_length=100, required=False)
     language = serializers.CharField(max_length=35, required=False)
     jurisdiction = serializers.RegexField(
@@ -156,8 +160,16 @@ class EvidenceForm(StrictSerializer):
 
 
 class ActorForm(StrictSerializer):
-    kind = serializers.ChoiceField(["subject", "guardian", "agent", "system", "staff"])
-    id = Unrevealing(max_length=100, required=False, allow_blank=True)
+    kind = serializers.ChoiceField(
+        ["subject", "guardian", "agent", "system", "staff"],
+        help_text="Who said it. That a `guardian` is one, nobody looks up here: you vouch for it with your key.",
+    )
+    id = Unrevealing(
+        max_length=100,
+        required=False,
+        allow_blank=True,
+        help_text="An opaque id of yours; needed of a guardian.",
+    )
 
     def validate(self, attrs: Any) -> Actor:
         if attrs["kind"] == "guardian" and not attrs.get("id"):

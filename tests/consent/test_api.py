@@ -392,6 +392,27 @@ def test_r01_what_the_policy_says_is_recorded_with_the_grant(shop):
     assert proof["evidence"]["policy"] == policy_store.live_policy().version
 
 
+def test_r15_a_guardians_grant_keeps_who_it_was_and_how_that_was_made_sure(shop):
+    said = body(make_user(), actor={"kind": "guardian", "id": "g-7"})
+    checked = said["evidence"] | {"collection_method": "card check, case 4711"}
+    unchecked = {name: text for name, text in checked.items() if name != "collection_method"}
+
+    refused = post(shop, said | {"evidence": unchecked})
+    assert [one["pointer"] for one in refused.json()["errors"]] == ["/evidence/collection_method"]
+
+    receipt = post(shop, said | {"evidence": checked}).json()["receipts"][0]
+    kept = shop.get(f"/v1/consents/{said['person']}/receipts/{receipt}").json()["receipt"]
+    assert (kept["actor_kind"], kept["actor_id"]) == ("guardian", "g-7")
+    assert kept["evidence"]["collection_method"] == "card check, case 4711"
+
+
+def test_the_api_says_that_the_channel_vouches_for_a_guardian(shop):
+    schemas = shop.get("/api/schema", headers={"accept": "application/json"}).json()["components"]
+
+    actor = next(one for name, one in schemas["schemas"].items() if name.startswith("Actor"))
+    assert "you vouch for it" in json.dumps(actor["properties"]["kind"])
+
+
 def test_a_guardian_is_named_and_a_place_is_a_code(shop):
     guardian = post(shop, body(make_user(), actor={"kind": "guardian"}))
     place = post(shop, body(make_user(), evidence=EVIDENCE | {"jurisdiction": "Germany"}))
