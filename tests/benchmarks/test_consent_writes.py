@@ -23,7 +23,7 @@ from rtts_site.foundation.redis_clients import redis_client
 from tests.consent.builders import EVIDENCE, SUBJECT, given, make_person, withdrawn
 
 pytestmark = pytest.mark.benchmark
-THREADS, EACH, ROUNDS = 8, 50, 5
+THREADS, EACH, ROUNDS = 8, 50, 9
 WARM = 15  # times, until PostgreSQL keeps the plans of a connection
 MANY = THREADS * (WARM + EACH)
 PURPOSES = ("personalised_ads", "analytics", "email")  # what a banner asks for at once
