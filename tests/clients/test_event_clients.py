@@ -22,7 +22,7 @@ from decisioning.profiles.store import load_profile
 from tests.programs import npm
 
 NODE = Path(__file__).parent / "node"
-PATIENCE_S = 10
+PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
